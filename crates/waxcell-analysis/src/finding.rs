@@ -1,0 +1,132 @@
+//! What analysis says, in the form that every reader of it gets.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::lines::Lines;
+use crate::rules::{self, Rule};
+
+/// Everything that is known about one script.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Analysis {
+    /// The findings, in the order of their place in the script.
+    pub findings: Vec<Finding>,
+    /// How many lines the script has; a last one without a line end counts.
+    pub lines: usize,
+}
+
+impl Analysis {
+    /// Whether the script must not be run: the interpreter could not read it either, or we could not analyse it.
+    pub fn blocks(&self) -> bool {
+        self.findings.iter().any(Finding::blocks)
+    }
+}
+
+/// What a rule says about a place in a script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule's id, for example `syntax-error`.
+    pub rule: &'static str,
+    /// How bad it is if it is true.
+    pub severity: Severity,
+    /// How likely it is to be true.
+    pub confidence: Confidence,
+    /// What is wrong, in one line: lower case, no full stop.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+    /// What to do about it, in one line: lower case, no full stop.
+    pub help: String,
+}
+
+impl Finding {
+    /// Whether this finding alone means that the script must not be run. A rule that is not in the registry blocks.
+    pub fn blocks(&self) -> bool {
+        rules::find(self.rule).is_none_or(|rule| rule.blocks)
+    }
+}
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Low,
+    /// Worth a change.
+    Medium,
+    /// Dangerous, or in the way of running at all.
+    High,
+}
+
+/// How sure the rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// A hint.
+    Low,
+    /// Right more often than not.
+    Medium,
+    /// A fact.
+    High,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+        })
+    }
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Confidence::Low => "low",
+            Confidence::Medium => "medium",
+            Confidence::High => "high",
+        })
+    }
+}
+
+/// A place in a script, in the bytes as they were given (before decoding).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// Offset of the first byte.
+    pub start: usize,
+    /// Offset behind the last byte; equal to `start` where something is missing.
+    pub end: usize,
+    /// The line of `start`, from 1. CRLF, LF and a lone CR end a line, as for the interpreter.
+    pub line: usize,
+    /// The column of `start`, in characters, from 1. A byte-order mark is not a character.
+    pub column: usize,
+}
+
+/// A finding before it is known on which line it is.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) rule: &'static Rule,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// How many characters of its line come before it, where bytes do not tell.
+    pub(crate) column: Option<usize>,
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+impl Problem {
+    pub(crate) fn located(self, lines: &Lines<'_>) -> Finding {
+        let (line, column) = lines.position(self.start);
+        let column = self.column.unwrap_or(column);
+        Finding {
+            rule: self.rule.id,
+            severity: self.rule.severity,
+            confidence: self.rule.confidence,
+            message: self.message,
+            span: Span { start: self.start, end: self.end, line, column },
+            help: self.help,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Lines and columns of a byte offset.
+
+/// A script's bytes, asked for positions. Nothing is stored: few findings ask, and most scripts have none.
+pub(crate) struct Lines<'a> {
+    source: &'a [u8],
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(source: &'a [u8]) -> Lines<'a> {
+        Lines { source }
+    }
+
+    /// How many lines there are; a last one without a line end counts.
+    pub(crate) fn count(&self) -> usize {
+        let open_end = self.source.last().is_some_and(|byte| !matches!(byte, b'\n' | b'\r'));
+        ends(self.source) + usize::from(open_end)
+    }
+
+    /// Line and column of `offset`, both from 1. The column counts UTF-8 characters (stray bytes count for
+    /// themselves).
+    pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
+        let offset = offset.min(self.source.len());
+        let mut before = &self.source[..offset];
+        // Between CR and LF is still the line that they end together.
+        if before.last() == Some(&b'\r') && self.source.get(offset) == Some(&b'\n') {
+            before = &before[..offset - 1];
+        }
+        let line_start = start_of_line(before);
+        let line = &before[line_start..];
+        let line = if line_start == 0 { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
+        (ends(before) + 1, characters(line) + 1)
+    }
+}
+
+/// Where the last line of `bytes` begins.
+pub(crate) fn start_of_line(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |end| end + 1)
+}
+
+/// How many line ends: LF, CRLF (one) and lone CR, as the interpreter's universal newlines have it.
+fn ends(bytes: &[u8]) -> usize {
+    let mut previous = 0;
+    let mut count = 0;
+    for &byte in bytes {
+        count += usize::from(byte == b'\r' || (byte == b'\n' && previous != b'\r'));
+        previous = byte;
+    }
+    count
+}
+
+/// How many characters: each maximal piece of valid UTF-8 by its characters, every other byte by itself.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.utf8_chunks().map(|chunk| chunk.valid().chars().count() + chunk.invalid().len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lines;
+
+    #[test]
+    fn every_kind_of_line_end_ends_one_line() {
+        for (source, count) in
+            [(&b""[..], 0), (b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"a\r\nb\rc\nd", 4), (b"\n\n\r\n\r", 4)]
+        {
+            assert_eq!(Lines::new(source).count(), count, "{source:?}");
+        }
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let source = "\u{feff}né = 1\r\nx = 'ü' + €\ry".as_bytes();
+        let lines = Lines::new(source);
+        let at = |needle: &str| {
+            let text = std::str::from_utf8(source).unwrap();
+            lines.position(text.find(needle).unwrap())
+        };
+        assert_eq!(at("n"), (1, 1));
+        assert_eq!(at("= 1"), (1, 4));
+        assert_eq!(at("\r\n"), (1, 7));
+        assert_eq!(at("\nx"), (1, 7), "between CR and LF");
+        assert_eq!(at("x"), (2, 1));
+        assert_eq!(at("€"), (2, 11));
+        assert_eq!(at("y"), (3, 1));
+        assert_eq!(lines.position(usize::MAX), (3, 2));
+        assert_eq!(Lines::new(b"\xff\xfe = 1").position(3), (1, 4));
+    }
+}

@@ -1,0 +1,49 @@
+//! A durable, append-only journal of byte records that several processes may write at once.
+//!
+//! It knows bytes, hashes and files, and nothing of what the records mean. A [`Receipt`] exists only for a record
+//! that is on the disk. Records may open and close *spans*, so that whoever reads the journal later can tell what
+//! was begun and never ended. The bytes on disk are specified in `docs/journal-format.md`.
+//!
+//! ```
+//! use waxcell_journal::{Entry, Journal, Mark, SpanId};
+//! # let state = tempfile::tempdir()?;
+//! let mut journal = Journal::open(&state.path().join("journal"))?;
+//! let span = SpanId::new([7; 16]);
+//! let begun = journal.append(Entry { mark: Mark::Open, span, payload: b"started" })?;
+//! assert_eq!(begun.index(), 0);
+//! assert_eq!(journal.open_spans()?[0].span, span);
+//! journal.append(Entry { mark: Mark::Close, span, payload: b"finished" })?;
+//! assert!(journal.open_spans()?.is_empty());
+//! assert!(waxcell_journal::verify(&state.path().join("journal"))?.is_sound());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod chain;
+mod directory;
+mod disk;
+mod error;
+mod frame;
+mod header;
+mod journal;
+mod lock;
+mod reader;
+mod segment;
+mod span_lock;
+mod spare;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tip;
+mod verify;
+
+pub use chain::leaf_hash;
+pub use disk::{DiskError, DiskFault};
+pub use error::{AppendError, Corruption, OpenError, ReadError, Recovered, SpanLockError};
+pub use frame::{MAX_PAYLOAD, Mark, SpanId};
+pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
+pub use reader::{Reader, Record};
+pub use segment::SEGMENT_BYTES;
+pub use span_lock::SpanLock;
+pub use spare::CLOSING_RESERVE;
+pub use state::{MAX_OPEN_SPANS, MarkFault};
+pub use verify::{Fault, FaultKind, Report, verify};

@@ -1,0 +1,8 @@
+//! Tests that need the inside: ordered faults, torn bytes, the bytes of the specification.
+
+mod damage;
+mod faults;
+mod model;
+mod room;
+mod support;
+mod vectors;

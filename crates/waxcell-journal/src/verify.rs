@@ -1,0 +1,396 @@
+//! The verdict on a whole journal: one pass, one segment in memory at a time, no trust in any byte.
+
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::io::Read;
+use std::path::Path;
+
+use crate::chain::{Hash, leaf_hash};
+use crate::directory::Directory;
+use crate::disk::DiskError;
+use crate::error::ReadError;
+use crate::frame::{self, Frame, Mark, SpanId};
+use crate::header::Header;
+use crate::journal::OpenSpan;
+use crate::lock::Lock;
+use crate::segment::{self, Frames, SEGMENT_BYTES, Step, used};
+use crate::state::{MarkFault, State};
+use crate::tip::{header_fault, proves};
+
+/// So many faults are listed; further ones are counted.
+const MOST_FAULTS: usize = 100;
+
+/// So many closed spans are remembered in one pass; with more, there are more passes.
+const SPANS_PER_PASS: usize = 1 << 20;
+
+/// What [`verify`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How many segments there are.
+    pub segments: u64,
+    /// How many records could be read.
+    pub records: u64,
+    /// The chain value after the last record. It stands for all of them, in their order.
+    pub head: Hash,
+    /// The spans that are open at the end.
+    pub open: Vec<OpenSpan>,
+    /// What is wrong, in the order of the journal; at most the first hundred.
+    pub faults: Vec<Fault>,
+    /// How many faults there are beyond those.
+    pub more_faults: u64,
+}
+
+impl Report {
+    /// Whether nothing is wrong. What was cut off at the end cannot be seen in the journal alone: compare
+    /// [`Report::records`] and [`Report::head`] with what was noted elsewhere.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// Whether all that is wrong is an unfinished write at the end, which the next start clears and reports.
+    #[must_use]
+    pub fn is_only_torn(&self) -> bool {
+        !self.is_sound()
+            && self.more_faults == 0
+            && self.faults.iter().all(|fault| matches!(fault.kind, FaultKind::TornTail { .. }))
+    }
+}
+
+/// Something wrong at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file name of the segment.
+    pub file: String,
+    /// Where in it.
+    pub offset: u64,
+    /// The record that is, or should be, there.
+    pub index: u64,
+    /// What is wrong.
+    pub kind: FaultKind,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`, byte {}, record {}: {}", self.file, self.offset, self.index, self.kind)
+    }
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultKind {
+    /// The segment is not there.
+    #[error("the segment is missing")]
+    Missing,
+    /// Not a plain file.
+    #[error("this is not a plain file")]
+    NotAFile,
+    /// The file has another length than a segment.
+    #[error("the file is {0} bytes long instead of {SEGMENT_BYTES}")]
+    Length(u64),
+    /// The header cannot be read, so nothing of the segment can.
+    #[error("{0}")]
+    Header(&'static str),
+    /// The header says otherwise than the records before it.
+    #[error("the header does not agree with the records before it: {0}")]
+    Continuation(&'static str),
+    /// From here to the next readable record or the end of the segment, no record can be read.
+    #[error("the record cannot be read{}", next.map(|next| format!("; the next one that can is {next}")).unwrap_or_default())]
+    Unreadable {
+        /// The next record of the segment that can be read.
+        next: Option<u64>,
+    },
+    /// Another record than the one that must come.
+    #[error("record {found} stands here")]
+    Index {
+        /// Its index.
+        found: u64,
+    },
+    /// The record, or one before it, is not what was appended here.
+    #[error("the chain is broken: this record or one before it was changed, added or removed")]
+    Chain,
+    /// A span is opened or closed against the rules.
+    #[error("span {span} cannot be marked so: {fault}")]
+    Mark {
+        /// The span.
+        span: SpanId,
+        /// The rule.
+        fault: MarkFault,
+    },
+    /// Bytes stand where no record was begun.
+    #[error("{bytes} bytes stand behind the last record")]
+    Trailing {
+        /// How many.
+        bytes: u64,
+    },
+    /// The remains of an unfinished write at the end of the journal.
+    #[error("{bytes} bytes of an unfinished write stand at the end")]
+    TornTail {
+        /// How many.
+        bytes: u64,
+    },
+}
+
+/// Checks every byte of a journal, and changes nothing. A copy is as good as the original.
+///
+/// # Errors
+///
+/// When it could not check: there is no journal there, or reading failed. Damage is no error but a [`Fault`].
+pub fn verify(directory: &Path) -> Result<Report, ReadError> {
+    let directory = Directory::to_read(directory)?;
+    // The last segment is read while nobody writes, the others afterwards: they do not change any more.
+    let held = Lock::hold_to_read(&directory)?;
+    let numbers = directory.segments()?;
+    let last = numbers.last().map(|&number| read(&directory, number)).transpose()?;
+    drop(held);
+
+    let mut pass = Pass::new();
+    let (mut number, mut listed) = (0, numbers.iter().peekable());
+    while let Some(&&next) = listed.peek() {
+        if next != number {
+            pass.fault(&segment::name(number), 0, FaultKind::Missing);
+            pass.resync = true;
+            number = next;
+        }
+        listed.next();
+        match (&last, listed.peek()) {
+            (Some(content), None) => pass.segment(number, content, true),
+            _ => pass.segment(number, &read(&directory, number)?, false),
+        }
+        number = number.saturating_add(1);
+    }
+    if numbers.is_empty() {
+        pass.fault(&segment::name(0), 0, FaultKind::Missing);
+    }
+    pass.reopened(&directory, &numbers)?;
+    Ok(pass.report())
+}
+
+/// What a segment file holds: up to one segment, and how long it is in truth.
+enum Content {
+    Bytes(Vec<u8>, u64),
+    Missing,
+    NotAFile,
+}
+
+fn read(directory: &Directory, number: u64) -> Result<Content, ReadError> {
+    let name = segment::name(number);
+    let failed = |error| DiskError::new("read", &directory.path_of(&name), error);
+    let Some(file) = directory.open_to_read(&name)? else {
+        return Ok(if directory.has(&name)? { Content::NotAFile } else { Content::Missing });
+    };
+    let length = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::with_capacity(SEGMENT_BYTES);
+    file.take(SEGMENT_BYTES as u64).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Content::Bytes(bytes, length))
+}
+
+struct Pass {
+    report: Report,
+    journal: Option<[u8; 16]>,
+    state: State,
+    /// The records before are unknown: the next header or frame is taken at its word.
+    resync: bool,
+    /// Records of this segment could not be read, so a span may have been opened unseen.
+    gap: bool,
+    /// All spans closed so far, unless they are too many for one pass.
+    closed: HashSet<SpanId>,
+    closings: usize,
+    /// From this record on, they are too many.
+    forgotten_at: Option<u64>,
+}
+
+impl Pass {
+    fn new() -> Pass {
+        let report =
+            Report { segments: 0, records: 0, head: [0; 32], open: vec![], faults: vec![], more_faults: 0 };
+        Pass {
+            report,
+            journal: None,
+            state: State::empty(&[0; 16]),
+            resync: false,
+            gap: false,
+            closed: HashSet::new(),
+            closings: 0,
+            forgotten_at: None,
+        }
+    }
+
+    fn fault(&mut self, file: &str, offset: usize, kind: FaultKind) {
+        self.fault_at(file, offset, self.state.next_index, kind);
+    }
+
+    fn fault_at(&mut self, file: &str, offset: usize, index: u64, kind: FaultKind) {
+        if self.report.faults.len() < MOST_FAULTS {
+            self.report.faults.push(Fault { file: file.to_owned(), offset: offset as u64, index, kind });
+        } else {
+            self.report.more_faults += 1;
+        }
+    }
+
+    fn segment(&mut self, number: u64, content: &Content, last: bool) {
+        let name = segment::name(number);
+        self.report.segments += 1;
+        let (bytes, length) = match content {
+            Content::Bytes(bytes, length) => (bytes, *length),
+            Content::Missing => return self.unreadable(&name, FaultKind::Missing),
+            Content::NotAFile => return self.unreadable(&name, FaultKind::NotAFile),
+        };
+        if length != SEGMENT_BYTES as u64 {
+            self.fault(&name, bytes.len(), FaultKind::Length(length));
+        }
+        let header = match Header::decode(bytes) {
+            Ok(header) => header,
+            Err(fault) => return self.unreadable(&name, FaultKind::Header(header_fault(fault))),
+        };
+        self.header(&name, number, &header);
+        self.frames(&name, frame::seed(&header.journal), bytes, header.len(), last);
+    }
+
+    fn unreadable(&mut self, name: &str, kind: FaultKind) {
+        self.fault(name, 0, kind);
+        self.resync = true;
+    }
+
+    fn header(&mut self, name: &str, number: u64, header: &Header) {
+        if number == 0 {
+            self.state = State::empty(&header.journal);
+        }
+        let expected = Header::of(self.journal.unwrap_or(header.journal), number, &self.state);
+        let wrong = if header.segment != number {
+            Some("the number of the segment")
+        } else if header.journal != expected.journal {
+            Some("the name of the journal")
+        } else if self.resync || *header == expected {
+            None
+        } else if header.first_index != expected.first_index {
+            Some("the first record")
+        } else if header.chain != expected.chain {
+            Some("the chain")
+        } else {
+            Some("the open spans")
+        };
+        if let Some(wrong) = wrong {
+            self.fault(name, 0, FaultKind::Continuation(wrong));
+        }
+        self.journal.get_or_insert(header.journal);
+        (self.resync, self.gap) = (false, false);
+        // What is said here is what the writers of this segment went on from.
+        self.state = State::at(header);
+    }
+
+    fn frames(&mut self, name: &str, seed: u32, bytes: &[u8], start: usize, last: bool) {
+        let mut frames = Frames::new(seed, &bytes[start..]);
+        loop {
+            let at = start + frames.at();
+            let step = frames.step();
+            match step {
+                Step::Frame(frame) => self.frame(name, at, &frame),
+                Step::End | Step::Bad => {
+                    let rest = used(frames.rest());
+                    if rest == 0 {
+                        return;
+                    }
+                    let missing = self.state.next_index;
+                    let ended = step == Step::End;
+                    match frames.skip_to(|frame| frame.index > missing) {
+                        // In the last segment, later frames of the unfinished write may have come to the disk.
+                        Some(frame) if last && !proves(&frame, missing) && !any_proves(&frames, missing) => {
+                            self.fault(name, at, FaultKind::TornTail { bytes: rest as u64 });
+                            return;
+                        }
+                        Some(Frame { index, .. }) => {
+                            self.fault(name, at, FaultKind::Unreadable { next: Some(index) });
+                            self.state.next_index = index;
+                            (self.resync, self.gap) = (true, true);
+                        }
+                        None => {
+                            let bytes = rest as u64;
+                            let kind = match (last, ended) {
+                                (true, _) => FaultKind::TornTail { bytes },
+                                (false, true) => FaultKind::Trailing { bytes },
+                                (false, false) => FaultKind::Unreadable { next: None },
+                            };
+                            self.fault(name, at, kind);
+                            self.resync |= !last && !ended;
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, name: &str, at: usize, frame: &Frame<'_>) {
+        self.report.records += 1;
+        let resync = std::mem::take(&mut self.resync);
+        if frame.index != self.state.next_index {
+            self.fault(name, at, FaultKind::Index { found: frame.index });
+        }
+        if !resync && frame.chain_after(&self.state.chain, &leaf_hash(frame.payload)) != frame.chain {
+            self.fault_at(name, at, frame.index, FaultKind::Chain);
+        }
+        let verdict = if frame.mark == Mark::Open && self.closed.contains(&frame.span) {
+            Err(MarkFault::AlreadyClosed)
+        } else {
+            self.state.admits(frame.mark, frame.span)
+        };
+        match verdict {
+            Ok(()) => self.state.take(frame),
+            Err(fault) => {
+                if !(self.gap && fault == MarkFault::NeverOpened) {
+                    self.fault_at(name, at, frame.index, FaultKind::Mark { span: frame.span, fault });
+                }
+                self.state.take(&Frame { mark: Mark::None, ..*frame });
+            }
+        }
+        if frame.mark == Mark::Close {
+            self.closings += 1;
+            if self.closings <= SPANS_PER_PASS {
+                self.closed.insert(frame.span);
+            } else if self.forgotten_at.is_none() {
+                self.closed = HashSet::new();
+                self.forgotten_at = Some(frame.index);
+            }
+        }
+    }
+
+    /// When the closed spans were too many to remember at once: looks again for spans opened twice, each time among
+    /// a part of the names that no one can choose.
+    fn reopened(&mut self, directory: &Directory, numbers: &[u64]) -> Result<(), ReadError> {
+        let Some(from) = self.forgotten_at else { return Ok(()) };
+        let parts = self.closings.div_ceil(SPANS_PER_PASS) as u64 + 1;
+        let part_of = RandomState::new();
+        for part in 0..parts {
+            let mut opened = HashSet::new();
+            for &number in numbers {
+                let Content::Bytes(bytes, _) = read(directory, number)? else { continue };
+                let Ok(header) = Header::decode(&bytes) else { continue };
+                let mut frames = Frames::new(frame::seed(&header.journal), &bytes[header.len()..]);
+                let mut at = header.len();
+                while let Step::Frame(Frame { mark, span, index, .. }) = frames.step() {
+                    let ours = mark == Mark::Open && part_of.hash_one(span) % parts == part;
+                    if ours && !opened.insert(span) && index >= from {
+                        let fault = MarkFault::AlreadyClosed;
+                        self.fault_at(&segment::name(number), at, index, FaultKind::Mark { span, fault });
+                    }
+                    at = header.len() + frames.at();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn report(mut self) -> Report {
+        self.report.head = self.state.chain;
+        let open = self.state.open_by_index();
+        self.report.open = open.into_iter().map(|(span, opened_at)| OpenSpan { span, opened_at }).collect();
+        self.report
+    }
+}
+
+fn any_proves(frames: &Frames<'_>, missing: u64) -> bool {
+    frames.clone().skip_to(|frame| proves(frame, missing)).is_some()
+}

@@ -1,0 +1,582 @@
+//! The init of a run while the script is alive: it reaps, passes signals on, counts processes and threads, and decides
+//! guarded calls.
+//!
+//! A guarded call is never checked and then continued: the script could change the path in between. The broker reads
+//! the path once, resolves it itself to a descriptor with the script's own rights (it is the same user in the same
+//! namespaces), judges *that*, and performs the call on it. Only calls judged by register values (`fork`, `clone`) and
+//! the courtesy for placeholder directories go on in the kernel, which decides about them as always.
+//!
+//! Nothing here allocates: this is still a fork of the supervisor.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use rustix::process::{self, WaitOptions};
+
+use crate::plan::Guard;
+use crate::procfs;
+use crate::seccomp::{self, Call};
+use crate::stage::SCRIPT;
+use crate::sys::{self, Answer, Notification, SignalSet};
+use crate::wire::{self, Counted, Inbox, Order, PATH_MAX, Refused, Report};
+
+/// What the broker needs, made before the fork.
+pub(crate) struct Broker {
+    guard: Guard,
+    placeholders: Vec<Placeholder>,
+    /// A place in scratch space: calls on its device are the script's own affair.
+    scratch: CString,
+    scratch_device: u64,
+    processes: u64,
+    threads: u64,
+    forks: u64,
+    new_threads: u64,
+    /// The init's own counters, into which those of everybody it waits for are added. Opened before it hides.
+    io: Option<OwnedFd>,
+}
+
+struct Placeholder {
+    path: CString,
+    /// Device and inode, once known.
+    identity: Option<(u64, u64)>,
+    claimed: bool,
+}
+
+/// What became of the script's process.
+struct Ended;
+
+/// A path as the script gave it, and where it starts.
+struct Target {
+    base: Option<OwnedFd>,
+    path: [u8; PATH_MAX],
+    length: usize,
+}
+
+impl Broker {
+    /// `scratch` is any path in the run's scratch space.
+    pub(crate) fn new(guard: &Guard, scratch: CString, processes: u32, threads: u32) -> Broker {
+        let placeholders = guard
+            .placeholders
+            .iter()
+            .map(|path| Placeholder { path: crate::mounts::c_path(path), identity: None, claimed: false })
+            .collect();
+        Broker {
+            guard: guard.clone(),
+            placeholders,
+            scratch,
+            scratch_device: 0,
+            processes: processes.into(),
+            threads: threads.into(),
+            forks: 0,
+            new_threads: 0,
+            io: None,
+        }
+    }
+
+    /// Looks up, in the finished tree, what calls will be compared with.
+    pub(crate) fn prepare(&mut self) -> Result<(), Errno> {
+        self.io = Some(fs::open(c"/proc/self/io", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
+        self.scratch_device = fs::stat(self.scratch.as_c_str())?.st_dev;
+        for placeholder in &mut self.placeholders {
+            let stat = fs::stat(placeholder.path.as_c_str())?;
+            placeholder.identity = Some((stat.st_dev, stat.st_ino));
+        }
+        Ok(())
+    }
+
+    /// Serves until the script's process has ended and everything else with it, or the supervisor is gone.
+    pub(crate) fn serve(
+        &mut self,
+        control: BorrowedFd<'_>,
+        listener: BorrowedFd<'_>,
+        gate: &OwnedFd,
+        _script: i32,
+    ) {
+        let Ok(children) = SignalSet::of(&[libc::SIGCHLD]).descriptor() else { return };
+        let mut inbox = Inbox::new();
+        loop {
+            let mut fds = [
+                PollFd::from_borrowed_fd(control, PollFlags::IN),
+                PollFd::new(&children, PollFlags::IN),
+                PollFd::from_borrowed_fd(listener, PollFlags::IN),
+            ];
+            if poll(&mut fds, None).is_err_and(|errno| errno != Errno::INTR) {
+                return;
+            }
+            let ready = [fds[0].revents(), fds[1].revents(), fds[2].revents()];
+            if !ready[0].is_empty() && self.obey(control, gate, &mut inbox).is_err() {
+                return;
+            }
+            if ready[2].contains(PollFlags::IN) {
+                self.decide(control, listener);
+            }
+            if !ready[1].is_empty() {
+                while sys::read_signal(children.as_fd()).is_some() {}
+                if self.reap(control).is_some() {
+                    self.finish(control);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, control: BorrowedFd<'_>, gate: &OwnedFd, inbox: &mut Inbox) -> Result<(), Errno> {
+        match inbox.order(control, false) {
+            Ok(Some(Order::Go)) => {
+                process::set_dumpable_behavior(process::DumpableBehavior::NotDumpable)?;
+                rustix::io::write(gate, b"g").map(drop)
+            }
+            Ok(Some(Order::Signal { signal, group })) => {
+                let pid = SCRIPT.as_raw_nonzero().get();
+                // It may have ended by now, which is no fault.
+                let _ = sys::kill(if group { -pid } else { pid }, signal);
+                Ok(())
+            }
+            Ok(Some(Order::Kill)) => {
+                let _ = sys::kill(-1, libc::SIGKILL);
+                Ok(())
+            }
+            Ok(Some(Order::Mapped)) | Err(Errno::AGAIN) => Ok(()),
+            // The supervisor is gone: leaving takes the whole namespace down.
+            Ok(None) => Err(Errno::PIPE),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Waits for whoever ended. `Some` once the script's own process has.
+    fn reap(&mut self, control: BorrowedFd<'_>) -> Option<Ended> {
+        let mut ended = None;
+        loop {
+            match process::wait(WaitOptions::NOHANG) {
+                Ok(Some((SCRIPT, status))) => {
+                    let _ = wire::send_report(control, Report::Exited { status: status.as_raw() });
+                    ended = Some(Ended);
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        ended
+    }
+
+    /// Kills what is left, so that its usage is counted as well, and reports.
+    fn finish(&self, control: BorrowedFd<'_>) {
+        let _ = sys::kill(-1, libc::SIGKILL);
+        while process::wait(WaitOptions::empty()).is_ok() {}
+        let io = self.io.as_ref().and_then(|fd| procfs::io_counters(fd.as_fd())).unwrap_or_default();
+        let usage = sys::children_usage();
+        let report = Report::Ended { usage, io, forks: self.forks, threads: self.new_threads };
+        let _ = wire::send_report(control, report);
+    }
+
+    fn decide(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
+        let Ok(call) = sys::notification_receive(listener) else { return };
+        let answer = match seccomp::call(call.nr) {
+            Some(Call::Fork | Call::Clone) => self.count(control, &call),
+            Some(Call::Exit | Call::ExitGroup) => farewell(control, &call),
+            Some(kind) => match self.perform(control, listener, &call, kind) {
+                Ok(answer) => answer,
+                Err(errno) => Answer::Fail(errno),
+            },
+            None => Answer::Fail(Errno::NOSYS),
+        };
+        let before = matches!(answer, Answer::Continue).then(|| self.near_limit(&call)).flatten();
+        let _ = sys::notification_answer(listener, call.id, answer);
+        if let Some((kind, count)) = before {
+            wait_until_visible(kind, count);
+        }
+    }
+
+    /// `fork`, `vfork` and `clone`: flags are register values, so the kernel may go on with what was judged.
+    fn count(&mut self, control: BorrowedFd<'_>, call: &Notification) -> Answer {
+        let (counted, made, limit) = match counted(call) {
+            Counted::Threads => (Counted::Threads, &mut self.new_threads, self.threads),
+            _ => (Counted::Processes, &mut self.forks, self.processes),
+        };
+        // No more can be alive than were ever made: only then is it worth looking.
+        if *made >= limit && alive(counted) >= limit {
+            let _ = wire::send_report(control, Report::LimitReached(counted));
+            return Answer::Fail(Errno::AGAIN);
+        }
+        *made += 1;
+        Answer::Continue
+    }
+
+    /// Close to a limit, the next count must see the process that this call makes.
+    fn near_limit(&self, call: &Notification) -> Option<(Counted, u64)> {
+        if !matches!(seccomp::call(call.nr), Some(Call::Fork | Call::Clone)) {
+            return None;
+        }
+        let kind = counted(call);
+        let (made, limit) = match kind {
+            Counted::Threads => (self.new_threads, self.threads),
+            _ => (self.forks, self.processes),
+        };
+        (made >= limit).then(|| (kind, alive(kind)))
+    }
+
+    fn perform(
+        &mut self,
+        control: BorrowedFd<'_>,
+        listener: BorrowedFd<'_>,
+        call: &Notification,
+        kind: Call,
+    ) -> Result<Answer, Errno> {
+        let a = call.args;
+        match kind {
+            Call::Unlink => self.delete(control, listener, call, None, a[0], AtFlags::empty()),
+            Call::Rmdir => self.delete(control, listener, call, None, a[0], AtFlags::REMOVEDIR),
+            Call::UnlinkAt => {
+                let flags = a[2] as u32;
+                if flags & !AtFlags::REMOVEDIR.bits() != 0 {
+                    return Err(Errno::INVAL);
+                }
+                self.delete(control, listener, call, Some(a[0]), a[1], AtFlags::from_bits_retain(flags))
+            }
+            Call::Chmod => self.chmod(control, listener, call, (None, Some(a[0]), 0), a[1]),
+            Call::FchmodAt => self.chmod(control, listener, call, (Some(a[0]), Some(a[1]), 0), a[2]),
+            Call::FchmodAt2 => self.chmod(control, listener, call, (Some(a[0]), Some(a[1]), a[3] as u32), a[2]),
+            Call::Fchmod => self.chmod(control, listener, call, (Some(a[0]), None, 0), a[1]),
+            Call::Chown => self.chown(control, listener, call, (None, Some(a[0]), 0), a[1], a[2]),
+            Call::Lchown => self.chown(control, listener, call, (None, Some(a[0]), NOFOLLOW), a[1], a[2]),
+            Call::FchownAt => {
+                self.chown(control, listener, call, (Some(a[0]), Some(a[1]), a[4] as u32), a[2], a[3])
+            }
+            Call::Fchown => self.chown(control, listener, call, (Some(a[0]), None, 0), a[1], a[2]),
+            Call::SetXattr => self.xattr(control, listener, call, (None, Some(a[0]), 0), Some((a[2], a[3], a[4]))),
+            Call::LsetXattr => {
+                self.xattr(control, listener, call, (None, Some(a[0]), NOFOLLOW), Some((a[2], a[3], a[4])))
+            }
+            Call::FsetXattr => self.xattr(control, listener, call, (Some(a[0]), None, 0), Some((a[2], a[3], a[4]))),
+            Call::RemoveXattr => self.xattr(control, listener, call, (None, Some(a[0]), 0), None),
+            Call::LremoveXattr => self.xattr(control, listener, call, (None, Some(a[0]), NOFOLLOW), None),
+            Call::FremoveXattr => self.xattr(control, listener, call, (Some(a[0]), None, 0), None),
+            Call::Mkdir => self.make_placeholder(control, listener, call, None, a[0]),
+            Call::MkdirAt => self.make_placeholder(control, listener, call, Some(a[0]), a[1]),
+            Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => Err(Errno::NOSYS),
+        }
+    }
+
+    fn delete(
+        &mut self,
+        control: BorrowedFd<'_>,
+        listener: BorrowedFd<'_>,
+        call: &Notification,
+        dirfd: Option<u64>,
+        path: u64,
+        flags: AtFlags,
+    ) -> Result<Answer, Errno> {
+        let mut target = Target::read(listener, call, dirfd, path)?;
+        let (parent, name) = target.open_parent()?;
+        // What is not there cannot be deleted; the script's own idea of "already gone" stays as it was.
+        fs::statat(&parent, trimmed(name, &mut [0; PATH_MAX])?, AtFlags::SYMLINK_NOFOLLOW)?;
+        if fs::fstat(&parent)?.st_dev != self.scratch_device {
+            self.deny(control, call, Refused::Delete, parent.as_fd(), Some(name));
+            return Err(Errno::PERM);
+        }
+        fs::unlinkat(&parent, name, flags)?;
+        Ok(Answer::Done)
+    }
+
+    fn chmod(
+        &mut self,
+        control: BorrowedFd<'_>,
+        listener: BorrowedFd<'_>,
+        call: &Notification,
+        at: (Option<u64>, Option<u64>, u32),
+        mode: u64,
+    ) -> Result<Answer, Errno> {
+        let file = self.judge(control, listener, call, at, Refused::Chmod)?;
+        let mut name = [0; 64];
+        fs::chmod(own_descriptor(file.as_fd(), &mut name)?, Mode::from(mode as u32 & 0o7777))?;
+        Ok(Answer::Done)
+    }
+
+    fn chown(
+        &mut self,
+        control: BorrowedFd<'_>,
+        listener: BorrowedFd<'_>,
+        call: &Notification,
+        at: (Option<u64>, Option<u64>, u32),
+        uid: u64,
+        gid: u64,
+    ) -> Result<Answer, Errno> {
+        let file = self.judge(control, listener, call, at, Refused::Chown)?;
+        let id = |raw: u64| (raw as u32 != u32::MAX).then_some(raw as u32);
+        let (uid, gid) = (id(uid).map(fs::Uid::from_raw), id(gid).map(fs::Gid::from_raw));
+        fs::chownat(&file, c"", uid, gid, AtFlags::EMPTY_PATH)?;
+        Ok(Answer::Done)
+    }
+
+    /// `value` is address, size and flags of what shall be set, `None` to remove.
+    fn xattr(
+        &mut self,
+        control: BorrowedFd<'_>,
+        listener: BorrowedFd<'_>,
+        call: &Notification,
+        at: (Option<u64>, Option<u64>, u32),
+        value: Option<(u64, u64, u64)>,
+    ) -> Result<Answer, Errno> {
+        // An access-control list does what chmod does.
+        let refused = if self.guard.xattr { Refused::Xattr } else { Refused::Chmod };
+        let file = self.judge(control, listener, call, at, refused)?;
+        let mut name = [0u8; 256];
+        let length = read_string(call.tid, call.args[1], &mut name)?;
+        let name = CStr::from_bytes_with_nul(&name[..=length]).map_err(|_| Errno::INVAL)?;
+        let mut link = [0; 64];
+        let path = own_descriptor(file.as_fd(), &mut link)?;
+        match value {
+            None => fs::removexattr(path, name)?,
+            Some((address, size, flags)) => {
+                let mut buffer = [0u8; 4096];
+                let size = usize::try_from(size).ok().filter(|size| *size <= buffer.len()).ok_or(Errno::NOSPC)?;
+                read_exactly(call.tid, address, &mut buffer[..size])?;
+                still_waiting(listener, call)?;
+                fs::setxattr(path, name, &buffer[..size], fs::XattrFlags::from_bits_retain(flags as u32))?;
+            }
+        }
+        Ok(Answer::Done)
+    }
+
+    /// Opens what a call names and refuses it unless it lies in scratch space.
+    fn judge(
+        &self,
+        control: BorrowedFd<'_>,
+        listener: BorrowedFd<'_>,
+        call: &Notification,
+        (dirfd, path, flags): (Option<u64>, Option<u64>, u32),
+        refused: Refused,
+    ) -> Result<OwnedFd, Errno> {
+        let file = match path {
+            None => open_descriptor(call.tid, dirfd.ok_or(Errno::BADF)?)?,
+            Some(path) => {
+                let mut target = Target::read(listener, call, dirfd, path)?;
+                if target.length == 0 && flags & AtFlags::EMPTY_PATH.bits() != 0 {
+                    target.base.take().ok_or(Errno::BADF)?
+                } else {
+                    target.open(flags & NOFOLLOW != 0)?
+                }
+            }
+        };
+        still_waiting(listener, call)?;
+        if fs::fstat(&file)?.st_dev == self.scratch_device {
+            return Ok(file);
+        }
+        self.deny(control, call, refused, file.as_fd(), None);
+        Err(Errno::PERM)
+    }
+
+    /// The first `mkdir` of a directory that exists only because waxcell made it for this run.
+    fn make_placeholder(
+        &mut self,
+        control: BorrowedFd<'_>,
+        listener: BorrowedFd<'_>,
+        call: &Notification,
+        dirfd: Option<u64>,
+        path: u64,
+    ) -> Result<Answer, Errno> {
+        // Whatever cannot be understood here, the kernel judges as it would have without us.
+        let Ok(mut target) = Target::read(listener, call, dirfd, path) else { return Ok(Answer::Continue) };
+        let Ok(dir) = target.open(true) else { return Ok(Answer::Continue) };
+        let stat = fs::fstat(&dir)?;
+        let found = self.placeholders.iter_mut().enumerate().find(|(_, placeholder)| {
+            !placeholder.claimed && placeholder.identity == Some((stat.st_dev, stat.st_ino))
+        });
+        let Some((index, placeholder)) = found else { return Ok(Answer::Continue) };
+        placeholder.claimed = true;
+        let _ = wire::send_report(control, Report::Claimed { index: index as u32 });
+        Ok(Answer::Done)
+    }
+
+    fn deny(
+        &self,
+        control: BorrowedFd<'_>,
+        call: &Notification,
+        operation: Refused,
+        at: BorrowedFd<'_>,
+        name: Option<&CStr>,
+    ) {
+        let mut path = [0u8; PATH_MAX];
+        let mut link = [0; 64];
+        let mut length = own_descriptor(at, &mut link)
+            .and_then(|link| fs::readlinkat_raw(CWD, link, &mut path[..]))
+            .unwrap_or(0);
+        if let Some(name) = name {
+            let name = name.to_bytes();
+            if length > 1 && length < PATH_MAX {
+                path[length] = b'/';
+                length += 1;
+            }
+            let room = name.len().min(PATH_MAX - length);
+            path[length..length + room].copy_from_slice(&name[..room]);
+            length += room;
+        }
+        let report =
+            Report::Denied { operation, errno: Errno::PERM, tid: call.tid, path: &path[..length] };
+        // A full socket holds the script back, not the count: `send` waits.
+        let _ = wire::send_report(control, report);
+    }
+}
+
+const NOFOLLOW: u32 = AtFlags::SYMLINK_NOFOLLOW.bits();
+
+impl Target {
+    /// Reads a path and opens where it starts; then makes sure that the asking process was the one that was read.
+    fn read(
+        listener: BorrowedFd<'_>,
+        call: &Notification,
+        dirfd: Option<u64>,
+        address: u64,
+    ) -> Result<Target, Errno> {
+        let mut target = Target { base: None, path: [0; PATH_MAX], length: 0 };
+        target.length = read_string(call.tid, address, &mut target.path)?;
+        if target.path[0] != b'/' {
+            target.base = Some(match dirfd.map(|fd| fd as i32) {
+                None | Some(libc::AT_FDCWD) => procfs::open(call.tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC)?,
+                Some(fd) => open_descriptor(call.tid, fd as u32 as u64)?,
+            });
+        }
+        still_waiting(listener, call)?;
+        Ok(target)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.path[..self.length]
+    }
+
+    fn base(&self) -> BorrowedFd<'_> {
+        self.base.as_ref().map_or(CWD, |fd| fd.as_fd())
+    }
+
+    /// What the path names, as `O_PATH`. Links that only mean something to the asking process are not followed, but
+    /// for the one form that the C library uses itself.
+    fn open(&mut self, nofollow: bool) -> Result<OwnedFd, Errno> {
+        let mut flags = OFlags::PATH | OFlags::CLOEXEC;
+        if nofollow {
+            flags |= OFlags::NOFOLLOW;
+        }
+        let path = CStr::from_bytes_with_nul(&self.path[..=self.length]).map_err(|_| Errno::INVAL)?;
+        if self.length == 0 {
+            return Err(Errno::NOENT);
+        }
+        fs::openat2(self.base(), path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
+    }
+
+    /// The directory that holds the last component, and that component.
+    fn open_parent(&mut self) -> Result<(OwnedFd, &CStr), Errno> {
+        let bytes = self.bytes();
+        let end = bytes.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
+        if end == 0 {
+            return Err(if self.length == 0 { Errno::NOENT } else { Errno::BUSY });
+        }
+        let start = bytes[..end].iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
+        let mut dir = [0u8; PATH_MAX];
+        let dir: &CStr = if start == 0 {
+            c"."
+        } else {
+            dir[..start].copy_from_slice(&bytes[..start]);
+            CStr::from_bytes_until_nul(&dir).map_err(|_| Errno::NAMETOOLONG)?
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let parent = fs::openat2(self.base(), dir, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)?;
+        let name = CStr::from_bytes_with_nul(&self.path[start..=self.length]).map_err(|_| Errno::INVAL)?;
+        Ok((parent, name))
+    }
+}
+
+/// A name without the slashes behind it.
+fn trimmed<'a>(name: &CStr, buffer: &'a mut [u8; PATH_MAX]) -> Result<&'a CStr, Errno> {
+    let bytes = name.to_bytes();
+    let end = bytes.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
+    buffer[..end].copy_from_slice(&bytes[..end]);
+    CStr::from_bytes_until_nul(buffer).map_err(|_| Errno::NAMETOOLONG)
+}
+
+/// A process or thread is about to end: the last moment at which its pending signals can be read. A write past the
+/// file-size limit left SIGXFSZ there, blocked; whatever is found, it may go.
+fn farewell(control: BorrowedFd<'_>, call: &Notification) -> Answer {
+    if procfs::any_thread_has_pending(call.tid, libc::SIGXFSZ) {
+        let _ = wire::send_report(control, Report::LimitReached(Counted::FileSize));
+    }
+    Answer::Continue
+}
+
+fn counted(call: &Notification) -> Counted {
+    let thread = seccomp::call(call.nr) == Some(Call::Clone) && call.args[0] & libc::CLONE_THREAD as u64 != 0;
+    if thread { Counted::Threads } else { Counted::Processes }
+}
+
+/// How many processes beside init and script, or threads beside each process's first, there are now.
+fn alive(kind: Counted) -> u64 {
+    // Where they cannot be counted, no more are made.
+    match kind {
+        Counted::Processes | Counted::FileSize => procfs::processes(|_, _| {}).map_or(u64::MAX, |count| count.saturating_sub(2)),
+        Counted::Threads => {
+            let mut threads = 0;
+            procfs::processes(|dir, name| threads += procfs::threads(dir, name).saturating_sub(1))
+                .map_or(u64::MAX, |_| threads)
+        }
+    }
+}
+
+/// Gives a process that was just allowed the time to appear, at most two milliseconds.
+fn wait_until_visible(kind: Counted, before: u64) {
+    for _ in 0..100 {
+        if alive(kind) > before {
+            return;
+        }
+        let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: Duration::from_micros(20).as_nanos() as i64 }));
+    }
+}
+
+fn still_waiting(listener: BorrowedFd<'_>, call: &Notification) -> Result<(), Errno> {
+    // The errno goes nowhere: who would get it is gone.
+    if sys::notification_valid(listener, call.id) { Ok(()) } else { Err(Errno::SRCH) }
+}
+
+/// What a descriptor of another process refers to, as `O_PATH`.
+fn open_descriptor(tid: u32, number: u64) -> Result<OwnedFd, Errno> {
+    let mut name = [0u8; 32];
+    let name = procfs::join(&[b"fd/"], number as u32, &mut name)?;
+    match procfs::open(tid, name, OFlags::PATH | OFlags::CLOEXEC) {
+        Err(Errno::NOENT) => Err(Errno::BADF),
+        other => other,
+    }
+}
+
+/// The name of a descriptor of ours under which path-taking calls reach it.
+fn own_descriptor<'a>(fd: BorrowedFd<'_>, buffer: &'a mut [u8; 64]) -> Result<&'a CStr, Errno> {
+    use std::os::fd::AsRawFd;
+    procfs::join(&[b"/proc/self/fd/"], fd.as_raw_fd() as u32, buffer)
+}
+
+/// Reads a string of at most `buffer.len() - 1` bytes, page by page; returns its length.
+fn read_string(tid: u32, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+    const PAGE: u64 = 4096;
+    let mut have = 0;
+    while have < buffer.len() {
+        let at = address.checked_add(have as u64).ok_or(Errno::FAULT)?;
+        let chunk = ((PAGE - at % PAGE) as usize).min(buffer.len() - have);
+        let read = sys::read_memory(tid, at, &mut buffer[have..have + chunk])?;
+        if let Some(end) = buffer[have..have + read].iter().position(|b| *b == 0) {
+            return Ok(have + end);
+        }
+        have += read;
+        if read == 0 {
+            return Err(Errno::FAULT);
+        }
+    }
+    Err(Errno::NAMETOOLONG)
+}
+
+fn read_exactly(tid: u32, address: u64, buffer: &mut [u8]) -> Result<(), Errno> {
+    if buffer.is_empty() || sys::read_memory(tid, address, buffer)? == buffer.len() {
+        Ok(())
+    } else {
+        Err(Errno::FAULT)
+    }
+}

@@ -1,0 +1,323 @@
+//! Memory and CPU of the whole tree, by control groups where the host gives us one (`cgroups(7)`).
+//!
+//! The ladder: cgroup v2 where it is delegated and has the memory controller, v1 where that is what there is, else
+//! nothing here and the supervisor watches (`rlimit+watch`). Which rung a run stands on is part of its record.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::plan::Limits;
+
+/// What holds a run to its memory and CPU limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Rung {
+    /// Control groups, version 2.
+    #[serde(rename = "cgroup2")]
+    Cgroup2,
+    /// Control groups, version 1.
+    #[serde(rename = "cgroup1")]
+    Cgroup1,
+    /// Per-process limits, and a supervisor that adds up and kills.
+    #[serde(rename = "rlimit+watch")]
+    RlimitWatch,
+}
+
+/// Why no group could be set up although there are groups.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set `{}` to `{value}`", file.display())]
+pub struct GroupError {
+    file: PathBuf,
+    value: String,
+    source: io::Error,
+}
+
+/// Where groups can be made on this host, by this user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    V2 { parent: PathBuf },
+    V1 { memory: PathBuf, cpuacct: PathBuf },
+}
+
+/// A run's own group. Removed when dropped, which works once nobody is in it.
+#[derive(Debug)]
+pub(crate) struct Group {
+    place: Place,
+    name: String,
+    directory: Option<OwnedFd>,
+}
+
+const PREFIX: &str = "waxcell-";
+
+impl Place {
+    /// Finds a place from the mount table and the caller's own groups. Reads; changes nothing.
+    pub(crate) fn find() -> Option<Place> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        v2_place(&mounts, &own).or_else(|| v1_place(&mounts, &own))
+    }
+
+    pub(crate) fn rung(&self) -> Rung {
+        match self {
+            Place::V2 { .. } => Rung::Cgroup2,
+            Place::V1 { .. } => Rung::Cgroup1,
+        }
+    }
+}
+
+/// `(mount point, root inside the file system, type, options)` of each control-group mount (`proc_pid_mountinfo(5)`).
+fn cgroup_mounts(mountinfo: &str) -> impl Iterator<Item = (&str, &str, &str, &str)> {
+    mountinfo.lines().filter_map(|line| {
+        let (left, right) = line.split_once(" - ")?;
+        let mut left = left.split(' ').skip(3);
+        let (root, point) = (left.next()?, left.next()?);
+        let mut right = right.split(' ');
+        let kind = right.next()?;
+        kind.starts_with("cgroup").then(|| (point, root, kind, right.nth(1).unwrap_or_default()))
+    })
+}
+
+fn own_path<'a>(own: &'a str, controller: &str) -> Option<&'a str> {
+    own.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':');
+        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        controllers.split(',').any(|name| name == controller).then_some(path)
+    })
+}
+
+fn below(point: &str, root: &str, path: &str) -> PathBuf {
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    Path::new(point).join(relative.trim_start_matches('/'))
+}
+
+fn v1_place(mounts: &str, own: &str) -> Option<Place> {
+    let find = |controller: &str| {
+        let (point, root, ..) = cgroup_mounts(mounts)
+            .find(|(_, _, kind, options)| *kind == "cgroup" && options.split(',').any(|o| o == controller))?;
+        let dir = below(point, root, own_path(own, controller)?);
+        may_make_groups(&dir).then_some(dir)
+    };
+    Some(Place::V1 { memory: find("memory")?, cpuacct: find("cpuacct")? })
+}
+
+fn v2_place(mounts: &str, own: &str) -> Option<Place> {
+    let (point, root, ..) = cgroup_mounts(mounts).find(|(_, _, kind, _)| *kind == "cgroup2")?;
+    let own = below(point, root, own_path(own, "")?);
+    let has = |dir: &Path, file: &str| {
+        fs::read_to_string(dir.join(file)).is_ok_and(|list| list.split_ascii_whitespace().any(|c| c == "memory"))
+    };
+    // A group with processes of its own cannot hand controllers down, so the run's group stands beside the caller's or
+    // higher up; only the root is exempt.
+    own.ancestors()
+        .take_while(|dir| dir.starts_with(point))
+        .filter(|dir| may_make_groups(dir))
+        .find(|dir| {
+            has(dir, "cgroup.subtree_control")
+                || (*dir == Path::new(point)
+                    && has(dir, "cgroup.controllers")
+                    && fs::write(dir.join("cgroup.subtree_control"), "+memory +pids").is_ok())
+        })
+        .map(|dir| Place::V2 { parent: dir.to_owned() })
+}
+
+fn may_make_groups(dir: &Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD};
+    rustix::fs::accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+impl Group {
+    /// Makes the run's group and sets its limits.
+    pub(crate) fn create(place: Place, run: &str, limits: &Limits) -> Result<Group, GroupError> {
+        let mut group = Group { place, name: format!("{PREFIX}{run}"), directory: None };
+        for dir in group.directories() {
+            fs::create_dir(&dir)
+                .map_err(|source| GroupError { file: dir, value: "a new group".to_owned(), source })?;
+        }
+        match &group.place {
+            Place::V2 { .. } => {
+                let dir = group.memory();
+                set(&dir.join("memory.max"), limits.memory)?;
+                set_if_there(&dir.join("memory.swap.max"), 0)?;
+                set_if_there(&dir.join("memory.oom.group"), 1)?;
+                set_if_there(&dir.join("pids.max"), u64::from(limits.processes) + u64::from(limits.threads) + 2)?;
+                let open = fs::File::open(&dir)
+                    .map_err(|source| GroupError { file: dir, value: "an open directory".to_owned(), source })?;
+                group.directory = Some(open.into());
+            }
+            Place::V1 { .. } => {
+                let dir = group.memory();
+                set(&dir.join("memory.limit_in_bytes"), limits.memory)?;
+                set_if_there(&dir.join("memory.memsw.limit_in_bytes"), limits.memory)?;
+            }
+        }
+        Ok(group)
+    }
+
+    pub(crate) fn rung(&self) -> Rung {
+        self.place.rung()
+    }
+
+    /// For `clone3` to be born in (v2).
+    pub(crate) fn directory(&self) -> Option<BorrowedFd<'_>> {
+        self.directory.as_ref().map(|fd| fd.as_fd())
+    }
+
+    /// Files to write `0` to (v1). Through `tasks`: `cgroup.procs` waits 7 to 20 ms for a grace period.
+    pub(crate) fn tasks(&self) -> Result<Vec<OwnedFd>, GroupError> {
+        match &self.place {
+            Place::V2 { .. } => Ok(Vec::new()),
+            Place::V1 { .. } => self
+                .directories()
+                .into_iter()
+                .map(|dir| {
+                    let file = dir.join("tasks");
+                    match fs::OpenOptions::new().write(true).open(&file) {
+                        Ok(open) => Ok(open.into()),
+                        Err(source) => Err(GroupError { file, value: "0".to_owned(), source }),
+                    }
+                })
+                .collect(),
+        }
+    }
+
+    /// The memory limit as the kernel has it.
+    pub(crate) fn memory_limit(&self) -> Option<u64> {
+        match &self.place {
+            Place::V2 { .. } => read_number(&self.memory().join("memory.max")),
+            Place::V1 { .. } => read_number(&self.memory().join("memory.limit_in_bytes")),
+        }
+    }
+
+    /// User and system time of the group so far.
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        match &self.place {
+            Place::V2 { .. } => {
+                read_field(&self.memory().join("cpu.stat"), "usage_usec").map(Duration::from_micros)
+            }
+            Place::V1 { cpuacct, .. } => {
+                read_number(&cpuacct.join(&self.name).join("cpuacct.usage")).map(Duration::from_nanos)
+            }
+        }
+    }
+
+    /// Most memory that the group ever held.
+    pub(crate) fn memory_peak(&self) -> Option<u64> {
+        match &self.place {
+            Place::V2 { .. } => read_number(&self.memory().join("memory.peak")),
+            Place::V1 { .. } => read_number(&self.memory().join("memory.max_usage_in_bytes")),
+        }
+    }
+
+    /// Memory that the group holds now.
+    pub(crate) fn memory_now(&self) -> Option<u64> {
+        match &self.place {
+            Place::V2 { .. } => read_number(&self.memory().join("memory.current")),
+            Place::V1 { .. } => read_number(&self.memory().join("memory.usage_in_bytes")),
+        }
+    }
+
+    /// How often the kernel killed for this group's limit.
+    pub(crate) fn out_of_memory_kills(&self) -> u64 {
+        let (file, key) = match &self.place {
+            Place::V2 { .. } => ("memory.events", "oom_kill"),
+            Place::V1 { .. } => ("memory.oom_control", "oom_kill"),
+        };
+        read_field(&self.memory().join(file), key).unwrap_or(0)
+    }
+
+    fn memory(&self) -> PathBuf {
+        match &self.place {
+            Place::V2 { parent } => parent.join(&self.name),
+            Place::V1 { memory, .. } => memory.join(&self.name),
+        }
+    }
+
+    fn directories(&self) -> Vec<PathBuf> {
+        match &self.place {
+            Place::V2 { parent } => vec![parent.join(&self.name)],
+            Place::V1 { memory, cpuacct } => vec![memory.join(&self.name), cpuacct.join(&self.name)],
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for dir in self.directories() {
+            // An empty group that stays behind holds nobody; `sweep` takes it at the next run.
+            let _ = fs::remove_dir(dir);
+        }
+    }
+}
+
+/// Removes the groups of runs that did not end in order. Groups with somebody in them refuse to go.
+pub fn sweep() {
+    let Some(place) = Place::find() else { return };
+    let parents = match place {
+        Place::V2 { parent } => vec![parent],
+        Place::V1 { memory, cpuacct } => vec![memory, cpuacct],
+    };
+    for entry in parents.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+/// The rung that a run of this caller would stand on.
+pub fn rung() -> Rung {
+    Place::find().map_or(Rung::RlimitWatch, |place| place.rung())
+}
+
+fn set(file: &Path, value: u64) -> Result<(), GroupError> {
+    fs::write(file, value.to_string())
+        .map_err(|source| GroupError { file: file.to_owned(), value: value.to_string(), source })
+}
+
+fn set_if_there(file: &Path, value: u64) -> Result<(), GroupError> {
+    if file.exists() { set(file, value) } else { Ok(()) }
+}
+
+fn read_number(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+fn read_field(file: &Path, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTINFO: &str = "\
+30 29 0:26 / /sys/fs/cgroup/cpuacct rw,relatime - cgroup cgroup rw,cpuacct
+31 29 0:27 /docker/a /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
+32 29 0:28 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
+33 29 0:29 / / rw - ext4 /dev/vda rw";
+
+    #[test]
+    fn mounts_are_read_with_their_roots() {
+        let found: Vec<_> = cgroup_mounts(MOUNTINFO).collect();
+        assert_eq!(found, [
+            ("/sys/fs/cgroup/cpuacct", "/", "cgroup", "rw,cpuacct"),
+            ("/sys/fs/cgroup/memory", "/docker/a", "cgroup", "rw,memory"),
+            ("/sys/fs/cgroup/unified", "/", "cgroup2", "rw"),
+        ]);
+    }
+
+    #[test]
+    fn own_groups_are_found_by_controller_and_version() {
+        let own = "9:name=systemd:/\n2:cpu,cpuacct:/user\n4:memory:/docker/a/b\n0::/slice/x\n";
+        assert_eq!(own_path(own, "cpuacct"), Some("/user"));
+        assert_eq!(own_path(own, "memory"), Some("/docker/a/b"));
+        assert_eq!(own_path(own, ""), Some("/slice/x"));
+        assert_eq!(own_path(own, "pids"), None);
+        assert_eq!(below("/m", "/docker/a", "/docker/a/b"), Path::new("/m/b"));
+        assert_eq!(below("/m", "/", "/"), Path::new("/m"));
+    }
+}

@@ -1,0 +1,254 @@
+//! What the kernel really holds the run to, read back from the waiting process before the script starts.
+//!
+//! Nothing here is copied from the plan: each field is what `/proc` says about the script's process, or what a control
+//! group says of itself. Where that is less than the plan asked for, there is no run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::cgroup::{Group, Rung};
+use crate::landlock;
+use crate::mounts;
+use crate::plan::{Mount, Plan};
+
+/// The enforcement of one run, as found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Enforced {
+    /// Namespaces that are the run's own, by name.
+    pub namespaces: Vec<String>,
+    /// User id that the host knows the script's process by.
+    pub host_uid: u32,
+    /// Capabilities that are left in any set; none.
+    pub capabilities: u64,
+    /// `no_new_privs`.
+    pub no_new_privs: bool,
+    /// `filter` and how many instructions the installed program has.
+    pub seccomp: Seccomp,
+    /// The Landlock ABI in force and what it handles; absent if the kernel has none and the policy accepts that.
+    pub landlock: Option<Landlock>,
+    /// Mounts of the run by path, with their options.
+    pub mounts: BTreeMap<String, String>,
+    /// What holds memory and CPU.
+    pub limits_by: Rung,
+    /// The memory limit in bytes, as the control group has it (absent on `rlimit+watch`).
+    pub memory_limit: Option<u64>,
+    /// Per-process limits of the script's process, as the kernel prints them.
+    pub rlimits: BTreeMap<String, String>,
+}
+
+/// The seccomp filter in force.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Seccomp {
+    /// Number of filters on the script's process.
+    pub filters: u32,
+    /// Instructions of the filter.
+    pub instructions: usize,
+}
+
+/// The Landlock domain in force.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Landlock {
+    /// ABI that the rule set was made for: the kernel's, or the newest that we know.
+    pub abi: u32,
+    /// Handled file-system rights, as bits.
+    pub fs: u64,
+    /// Handled network rights, as bits.
+    pub net: u64,
+    /// Scopes, as bits.
+    pub scoped: u64,
+}
+
+/// Where the kernel does less than the plan.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadBackError {
+    /// A file of `/proc` could not be read.
+    #[error("cannot read `{path}` to see what is enforced")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something that was asked for is not in force.
+    #[error("{what} is not in force: the kernel says `{found}`")]
+    Missing {
+        /// What was asked for.
+        what: String,
+        /// What was found.
+        found: String,
+    },
+}
+
+fn read(pid: i32, file: &str) -> Result<String, ReadBackError> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::read(&path)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .map_err(|source| ReadBackError::Unreadable { path, source })
+}
+
+fn require(held: bool, what: &str, found: impl ToString) -> Result<(), ReadBackError> {
+    if held { Ok(()) } else { Err(ReadBackError::Missing { what: what.to_owned(), found: found.to_string() }) }
+}
+
+const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
+
+/// Reads back everything about process `pid`, the script's, and compares it with the plan.
+pub(crate) fn read_back(
+    plan: &Plan,
+    pid: i32,
+    group: Option<&Group>,
+    landlock: Option<&landlock::Rules>,
+    instructions: usize,
+) -> Result<Enforced, ReadBackError> {
+    let status = read(pid, "status")?;
+    let field = |key: &str| {
+        status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map_or("", str::trim)
+    };
+    let hex = |key: &str| u64::from_str_radix(field(key), 16).unwrap_or(u64::MAX);
+    let capabilities = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(hex).into_iter().fold(0, |a, b| a | b);
+    require(capabilities == 0, "an empty set of capabilities", format!("{capabilities:x}"))?;
+    require(field("NoNewPrivs") == "1", "no_new_privs", field("NoNewPrivs"))?;
+    require(field("Seccomp") == "2", "a seccomp filter", field("Seccomp"))?;
+    let host_uid = field("Uid").split_ascii_whitespace().next().and_then(|uid| uid.parse().ok()).unwrap_or(0);
+    require(host_uid == plan.identity.host_uid, "the planned user", host_uid)?;
+    require(host_uid != 0, "an unprivileged user", host_uid)?;
+
+    let namespaces = NAMESPACES
+        .iter()
+        .map(|name| {
+            let link = |who: &str| fs::read_link(format!("/proc/{who}/ns/{name}"));
+            let unreadable = |source| ReadBackError::Unreadable { path: format!("/proc/{pid}/ns/{name}"), source };
+            let (theirs, ours) = (link(&pid.to_string()).map_err(unreadable)?, link("self").map_err(unreadable)?);
+            require(theirs != ours, &format!("a {name} namespace of its own"), theirs.display())?;
+            Ok((*name).to_owned())
+        })
+        .collect::<Result<_, ReadBackError>>()?;
+
+    let mounts = mounts_of(&read(pid, "mountinfo")?);
+    compare_mounts(plan, &mounts)?;
+
+    let memory_limit = group.and_then(Group::memory_limit);
+    if group.is_some() {
+        // The kernel rounds down to whole pages.
+        let held = memory_limit.is_some_and(|limit| limit > 0 && limit <= plan.limits.memory);
+        require(held, "the memory limit of the control group", format!("{memory_limit:?}"))?;
+    }
+    let rlimits = rlimits_of(&read(pid, "limits")?);
+    let file_size = plan.limits.file_size.to_string();
+    let found = rlimits.get("file size").map_or("", String::as_str);
+    require(found == file_size, "the limit of a file's size", found)?;
+
+    Ok(Enforced {
+        namespaces,
+        host_uid,
+        capabilities,
+        no_new_privs: true,
+        seccomp: Seccomp { filters: field("Seccomp_filters").parse().unwrap_or(1), instructions },
+        landlock: landlock.map(|rules| Landlock {
+            abi: rules.abi,
+            fs: rules.handled.handled_access_fs,
+            net: rules.handled.handled_access_net,
+            scoped: rules.handled.scoped,
+        }),
+        mounts,
+        limits_by: group.map_or(Rung::RlimitWatch, Group::rung),
+        memory_limit,
+        rlimits,
+    })
+}
+
+/// Mount point to per-mount options; the topmost mount of a place wins (`proc_pid_mountinfo(5)`).
+fn mounts_of(mountinfo: &str) -> BTreeMap<String, String> {
+    mountinfo
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(' ').skip(4);
+            Some((unescape(fields.next()?), fields.next()?.to_owned()))
+        })
+        .collect()
+}
+
+/// `\040` and its like back to bytes.
+fn unescape(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let digits = bytes.get(at + 1..at + 4).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.filter(|_| bytes[at] == b'\\').and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                at += 4;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn compare_mounts(plan: &Plan, found: &BTreeMap<String, String>) -> Result<(), ReadBackError> {
+    let options = |path: &Path| found.get(path.to_string_lossy().as_ref()).map_or("", String::as_str);
+    let has = |path: &Path, option: &str| options(path).split(',').any(|o| o == option);
+    require(has(Path::new("/"), "ro"), "a read-only root", options(Path::new("/")))?;
+    for mount in &plan.mounts {
+        let (target, attributes) = match mount {
+            Mount::Bind { target, access, .. } => (target, mounts::bind_attributes(*access)),
+            Mount::File { target, .. } => (target, libc::MOUNT_ATTR_RDONLY),
+            Mount::Scratch { target, .. } => (target, libc::MOUNT_ATTR_NOEXEC),
+            _ => continue,
+        };
+        let flags = [
+            (libc::MOUNT_ATTR_RDONLY, "ro"),
+            (libc::MOUNT_ATTR_NOSUID, "nosuid"),
+            (libc::MOUNT_ATTR_NODEV, "nodev"),
+            (libc::MOUNT_ATTR_NOEXEC, "noexec"),
+        ];
+        for (_, option) in flags.iter().filter(|(flag, _)| attributes & flag != 0) {
+            require(has(target, option), &format!("`{option}` on `{}`", target.display()), options(target))?;
+        }
+    }
+    Ok(())
+}
+
+/// `Max file size   1048576  1048576  bytes` to `file size: 1048576` (the hard limit; soft and hard are set alike).
+fn rlimits_of(limits: &str) -> BTreeMap<String, String> {
+    const WANTED: [&str; 5] = ["cpu time", "file size", "core file size", "processes", "open files"];
+    WANTED
+        .iter()
+        .filter_map(|name| {
+            let line = limits.lines().find_map(|line| line.strip_prefix(&format!("Max {name} ")))?;
+            Some(((*name).to_owned(), line.split_ascii_whitespace().nth(1)?.to_owned()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_the_mount_table_are_undone() {
+        assert_eq!(unescape("/a\\040b\\134c"), "/a b\\c");
+        assert_eq!(unescape("/plain\\"), "/plain\\");
+    }
+
+    #[test]
+    fn the_topmost_mount_of_a_place_counts() {
+        let table = "1 0 0:1 / /data rw - ext4 a rw\n2 1 0:2 / /data ro,nosuid - ext4 b rw\n";
+        assert_eq!(mounts_of(table), BTreeMap::from([("/data".to_owned(), "ro,nosuid".to_owned())]));
+    }
+
+    #[test]
+    fn limits_are_the_hard_ones() {
+        let text = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                    Max file size             100                  200                  bytes     \n";
+        assert_eq!(rlimits_of(text), BTreeMap::from([("file size".to_owned(), "200".to_owned())]));
+    }
+}

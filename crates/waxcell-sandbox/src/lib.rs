@@ -1,0 +1,35 @@
+//! Holds one process tree to a [`Plan`], by the Linux kernel's own means.
+//!
+//! Rule of this crate: it knows processes and plans, not policies. It is the only one in which `unsafe` compiles, in
+//! `sys.rs` alone, and the only one that starts processes. One file per mechanism: a pure *build* and an effectful
+//! *apply*.
+//!
+//! ```text
+//! spawn(plan) -> Building -- ready() --> Ready -- start() --> Running -- watch() --> Ending
+//! ```
+
+mod broker;
+mod cgroup;
+mod enforced;
+mod landlock;
+mod mounts;
+mod plan;
+mod probe;
+mod procfs;
+mod relay;
+mod seccomp;
+mod spawn;
+mod stage;
+mod sys;
+mod watch;
+mod wire;
+
+pub use cgroup::{GroupError, Rung, rung, sweep};
+pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
+pub use landlock::abi as landlock_abi;
+pub use plan::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plan, Program};
+pub use probe::{Feature, Probe, probe};
+pub use relay::{Destination, Stream};
+pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
+pub use sys::{ReceivedSignal, SignalSet, read_signal, stop_self};
+pub use watch::{Denial, Ending, Exit, Interrupts, Running, Stop, Usage};

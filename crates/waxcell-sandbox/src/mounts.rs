@@ -1,0 +1,385 @@
+//! The file system a script sees: an empty read-only root into which pieces of the host are bound (`mount(2)`, the
+//! new mount API of Linux 5.2, `pivot_root(2)`).
+//!
+//! *Build* ([`Tree::build`]) turns the plan into C strings and flags; *apply* ([`Tree::apply`]) runs in the stage and
+//! allocates nothing. Sources are opened before the new root covers anything, by descriptor and without following a
+//! symlink, so what was planned is what is bound.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
+    UnmountFlags,
+};
+
+use crate::plan::{Access, Mount, Plan};
+use crate::sys;
+
+/// Device nodes of the minimal `/dev`.
+const DEVICES: [&CStr; 5] = [c"/dev/null", c"/dev/zero", c"/dev/full", c"/dev/random", c"/dev/urandom"];
+/// Symlinks of the minimal `/dev`.
+const DEVICE_LINKS: [(&CStr, &CStr); 4] = [
+    (c"dev/fd", c"/proc/self/fd"),
+    (c"dev/stdin", c"/proc/self/fd/0"),
+    (c"dev/stdout", c"/proc/self/fd/1"),
+    (c"dev/stderr", c"/proc/self/fd/2"),
+];
+
+/// Where the new root is attached until `pivot_root`: a directory that every host has and no plan binds from after it.
+const STAGING: &CStr = c"/proc";
+/// Names in the new root that are gone before the script starts.
+const SCRATCH: &CStr = c".scratch";
+const BLANK_DIR: &CStr = c".blank.d";
+const BLANK_FILE: &CStr = c".blank.f";
+const FILE: &CStr = c".file";
+
+const NOSUID: u64 = libc::MOUNT_ATTR_NOSUID;
+const NODEV: u64 = libc::MOUNT_ATTR_NODEV;
+const NOEXEC: u64 = libc::MOUNT_ATTR_NOEXEC;
+const RDONLY: u64 = libc::MOUNT_ATTR_RDONLY;
+
+/// A path as C string. A path with a NUL byte cannot name a file; what follows the NUL is cut, and the cut path is
+/// then simply not found.
+pub(crate) fn c_path(path: &Path) -> CString {
+    let bytes = path.as_os_str().as_bytes();
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    CString::new(&bytes[..end]).unwrap_or_default()
+}
+
+/// The flags that a bind of this kind gets on top of what its source has.
+pub(crate) const fn bind_attributes(access: Access) -> u64 {
+    match access {
+        Access::Read => RDONLY | NOSUID | NODEV | NOEXEC,
+        Access::ReadExecute => RDONLY | NOSUID | NODEV,
+        Access::Write => NOSUID | NODEV | NOEXEC,
+    }
+}
+
+#[derive(Debug)]
+enum Piece {
+    Bind { source: CString, owned: bool, attributes: u64, tree: Option<OwnedFd> },
+    File { contents: Vec<u8>, mode: u32 },
+    Symlink { to: CString },
+    Directory,
+    Scratch { name: CString, mode: u32 },
+    Cover,
+    Devices { trees: [Option<OwnedFd>; DEVICES.len()] },
+    Processes,
+}
+
+#[derive(Debug)]
+struct Placed {
+    piece: Piece,
+    /// Relative to the new root.
+    target: CString,
+    /// Directories to make on the way, outermost first.
+    parents: Vec<CString>,
+}
+
+/// The run's file system, ready to be built.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    places: Vec<Placed>,
+    scratch_size: CString,
+    scratch_inodes: CString,
+}
+
+/// Which piece of a plan could not be put in place, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MountFailure {
+    /// Position in the plan's list; past its end: the root itself.
+    pub(crate) index: u32,
+    pub(crate) errno: Errno,
+}
+
+impl Tree {
+    /// Pure: from the plan's list to calls in order.
+    pub(crate) fn build(plan: &Plan) -> Tree {
+        let mut covered: Vec<&Path> = Vec::new();
+        let mut places = Vec::new();
+        for (index, mount) in plan.mounts.iter().enumerate() {
+            let (target, piece): (&Path, Piece) = match mount {
+                Mount::Bind { source, target, access, owned } => (
+                    target,
+                    Piece::Bind {
+                        source: c_path(source),
+                        owned: *owned,
+                        attributes: bind_attributes(*access),
+                        tree: None,
+                    },
+                ),
+                Mount::File { target, contents, mode } => {
+                    (target, Piece::File { contents: contents.clone(), mode: *mode })
+                }
+                Mount::Symlink { target, to } => (target, Piece::Symlink { to: c_path(to) }),
+                Mount::Directory { target } => (target, Piece::Directory),
+                Mount::Scratch { target, mode } => {
+                    let name = CString::new(index.to_string()).unwrap_or_default();
+                    (target, Piece::Scratch { name, mode: *mode })
+                }
+                Mount::Cover { target } => (target, Piece::Cover),
+                Mount::Devices => (Path::new("/dev"), Piece::Devices { trees: Default::default() }),
+                Mount::Processes => (Path::new("/proc"), Piece::Processes),
+            };
+            // Below a bind the mount point exists on the host; elsewhere it is made.
+            let inside_bind = covered.iter().any(|bind| target.starts_with(bind) && target != *bind);
+            let parents = if inside_bind {
+                Vec::new()
+            } else {
+                let mut parents: Vec<&Path> =
+                    target.ancestors().skip(1).filter(|p| p.parent().is_some()).collect();
+                parents.reverse();
+                parents.into_iter().map(relative).collect()
+            };
+            if let Mount::Bind { target, .. } = mount {
+                covered.push(target);
+            }
+            places.push(Placed { piece, target: relative(target), parents });
+        }
+        let number = |n: u64| CString::new(n.to_string()).unwrap_or_default();
+        Tree {
+            places,
+            scratch_size: number(plan.limits.scratch_bytes),
+            // Directories that the scratch space is made of count as well.
+            scratch_inodes: number(plan.limits.scratch_files + 16),
+        }
+    }
+
+    /// Opens every bind as root on the host, before the stage has become somebody else: it could not pass through
+    /// directories of the caller's, and only the owner of a file system may map its ids so that the caller's files show
+    /// as the script's own. The descriptors are inherited by the stage.
+    pub(crate) fn open_as_caller(&mut self, userns: BorrowedFd<'_>) -> Result<(), MountFailure> {
+        for (index, place) in self.places.iter_mut().enumerate() {
+            if let Piece::Bind { source, owned, tree, .. } = &mut place.piece {
+                let fail = |errno| MountFailure { index: index as u32, errno };
+                let fd = clone_tree(source).map_err(fail)?;
+                if *owned {
+                    sys::mount_setattr(fd.as_fd(), true, libc::MOUNT_ATTR_IDMAP, 0, Some(userns)).map_err(fail)?;
+                }
+                *tree = Some(fd);
+            }
+        }
+        Ok(())
+    }
+
+    /// What [`Tree::open_as_caller`] opened.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = &OwnedFd> {
+        self.places.iter().filter_map(|place| match &place.piece {
+            Piece::Bind { tree, .. } => tree.as_ref(),
+            _ => None,
+        })
+    }
+
+    /// Builds the tree in the stage's own mount namespace and makes it the root. Allocates nothing.
+    pub(crate) fn apply(&mut self) -> Result<(), MountFailure> {
+        let whole = self.places.len() as u32;
+        let fail = |errno| MountFailure { index: whole, errno };
+        rustix::mount::mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+            .map_err(fail)?;
+        for (index, place) in self.places.iter_mut().enumerate() {
+            let fail = |errno| MountFailure { index: index as u32, errno };
+            match &mut place.piece {
+                Piece::Bind { source, tree: tree @ None, .. } => *tree = Some(clone_tree(source).map_err(fail)?),
+                Piece::Devices { trees } => {
+                    for (tree, path) in trees.iter_mut().zip(DEVICES) {
+                        *tree = Some(clone_tree(path).map_err(fail)?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let root = new_root().map_err(fail)?;
+        self.prepare_helpers(root.as_fd()).map_err(fail)?;
+        for (index, place) in self.places.iter().enumerate() {
+            place.apply(root.as_fd()).map_err(|errno| MountFailure { index: index as u32, errno })?;
+        }
+        finish(root.as_fd()).map_err(fail)
+    }
+
+    /// Scratch space and the blank file and directory that cover things.
+    fn prepare_helpers(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
+        let scratch = tmpfs(&[
+            (c"size", &self.scratch_size),
+            (c"nr_inodes", &self.scratch_inodes),
+            (c"mode", c"0755"),
+        ])?;
+        fs::mkdirat(root, SCRATCH, Mode::from(0o700))?;
+        attach(scratch.as_fd(), root, SCRATCH)?;
+        fs::mkdirat(root, BLANK_DIR, Mode::empty())?;
+        drop(fs::openat(root, BLANK_FILE, OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::empty())?);
+        Ok(())
+    }
+}
+
+fn relative(path: &Path) -> CString {
+    c_path(path.strip_prefix("/").unwrap_or(path))
+}
+
+impl Placed {
+    fn apply(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
+        for parent in &self.parents {
+            make_dir(root, parent, 0o755)?;
+        }
+        let target: &CStr = &self.target;
+        match &self.piece {
+            Piece::Bind { attributes, tree, .. } => {
+                let tree = tree.as_ref().ok_or(Errno::BADF)?.as_fd();
+                sys::mount_setattr(tree, true, *attributes, 0, None)?;
+                mount_point(tree, root, target)?;
+                attach(tree, root, target)
+            }
+            Piece::File { contents, mode } => {
+                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+                let file = fs::openat(root, FILE, flags, Mode::from(*mode))?;
+                fs::fchmod(&file, Mode::from(*mode))?;
+                let mut rest = contents.as_slice();
+                while !rest.is_empty() {
+                    let written = rustix::io::write(&file, rest)?;
+                    rest = &rest[written..];
+                }
+                let tree = clone_at(root, FILE)?;
+                sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
+                mount_point(tree.as_fd(), root, target)?;
+                attach(tree.as_fd(), root, target)?;
+                // Only now: a tree whose root has no name any more cannot be attached.
+                fs::unlinkat(root, FILE, AtFlags::empty())
+            }
+            Piece::Symlink { to } => {
+                let to: &CStr = to;
+                fs::symlinkat(to, root, target)
+            }
+            Piece::Directory => make_dir(root, target, 0o755),
+            Piece::Scratch { name, mode } => {
+                let name: &CStr = name;
+                let scratch = fs::openat(root, SCRATCH, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+                fs::mkdirat(&scratch, name, Mode::from(*mode))?;
+                fs::chmodat(&scratch, name, Mode::from(*mode), AtFlags::empty())?;
+                let tree = clone_at(scratch.as_fd(), name)?;
+                mount_point(tree.as_fd(), root, target)?;
+                attach(tree.as_fd(), root, target)
+            }
+            Piece::Cover => {
+                let stat = match fs::statat(root, target, AtFlags::SYMLINK_NOFOLLOW) {
+                    // Gone since it was planned: nothing is left to cover.
+                    Err(Errno::NOENT) => return Ok(()),
+                    other => other?,
+                };
+                let kind = fs::FileType::from_raw_mode(stat.st_mode);
+                if kind.is_symlink() {
+                    // Where it leads is decided by what is mounted there.
+                    return Ok(());
+                }
+                let tree = clone_at(root, if kind.is_dir() { BLANK_DIR } else { BLANK_FILE })?;
+                sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
+                attach(tree.as_fd(), root, target)
+            }
+            Piece::Devices { trees } => {
+                make_dir(root, c"dev", 0o755)?;
+                for (tree, path) in trees.iter().zip(DEVICES) {
+                    let tree = tree.as_ref().ok_or(Errno::BADF)?.as_fd();
+                    // Not nodev: these few are what /dev is for.
+                    sys::mount_setattr(tree, false, NOSUID | NOEXEC, 0, None)?;
+                    let name = CStr::from_bytes_with_nul(&path.to_bytes_with_nul()[1..]).map_err(|_| Errno::INVAL)?;
+                    mount_point(tree, root, name)?;
+                    attach(tree, root, name)?;
+                }
+                DEVICE_LINKS.iter().try_for_each(|(link, to)| fs::symlinkat(*to, root, *link))
+            }
+            Piece::Processes => {
+                let proc = processes()?;
+                make_dir(root, c"proc", 0o555)?;
+                attach(proc.as_fd(), root, c"proc")
+            }
+        }
+    }
+}
+
+/// A detached copy of the mount tree at a host path, reached without following any symlink.
+fn clone_tree(path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let fd = fs::openat2(CWD, path, flags, Mode::empty(), resolve)?;
+    let clone = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    rustix::mount::open_tree(&fd, c"", clone)
+}
+
+fn clone_at(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+    let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    rustix::mount::open_tree(dir, name, clone)
+}
+
+fn attach(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
+    rustix::mount::move_mount(tree, c"", root, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+fn make_dir(root: BorrowedFd<'_>, path: &CStr, mode: u32) -> Result<(), Errno> {
+    match fs::mkdirat(root, path, Mode::from(mode)) {
+        // EROFS: it is there already, below something mounted read-only.
+        Err(Errno::EXIST | Errno::ROFS) => Ok(()),
+        other => other,
+    }
+}
+
+/// Makes the directory or file that a tree is mounted on, unless it is there.
+fn mount_point(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
+    if fs::FileType::from_raw_mode(fs::fstat(tree)?.st_mode).is_dir() {
+        return make_dir(root, target, 0o755);
+    }
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    match fs::openat(root, target, flags, Mode::from(0o444)) {
+        Ok(_) | Err(Errno::EXIST | Errno::ROFS) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn tmpfs(options: &[(&CStr, &CStr)]) -> Result<OwnedFd, Errno> {
+    let config = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in options {
+        rustix::mount::fsconfig_set_string(config.as_fd(), *key, *value)?;
+    }
+    rustix::mount::fsconfig_create(config.as_fd())?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    rustix::mount::fsmount(config.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}
+
+/// `/proc` with the processes of this namespace and nothing else of the kernel's (`subset=pid`, Linux 5.8).
+fn processes() -> Result<OwnedFd, Errno> {
+    let config = rustix::mount::fsopen(c"proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_set_string(config.as_fd(), c"subset", c"pid")?;
+    rustix::mount::fsconfig_create(config.as_fd())?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC
+        | MountAttrFlags::MOUNT_ATTR_RDONLY;
+    rustix::mount::fsmount(config.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}
+
+fn new_root() -> Result<OwnedFd, Errno> {
+    let root = tmpfs(&[(c"size", c"64m"), (c"mode", c"0755")])?;
+    attach(root.as_fd(), CWD, STAGING)?;
+    Ok(root)
+}
+
+fn finish(root: BorrowedFd<'_>) -> Result<(), Errno> {
+    rustix::process::fchdir(root)?;
+    // The binds of its parts keep the scratch space alive.
+    rustix::mount::unmount(SCRATCH, UnmountFlags::DETACH)?;
+    fs::unlinkat(root, SCRATCH, AtFlags::REMOVEDIR)?;
+    fs::unlinkat(root, BLANK_DIR, AtFlags::REMOVEDIR)?;
+    fs::unlinkat(root, BLANK_FILE, AtFlags::empty())?;
+    sys::mount_setattr(root, false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
+    // The old root ends up on top of the new one and is let go at once (`pivot_root(2)`, "pivot_root(".", ".")").
+    rustix::process::pivot_root(c".", c".")?;
+    rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
+    rustix::process::chdir(c"/")
+}

@@ -1,0 +1,195 @@
+//! What shall be enforced for one run: plain data that can be written down, hashed and compared.
+//!
+//! A plan names paths, numbers and switches, nothing of a policy. Everything in it is decided before a process is
+//! started; the stage only carries it out.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Exactly what shall be enforced for one run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Who the script is, inside and outside.
+    pub identity: Identity,
+    /// The file system it sees, in the order in which it is built.
+    pub mounts: Vec<Mount>,
+    /// Lasting paths on which an operation is refused (scratch is never among them).
+    pub guard: Guard,
+    /// What is executed.
+    pub program: Program,
+    /// Bounds on what it may use.
+    pub limits: Limits,
+    /// The network it has.
+    pub network: Network,
+}
+
+/// Who the script is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Identity {
+    /// User id that the script sees.
+    pub uid: u32,
+    /// Group id that the script sees.
+    pub gid: u32,
+    /// The host's user id behind [`Identity::uid`]: the caller's own, or an unused one if the caller is root.
+    pub host_uid: u32,
+    /// The host's group id behind [`Identity::gid`].
+    pub host_gid: u32,
+    /// Whether files of the caller (`owner_uid`) have to be shown as the script's own (an id-mapped mount), because
+    /// `host_uid` is not the caller.
+    pub map_owner: Option<Owner>,
+    /// Host name inside.
+    pub hostname: String,
+}
+
+/// The caller's ids on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Owner {
+    /// User id on disk.
+    pub uid: u32,
+    /// Group id on disk.
+    pub gid: u32,
+}
+
+/// What a script may do below a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Read and list.
+    Read,
+    /// Read, list and execute.
+    ReadExecute,
+    /// Read, list, create, change, rename, remove; never execute.
+    Write,
+}
+
+/// One piece of the file system that the script sees. Targets are absolute and free of symlinks; parents are made on
+/// the way. Order matters: a later mount lies over an earlier one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Mount {
+    /// A file or directory of the host, with everything mounted below it.
+    Bind {
+        /// Path on the host, canonical: a symlink on the way is an error.
+        source: PathBuf,
+        /// Where the script sees it.
+        target: PathBuf,
+        /// What it may do there.
+        access: Access,
+        /// Whether files of the caller are shown as the script's own, see [`Identity::map_owner`].
+        owned: bool,
+    },
+    /// A read-only file with these bytes.
+    File {
+        /// Where the script sees it.
+        target: PathBuf,
+        /// Its content (not serialised: it may be large; what matters of it is hashed elsewhere).
+        #[serde(skip)]
+        contents: Vec<u8>,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// Where the link is.
+        target: PathBuf,
+        /// What it points to.
+        to: PathBuf,
+    },
+    /// An empty directory of the read-only root.
+    Directory {
+        /// Where it is.
+        target: PathBuf,
+    },
+    /// A writable directory of the run's own scratch space, which counts against [`Limits::scratch_bytes`].
+    Scratch {
+        /// Where the script sees it.
+        target: PathBuf,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// Something that must not be reached: covered by an empty file or directory that nobody may open.
+    Cover {
+        /// What is covered.
+        target: PathBuf,
+    },
+    /// The minimal `/dev`.
+    Devices,
+    /// The processes of the run, `/proc` with `subset=pid`.
+    Processes,
+}
+
+/// Operations refused on lasting paths, decided on descriptors outside the script's reach.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Guard {
+    /// `fs.delete`: unlink, unlinkat, rmdir.
+    pub delete: bool,
+    /// `fs.chmod`: chmod, fchmod, fchmodat, fchmodat2 and access-control lists.
+    pub chmod: bool,
+    /// `fs.chown`: chown, fchown, lchown, fchownat.
+    pub chown: bool,
+    /// `fs.xattr`: setxattr and removexattr in all forms.
+    pub xattr: bool,
+    /// Writable directories that were made for this run and do not exist for the caller until the script makes them:
+    /// the script's own first `mkdir` of one succeeds.
+    pub placeholders: Vec<PathBuf>,
+}
+
+/// What is executed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Program {
+    /// The interpreter, as an absolute path inside.
+    pub path: PathBuf,
+    /// `argv`, the program's own name first. Bytes: arguments need not be UTF-8.
+    #[serde(serialize_with = "lossy_list")]
+    pub argv: Vec<Vec<u8>>,
+    /// The whole environment. Not serialised with values: they may be secrets.
+    #[serde(serialize_with = "names_only")]
+    pub env: BTreeMap<String, Vec<u8>>,
+    /// Working directory inside.
+    pub cwd: PathBuf,
+    /// File mode creation mask.
+    pub umask: u32,
+}
+
+/// Bounds on what a run may use. Bytes, unless a name says otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// Wall clock, monotonic.
+    pub wall: Duration,
+    /// User and system time of the whole tree.
+    pub cpu: Duration,
+    /// Memory of the whole tree, scratch space counted.
+    pub memory: u64,
+    /// Processes beside the script's own.
+    pub processes: u32,
+    /// Threads of the whole tree beside each process's first.
+    pub threads: u32,
+    /// Size of one file.
+    pub file_size: u64,
+    /// Open files of one process.
+    pub open_files: u32,
+    /// Standard output and error together.
+    pub output: u64,
+    /// Scratch space.
+    pub scratch_bytes: u64,
+    /// Files and directories in scratch space.
+    pub scratch_files: u64,
+}
+
+/// The network of the run: a namespace of its own in every case.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Network {
+    /// Whether `lo` inside is up.
+    pub loopback: bool,
+}
+
+fn lossy_list<S: serde::Serializer>(list: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(list.iter().map(|bytes| String::from_utf8_lossy(bytes)))
+}
+
+fn names_only<S: serde::Serializer>(env: &BTreeMap<String, Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(env.keys())
+}

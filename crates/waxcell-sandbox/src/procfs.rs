@@ -1,0 +1,209 @@
+//! The few facts that the init and the supervisor read from `/proc` (`proc(5)`), without allocating.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::fs::{self, AtFlags, Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+use crate::wire::IoCounters;
+
+/// Writes `parts`, then a number, into `buffer` as a C string.
+pub(crate) fn join<'a>(parts: &[&[u8]], number: u32, buffer: &'a mut [u8]) -> Result<&'a CStr, Errno> {
+    let mut digits = [0u8; 10];
+    let mut at = digits.len();
+    let mut rest = number;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let mut length = 0;
+    for part in parts.iter().copied().chain([&digits[at..], b"\0"]) {
+        buffer.get_mut(length..length + part.len()).ok_or(Errno::NAMETOOLONG)?.copy_from_slice(part);
+        length += part.len();
+    }
+    CStr::from_bytes_with_nul(&buffer[..length]).map_err(|_| Errno::INVAL)
+}
+
+/// Opens an entry of a process's directory.
+pub(crate) fn open(pid: u32, entry: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut buffer = [0u8; 32];
+    let dir = fs::open(join(&[b"/proc/"], pid, &mut buffer)?, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    fs::openat(&dir, entry, flags, Mode::empty())
+}
+
+/// Calls `each` with `/proc` and the name of every process in it; returns how many there are.
+pub(crate) fn processes(mut each: impl FnMut(BorrowedFd<'_>, &CStr)) -> Result<u64, Errno> {
+    let proc = fs::open(c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    processes_in(proc.as_fd(), &mut each)
+}
+
+/// As [`processes`], in a `/proc` opened before.
+pub(crate) fn processes_in(
+    proc: BorrowedFd<'_>,
+    each: &mut impl FnMut(BorrowedFd<'_>, &CStr),
+) -> Result<u64, Errno> {
+    let mut buffer = [MaybeUninit::uninit(); 8192];
+    let mut entries = RawDir::new(proc, &mut buffer);
+    let mut count = 0;
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        if entry.file_name().to_bytes()[0].is_ascii_digit() {
+            count += 1;
+            each(proc, entry.file_name());
+        }
+    }
+    Ok(count)
+}
+
+/// How many threads a process has: its `task` directory has a link for each beside the usual two.
+pub(crate) fn threads(proc: BorrowedFd<'_>, process: &CStr) -> u64 {
+    let mut path = [0u8; 32];
+    let Some(path) = entry(process, b"/task", &mut path) else { return 0 };
+    fs::statat(proc, path, AtFlags::empty()).map_or(0, |stat| u64::from(stat.st_nlink as u32).saturating_sub(2))
+}
+
+/// Reads a small file whole; returns what fits.
+fn read_small<'a>(fd: BorrowedFd<'_>, buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match rustix::io::read(fd, &mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(&buffer[..length])
+}
+
+/// The text behind `Key:` in a file of such lines, without the white space around it.
+pub(crate) fn field<'a>(text: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    text.split(|b| *b == b'\n')
+        .find_map(|line| line.strip_prefix(key).and_then(|rest| rest.strip_prefix(b":")))
+        .map(<[u8]>::trim_ascii)
+}
+
+fn number(text: &[u8], radix: u32) -> Option<u64> {
+    u64::from_str_radix(std::str::from_utf8(text).ok()?, radix).ok()
+}
+
+/// Whether a signal waits, blocked, for any thread of a process.
+pub(crate) fn any_thread_has_pending(pid: u32, signal: i32) -> bool {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(tasks) = open(pid, c"task", flags) else { return false };
+    let mut pending = false;
+    let count = processes_in(tasks.as_fd(), &mut |tasks, thread| {
+        let mut buffer = [0u8; 4096];
+        let Some(text) = read_entry(tasks, thread, b"/status", &mut buffer) else { return };
+        pending |= [b"SigPnd".as_slice(), b"ShdPnd"]
+            .into_iter()
+            .filter_map(|key| number(field(text, key)?, 16))
+            .any(|mask| mask & (1 << (signal - 1)) != 0);
+    });
+    count.is_ok() && pending
+}
+
+/// I/O counters from an open `/proc/[pid]/io` (`proc_pid_io(5)`).
+pub(crate) fn io_counters(fd: BorrowedFd<'_>) -> Option<IoCounters> {
+    let mut buffer = [0u8; 512];
+    let text = read_small(fd, &mut buffer).ok()?;
+    let value = |key: &[u8]| field(text, key).and_then(|text| number(text, 10));
+    Some(IoCounters {
+        read_bytes: value(b"read_bytes")?,
+        write_bytes: value(b"write_bytes")?,
+        read_calls_bytes: value(b"rchar")?,
+        write_calls_bytes: value(b"wchar")?,
+    })
+}
+
+/// What the processes of a run say of themselves, added up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sample {
+    /// User and system time, with that of children waited for.
+    pub(crate) cpu: Duration,
+    /// Memory in bytes.
+    pub(crate) resident: u64,
+    /// Most open files of one process (Linux 6.2; zero before).
+    pub(crate) open_files: u64,
+}
+
+/// How memory is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Resident sizes: shared pages count for each. Cheap, never too small.
+    Quick,
+    /// Anonymous and shared-memory pages in proportion (`smaps_rollup`): what the run alone holds.
+    Proportional,
+}
+
+/// Adds up the processes in `/proc`. The init's own figures stay out, those of the children it has reaped count.
+pub(crate) fn sample(proc: BorrowedFd<'_>, depth: Depth) -> Option<Sample> {
+    let mut sum = Sample::default();
+    // The directory is read again and again through one descriptor.
+    fs::seek(proc, fs::SeekFrom::Start(0)).ok()?;
+    processes_in(proc, &mut |proc, name| {
+        let is_init = name.to_bytes() == b"1";
+        sum.cpu += cpu_of(proc, name, is_init).unwrap_or_default();
+        if is_init {
+            return;
+        }
+        sum.resident += match depth {
+            Depth::Quick => resident_of(proc, name),
+            Depth::Proportional => proportional_of(proc, name).or_else(|| resident_of(proc, name)),
+        }
+        .unwrap_or(0);
+        let files = entry(name, b"/fd", &mut [0; 32])
+            .and_then(|path| fs::statat(proc, path, AtFlags::empty()).ok())
+            .map_or(0, |stat| stat.st_size as u64);
+        sum.open_files = sum.open_files.max(files);
+    })
+    .ok()?;
+    Some(sum)
+}
+
+fn entry<'a>(process: &CStr, name: &[u8], buffer: &'a mut [u8; 32]) -> Option<&'a CStr> {
+    let process = process.to_bytes();
+    let end = process.len() + name.len();
+    buffer.get_mut(..process.len())?.copy_from_slice(process);
+    buffer.get_mut(process.len()..end)?.copy_from_slice(name);
+    *buffer.get_mut(end)? = 0;
+    CStr::from_bytes_until_nul(buffer).ok()
+}
+
+fn read_entry<'a>(proc: BorrowedFd<'_>, process: &CStr, name: &[u8], buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut path = [0; 32];
+    let path = entry(process, name, &mut path)?;
+    let fd = fs::openat(proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    read_small(fd.as_fd(), buffer).ok()
+}
+
+/// `utime + stime + cutime + cstime` of `proc_pid_stat(5)`; of the init only what its children used.
+fn cpu_of(proc: BorrowedFd<'_>, process: &CStr, is_init: bool) -> Option<Duration> {
+    let mut buffer = [0u8; 1024];
+    let text = read_entry(proc, process, b"/stat", &mut buffer)?;
+    // The command's name may hold anything, parentheses too: the last one ends it.
+    let rest = &text[text.iter().rposition(|b| *b == b')')? + 1..];
+    let times = rest.split(|b| *b == b' ').skip(12).take(4).skip(if is_init { 2 } else { 0 });
+    let ticks: u64 = times.filter_map(|field| number(field, 10)).sum();
+    Some(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+}
+
+fn resident_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<u64> {
+    let mut buffer = [0u8; 128];
+    let text = read_entry(proc, process, b"/statm", &mut buffer)?;
+    Some(number(text.split(|b| *b == b' ').nth(1)?, 10)? * rustix::param::page_size() as u64)
+}
+
+fn proportional_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<u64> {
+    let mut buffer = [0u8; 2048];
+    let text = read_entry(proc, process, b"/smaps_rollup", &mut buffer)?;
+    let kib = |key: &[u8]| number(field(text, key)?.strip_suffix(b" kB")?.trim_ascii(), 10);
+    Some((kib(b"Pss_Anon")? + kib(b"Pss_Shmem")?) * 1024)
+}

@@ -1,0 +1,48 @@
+//! The system-call filter: a default-deny list, compiled to classic BPF (`seccomp(2)`).
+//!
+//! *Build* is pure ([`build`]: guard in, program out); *apply* is `sys::install_filter`. A call that is on no list gets
+//! `ENOSYS`, as on a kernel that does not have it; one that a script must not make gets `EPERM`; one that has to be
+//! decided per path or counted goes to the broker.
+
+mod bpf;
+mod table;
+
+use std::collections::BTreeMap;
+
+pub(crate) use table::{Call, call};
+
+use crate::plan::Guard;
+use bpf::{Action, Rule};
+
+/// The compiled filter for a run.
+pub(crate) fn build(guard: &Guard) -> Vec<libc::sock_filter> {
+    let mut rules: BTreeMap<u32, Rule> = BTreeMap::new();
+    for nr in table::ALLOWED {
+        rules.insert(*nr as u32, Rule::Always(Action::Allow));
+    }
+    for nr in table::REFUSED {
+        rules.insert(*nr as u32, Rule::Always(Action::Errno(libc::EPERM)));
+    }
+    for (nr, tests) in table::conditional() {
+        rules.insert(nr as u32, Rule::Tests(tests));
+    }
+    for (nr, kind) in table::BROKERED {
+        let brokered = match kind {
+            Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => true,
+            Call::Unlink | Call::UnlinkAt | Call::Rmdir => guard.delete,
+            Call::Chmod | Call::Fchmod | Call::FchmodAt | Call::FchmodAt2 => guard.chmod,
+            Call::Chown | Call::Fchown | Call::Lchown | Call::FchownAt => guard.chown,
+            Call::SetXattr | Call::LsetXattr | Call::FsetXattr => guard.chmod || guard.xattr,
+            Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => guard.chmod || guard.xattr,
+            Call::Mkdir | Call::MkdirAt => !guard.placeholders.is_empty(),
+        };
+        // `clone` keeps its tests on namespace flags; what passes them is counted.
+        if brokered && !matches!(kind, Call::Clone) {
+            rules.insert(*nr as u32, Rule::Always(Action::Notify));
+        }
+    }
+    bpf::compile(table::ARCH, table::FOREIGN_BIT, &rules, Action::Errno(libc::ENOSYS))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! Which system calls a script may make. A table: one name a call, grouped by what they are for.
+//!
+//! Sources: the tables of the kernel (`syscalls(2)`), and what CPython 3.8 to 3.14, glibc, coreutils and git use. A
+//! number of a newer kernel than this table gets `ENOSYS` by being absent, so programs fall back.
+
+use libc::*;
+
+use super::bpf::{Action, Test};
+
+#[cfg(target_arch = "x86_64")]
+pub(super) const ARCH: u32 = 0xC000_003E; // AUDIT_ARCH_X86_64
+#[cfg(target_arch = "aarch64")]
+pub(super) const ARCH: u32 = 0xC000_00B7; // AUDIT_ARCH_AARCH64
+
+/// Set in the number of an x32 call, which shares the x86-64 audit architecture.
+#[cfg(target_arch = "x86_64")]
+pub(super) const FOREIGN_BIT: Option<u32> = Some(0x4000_0000);
+#[cfg(target_arch = "aarch64")]
+pub(super) const FOREIGN_BIT: Option<u32> = None;
+
+/// A call that the broker decides or counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Fork,
+    Clone,
+    Exit,
+    ExitGroup,
+    Unlink,
+    UnlinkAt,
+    Rmdir,
+    Chmod,
+    Fchmod,
+    FchmodAt,
+    FchmodAt2,
+    Chown,
+    Fchown,
+    Lchown,
+    FchownAt,
+    SetXattr,
+    LsetXattr,
+    FsetXattr,
+    RemoveXattr,
+    LremoveXattr,
+    FremoveXattr,
+    Mkdir,
+    MkdirAt,
+}
+
+const SYS_FCHMODAT2: c_long = 452;
+
+pub(super) const BROKERED: &[(c_long, Call)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (SYS_fork, Call::Fork),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_vfork, Call::Fork),
+    (SYS_clone, Call::Clone),
+    (SYS_exit, Call::Exit),
+    (SYS_exit_group, Call::ExitGroup),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_unlink, Call::Unlink),
+    (SYS_unlinkat, Call::UnlinkAt),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_rmdir, Call::Rmdir),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_chmod, Call::Chmod),
+    (SYS_fchmod, Call::Fchmod),
+    (SYS_fchmodat, Call::FchmodAt),
+    (SYS_FCHMODAT2, Call::FchmodAt2),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_chown, Call::Chown),
+    (SYS_fchown, Call::Fchown),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_lchown, Call::Lchown),
+    (SYS_fchownat, Call::FchownAt),
+    (SYS_setxattr, Call::SetXattr),
+    (SYS_lsetxattr, Call::LsetXattr),
+    (SYS_fsetxattr, Call::FsetXattr),
+    (SYS_removexattr, Call::RemoveXattr),
+    (SYS_lremovexattr, Call::LremoveXattr),
+    (SYS_fremovexattr, Call::FremoveXattr),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_mkdir, Call::Mkdir),
+    (SYS_mkdirat, Call::MkdirAt),
+];
+
+/// Which brokered call a number stands for.
+pub(crate) fn call(nr: i32) -> Option<Call> {
+    BROKERED.iter().find(|(number, _)| *number == c_long::from(nr)).map(|(_, call)| *call)
+}
+
+/// Allowed whatever the arguments: the kernel's own rights, the mounts and Landlock decide about what they touch.
+pub(super) const ALLOWED: &[c_long] = &[
+    // Reading and writing.
+    SYS_read, SYS_write, SYS_pread64, SYS_pwrite64, SYS_readv, SYS_writev, SYS_preadv, SYS_pwritev, SYS_preadv2,
+    SYS_pwritev2, SYS_lseek, SYS_sendfile, SYS_splice, SYS_tee, SYS_vmsplice, SYS_copy_file_range, SYS_readahead,
+    SYS_fadvise64, SYS_fallocate, SYS_ftruncate, SYS_truncate, SYS_fsync, SYS_fdatasync, SYS_sync_file_range,
+    SYS_syncfs, SYS_sync,
+    // Files and directories by name and descriptor.
+    SYS_openat, SYS_openat2, SYS_close, SYS_close_range, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs,
+    SYS_fstatfs, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_getdents64, SYS_getcwd, SYS_chdir, SYS_fchdir,
+    SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_linkat, SYS_symlinkat, SYS_fchmod, SYS_fchmodat,
+    SYS_FCHMODAT2, SYS_fchown, SYS_fchownat, SYS_utimensat, SYS_umask, SYS_flock, SYS_fcntl, SYS_dup, SYS_dup3,
+    SYS_getxattr, SYS_lgetxattr, SYS_fgetxattr, SYS_listxattr, SYS_llistxattr, SYS_flistxattr, SYS_setxattr,
+    SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, SYS_name_to_handle_at,
+    SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch, SYS_memfd_create, SYS_cachestat_NR,
+    // Waiting for descriptors.
+    SYS_ppoll, SYS_pselect6, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_eventfd2,
+    SYS_timerfd_create, SYS_timerfd_settime, SYS_timerfd_gettime, SYS_signalfd4, SYS_pipe2,
+    // Asynchronous I/O of libaio, which SQLite builds and databases use.
+    SYS_io_setup, SYS_io_destroy, SYS_io_submit, SYS_io_cancel, SYS_io_getevents,
+    #[cfg(target_arch = "aarch64")]
+    SYS_io_pgetevents,
+    #[cfg(target_arch = "x86_64")]
+    333,
+    // Memory.
+    SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_brk, SYS_msync, SYS_mincore, SYS_mlock,
+    SYS_mlock2, SYS_munlock, SYS_mlockall, SYS_munlockall, SYS_membarrier, SYS_get_mempolicy, SYS_pkey_alloc,
+    SYS_pkey_free, SYS_pkey_mprotect, SYS_process_mrelease,
+    // Processes and threads of the run.
+    SYS_execve, SYS_execveat, SYS_exit, SYS_exit_group, SYS_wait4, SYS_waitid, SYS_getpid, SYS_getppid, SYS_gettid,
+    SYS_getpgid, SYS_setpgid, SYS_getsid, SYS_setsid, SYS_set_tid_address, SYS_set_robust_list,
+    SYS_get_robust_list, SYS_rseq, SYS_futex, SYS_futex_waitv, SYS_sched_yield, SYS_sched_getaffinity,
+    SYS_sched_setaffinity, SYS_sched_getparam, SYS_sched_setparam, SYS_sched_getscheduler,
+    SYS_sched_setscheduler, SYS_sched_get_priority_max, SYS_sched_get_priority_min, SYS_sched_rr_get_interval,
+    SYS_sched_getattr, SYS_getpriority, SYS_setpriority, SYS_ioprio_get, SYS_getcpu, SYS_getrusage, SYS_times,
+    SYS_getrlimit_NR, SYS_pidfd_open, SYS_pidfd_send_signal, SYS_restart_syscall,
+    // Identity: without capabilities none of these can gain anything.
+    SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_setuid,
+    SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setfsuid, SYS_setfsgid,
+    SYS_setgroups, SYS_capget, SYS_capset,
+    // Signals: the process-id namespace and Landlock's scope bound whom they reach.
+    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigpending, SYS_rt_sigsuspend,
+    SYS_rt_sigtimedwait, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_sigaltstack, SYS_kill, SYS_tkill,
+    SYS_tgkill,
+    // Time.
+    SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_getitimer,
+    SYS_setitimer, SYS_timer_create, SYS_timer_settime, SYS_timer_gettime, SYS_timer_getoverrun,
+    SYS_timer_delete,
+    // Sockets, once made; the network namespace bounds where they lead.
+    SYS_bind, SYS_connect, SYS_listen, SYS_accept, SYS_accept4, SYS_getsockname, SYS_getpeername, SYS_sendto,
+    SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_setsockopt, SYS_getsockopt,
+    SYS_shutdown,
+    // System V and POSIX IPC, in a namespace of the run's own.
+    SYS_shmget, SYS_shmat, SYS_shmdt, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget,
+    SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open, SYS_mq_unlink, SYS_mq_timedsend, SYS_mq_timedreceive,
+    SYS_mq_notify, SYS_mq_getsetattr,
+    // The system.
+    SYS_uname, SYS_sysinfo, SYS_getrandom,
+    // Calls that aarch64 never had.
+    #[cfg(target_arch = "x86_64")]
+    SYS_open,
+    #[cfg(target_arch = "x86_64")]
+    SYS_creat,
+    #[cfg(target_arch = "x86_64")]
+    SYS_stat,
+    #[cfg(target_arch = "x86_64")]
+    SYS_lstat,
+    #[cfg(target_arch = "x86_64")]
+    SYS_access,
+    #[cfg(target_arch = "x86_64")]
+    SYS_readlink,
+    #[cfg(target_arch = "x86_64")]
+    SYS_getdents,
+    #[cfg(target_arch = "x86_64")]
+    SYS_mkdir,
+    #[cfg(target_arch = "x86_64")]
+    SYS_rmdir,
+    #[cfg(target_arch = "x86_64")]
+    SYS_unlink,
+    #[cfg(target_arch = "x86_64")]
+    SYS_rename,
+    #[cfg(target_arch = "x86_64")]
+    SYS_link,
+    #[cfg(target_arch = "x86_64")]
+    SYS_symlink,
+    #[cfg(target_arch = "x86_64")]
+    SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    SYS_lchown,
+    #[cfg(target_arch = "x86_64")]
+    SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    SYS_futimesat,
+    #[cfg(target_arch = "x86_64")]
+    SYS_dup2,
+    #[cfg(target_arch = "x86_64")]
+    SYS_pipe,
+    #[cfg(target_arch = "x86_64")]
+    SYS_poll,
+    #[cfg(target_arch = "x86_64")]
+    SYS_select,
+    #[cfg(target_arch = "x86_64")]
+    SYS_epoll_create,
+    #[cfg(target_arch = "x86_64")]
+    SYS_epoll_wait,
+    #[cfg(target_arch = "x86_64")]
+    SYS_eventfd,
+    #[cfg(target_arch = "x86_64")]
+    SYS_signalfd,
+    #[cfg(target_arch = "x86_64")]
+    SYS_inotify_init,
+    #[cfg(target_arch = "x86_64")]
+    SYS_alarm,
+    #[cfg(target_arch = "x86_64")]
+    SYS_pause,
+    #[cfg(target_arch = "x86_64")]
+    SYS_time,
+    #[cfg(target_arch = "x86_64")]
+    SYS_getpgrp,
+    #[cfg(target_arch = "x86_64")]
+    SYS_arch_prctl,
+    #[cfg(target_arch = "x86_64")]
+    SYS_ustat,
+];
+
+#[expect(non_upper_case_globals, reason = "named as the kernel names its calls")]
+const SYS_cachestat_NR: c_long = 451;
+#[cfg(target_arch = "x86_64")]
+#[expect(non_upper_case_globals, reason = "named as the kernel names its calls")]
+const SYS_getrlimit_NR: c_long = SYS_getrlimit;
+#[cfg(target_arch = "aarch64")]
+#[expect(non_upper_case_globals, reason = "named as the kernel names its calls")]
+const SYS_getrlimit_NR: c_long = 163;
+
+/// Known and refused with `EPERM`, so that a script sees a refusal and not a missing feature.
+pub(super) const REFUSED: &[c_long] = &[
+    // fs.mount
+    SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig,
+    SYS_fsmount, SYS_fspick, SYS_mount_setattr, SYS_open_by_handle_at,
+    // fs.mknod is conditional below; sys.userns
+    SYS_unshare, SYS_setns,
+    // proc.ptrace
+    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_process_madvise, SYS_kcmp, SYS_pidfd_getfd,
+    SYS_move_pages, SYS_migrate_pages,
+    // proc.priority
+    SYS_sched_setattr, SYS_ioprio_set, SYS_setrlimit_NR, SYS_vhangup,
+    // sys.*
+    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_settimeofday, SYS_clock_settime, SYS_clock_adjtime,
+    SYS_adjtimex, SYS_reboot, SYS_kexec_load, SYS_bpf, SYS_perf_event_open, SYS_swapon, SYS_swapoff, SYS_acct,
+    SYS_quotactl, SYS_syslog, SYS_sethostname, SYS_setdomainname, SYS_seccomp, SYS_fanotify_init,
+    SYS_fanotify_mark, SYS_userfaultfd,
+    #[cfg(target_arch = "x86_64")]
+    SYS_kexec_file_load,
+    #[cfg(target_arch = "x86_64")]
+    SYS_iopl,
+    #[cfg(target_arch = "x86_64")]
+    SYS_ioperm,
+    #[cfg(target_arch = "x86_64")]
+    SYS_modify_ldt,
+    // ipc.keyring
+    SYS_add_key, SYS_request_key, SYS_keyctl,
+];
+
+#[cfg(target_arch = "x86_64")]
+#[expect(non_upper_case_globals, reason = "named as the kernel names its calls")]
+const SYS_setrlimit_NR: c_long = SYS_setrlimit;
+#[cfg(target_arch = "aarch64")]
+#[expect(non_upper_case_globals, reason = "named as the kernel names its calls")]
+const SYS_setrlimit_NR: c_long = 164;
+
+const EPERM_: Action = Action::Errno(EPERM);
+
+fn only(argument: u8, mask: u32, any_of: Vec<u32>, hit: Action, miss: Action) -> Vec<Test> {
+    vec![Test { argument, mask, any_of, hit: Some(hit), miss: Some(miss) }]
+}
+
+fn pass_if(argument: u8, mask: u32, any_of: Vec<u32>, miss: Action) -> Test {
+    Test { argument, mask, any_of, hit: None, miss: Some(miss) }
+}
+
+/// Allowed for some arguments only.
+pub(super) fn conditional() -> Vec<(c_long, Vec<Test>)> {
+    // CLONE_NEWTIME (0x80) stands in the exit-signal byte of `clone` and means nothing there.
+    let namespaces = (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+        as u32;
+    let sockets = || {
+        vec![
+            pass_if(0, u32::MAX, vec![AF_UNIX as u32, AF_INET as u32, AF_INET6 as u32], Action::Errno(EAFNOSUPPORT)),
+            pass_if(1, 0xF, vec![SOCK_STREAM as u32, SOCK_DGRAM as u32, SOCK_SEQPACKET as u32], EPERM_),
+            Test {
+                argument: 2,
+                mask: u32::MAX,
+                any_of: vec![0, IPPROTO_TCP as u32, IPPROTO_UDP as u32],
+                hit: Some(Action::Allow),
+                miss: Some(Action::Errno(EPROTONOSUPPORT)),
+            },
+        ]
+    };
+    vec![
+        // sys.userns: no new namespaces. The flags are a register, so the broker may count and continue the rest.
+        (
+            SYS_clone,
+            vec![pass_if(0, namespaces, vec![0], EPERM_), Test {
+                argument: 0,
+                mask: 0,
+                any_of: vec![0],
+                hit: Some(Action::Notify),
+                miss: Some(Action::Notify),
+            }],
+        ),
+        // Its flags lie in memory, where a filter cannot see them: libraries fall back to `clone`.
+        (SYS_clone3, only(0, 0, vec![0], Action::Errno(ENOSYS), Action::Errno(ENOSYS))),
+        (SYS_socket, sockets()),
+        (SYS_socketpair, vec![
+            pass_if(0, u32::MAX, vec![AF_UNIX as u32], Action::Errno(EAFNOSUPPORT)),
+            Test { argument: 2, mask: u32::MAX, any_of: vec![0], hit: Some(Action::Allow), miss: Some(Action::Errno(EPROTONOSUPPORT)) },
+        ]),
+        // A terminal's input queue (TIOCSTI), its console (TIOCLINUX) and everything unknown stay closed.
+        (SYS_ioctl, only(1, u32::MAX, ioctls(), Action::Allow, Action::Errno(ENOTTY))),
+        (SYS_prctl, only(0, u32::MAX, prctls(), Action::Allow, EPERM_)),
+        (SYS_personality, only(0, u32::MAX, vec![0, u32::MAX], Action::Allow, EPERM_)),
+        // proc.limits: one's own only (pid 0); the hard limits cannot be raised without a capability.
+        (SYS_prlimit64, only(0, u32::MAX, vec![0], Action::Allow, EPERM_)),
+        // fs.mknod: named pipes, sockets and plain files; Landlock decides where.
+        (SYS_mknodat, only(2, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, EPERM_)),
+        #[cfg(target_arch = "x86_64")]
+        (SYS_mknod, only(1, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, EPERM_)),
+    ]
+}
+
+fn ioctls() -> Vec<u32> {
+    [
+        TCGETS, TCSETS, TCSETSW, TCSETSF, TCGETS2, TCFLSH, TCSBRK, TCXONC, TIOCGWINSZ, TIOCSWINSZ, TIOCGPGRP, TIOCSPGRP,
+        TIOCGSID, TIOCOUTQ, FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, FICLONE, FICLONERANGE,
+    ]
+    .into_iter()
+    .map(|request| request as u32)
+    // Interface names and indices, as `socket.if_nameindex` and `getaddrinfo` ask for them.
+    .chain([0x8910, 0x8912, 0x8913, 0x8915, 0x8921, 0x8927, 0x8933])
+    .collect()
+}
+
+fn prctls() -> Vec<u32> {
+    [
+        PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_GET_KEEPCAPS,
+        PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_CAPBSET_READ, PR_GET_SECUREBITS,
+        PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_THP_DISABLE,
+        PR_GET_THP_DISABLE, PR_GET_TID_ADDRESS, PR_GET_SPECULATION_CTRL, PR_SET_VMA, PR_GET_TSC,
+        PR_GET_TIMING,
+    ]
+    .map(|option| option as u32)
+    .to_vec()
+}

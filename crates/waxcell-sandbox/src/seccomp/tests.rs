@@ -1,0 +1,157 @@
+//! The compiled program, run by a small interpreter of classic BPF: what the kernel will answer, without the kernel.
+
+use super::bpf::Action;
+use super::{Call, build, table};
+use crate::plan::Guard;
+use libc::{c_long, sock_filter};
+
+const EVERYTHING: Guard =
+    Guard { delete: true, chmod: true, chown: true, xattr: true, placeholders: Vec::new() };
+const I386: u32 = 0x4000_0003;
+
+/// Runs a program over one call and returns the answer of its `ret`.
+fn run(program: &[sock_filter], arch: u32, nr: u32, args: [u64; 6]) -> u32 {
+    let word = |offset: u32| match offset {
+        0 => nr,
+        4 => arch,
+        16.. if offset % 8 == 0 => args[(offset as usize - 16) / 8] as u32,
+        16.. => (args[(offset as usize - 16) / 8] >> 32) as u32,
+        _ => panic!("the filter reads offset {offset}"),
+    };
+    let (mut pc, mut accumulator) = (0usize, 0u32);
+    loop {
+        let i = &program[pc];
+        pc += 1;
+        let (jt, jf) = (usize::from(i.jt), usize::from(i.jf));
+        match i.code {
+            0x20 => accumulator = word(i.k),
+            0x54 => accumulator &= i.k,
+            0x05 => pc += i.k as usize,
+            0x15 => pc += if accumulator == i.k { jt } else { jf },
+            0x35 => pc += if accumulator >= i.k { jt } else { jf },
+            0x06 => return i.k,
+            other => panic!("unknown instruction {other:#x}"),
+        }
+    }
+}
+
+fn answer(guard: &Guard, nr: c_long, args: [u64; 6]) -> u32 {
+    run(&build(guard), table::ARCH, nr as u32, args)
+}
+
+fn errno(code: i32) -> u32 {
+    Action::Errno(code).code()
+}
+
+#[test]
+fn every_number_gets_the_answer_of_its_table() {
+    let program = build(&Guard::default());
+    for nr in 0..1024u32 {
+        let got = run(&program, table::ARCH, nr, [0; 6]);
+        let listed = |list: &[c_long]| list.contains(&c_long::from(nr));
+        let conditional = table::conditional().iter().any(|(n, _)| *n == c_long::from(nr));
+        let always = |call| matches!(call, Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup);
+        let brokered = table::call(nr as i32).is_some_and(always);
+        match () {
+            () if brokered => assert_eq!(got, Action::Notify.code(), "{nr}"),
+            () if conditional => {}
+            () if listed(table::ALLOWED) => assert_eq!(got, Action::Allow.code(), "{nr}"),
+            () if listed(table::REFUSED) => assert_eq!(got, errno(libc::EPERM), "{nr}"),
+            () => assert_eq!(got, errno(libc::ENOSYS), "{nr}"),
+        }
+    }
+}
+
+#[test]
+fn no_call_stands_on_two_lists() {
+    let conditional: Vec<c_long> = table::conditional().into_iter().map(|(nr, _)| nr).collect();
+    for nr in table::ALLOWED {
+        assert!(!table::REFUSED.contains(nr) && !conditional.contains(nr), "{nr}");
+    }
+    for nr in table::REFUSED {
+        assert!(!conditional.contains(nr), "{nr}");
+    }
+}
+
+#[test]
+fn other_architectures_and_x32_are_closed() {
+    let program = build(&EVERYTHING);
+    assert_eq!(run(&program, I386, 11, [0; 6]), Action::KillProcess.code());
+    if let Some(bit) = table::FOREIGN_BIT {
+        for nr in 0..600 {
+            assert_eq!(run(&program, table::ARCH, bit | nr, [0; 6]), errno(libc::ENOSYS));
+        }
+        assert_eq!(run(&program, table::ARCH, u32::MAX, [0; 6]), errno(libc::ENOSYS));
+    }
+}
+
+#[test]
+fn clone_cannot_make_namespaces_and_clone3_is_absent() {
+    let guard = Guard::default();
+    let high = 0xFFFF_FFFF_0000_0000u64;
+    for flag in [libc::CLONE_NEWUSER, libc::CLONE_NEWNS, libc::CLONE_NEWPID, libc::CLONE_NEWNET, libc::CLONE_NEWCGROUP] {
+        for upper in [0, high] {
+            let flags = flag as u64 | libc::SIGCHLD as u64 | upper;
+            assert_eq!(answer(&guard, libc::SYS_clone, [flags, 0, 0, 0, 0, 0]), errno(libc::EPERM));
+        }
+    }
+    assert_eq!(answer(&guard, libc::SYS_clone, [libc::SIGCHLD as u64, 0, 0, 0, 0, 0]), Action::Notify.code());
+    assert_eq!(answer(&guard, libc::SYS_clone3, [0; 6]), errno(libc::ENOSYS));
+}
+
+#[test]
+fn upper_bits_of_an_int_change_nothing() {
+    let guard = Guard::default();
+    for request in [libc::TIOCSTI, libc::TIOCLINUX, libc::TIOCSETD, libc::TIOCCONS] {
+        for upper in [0u64, 1 << 32, u64::MAX << 32] {
+            assert_eq!(
+                answer(&guard, libc::SYS_ioctl, [0, request as u64 | upper, 0, 0, 0, 0]),
+                errno(libc::ENOTTY)
+            );
+        }
+    }
+    assert_eq!(answer(&guard, libc::SYS_ioctl, [0, libc::TCGETS as u64, 0, 0, 0, 0]), Action::Allow.code());
+    assert_eq!(answer(&guard, libc::SYS_ioctl, [0, libc::TCGETS as u64 | 1 << 40, 0, 0, 0, 0]), Action::Allow.code());
+}
+
+#[test]
+fn sockets_are_of_three_families_and_plain_protocols() {
+    let guard = Guard::default();
+    let socket = |family: i32, kind: i32, protocol: i32| {
+        answer(&guard, libc::SYS_socket, [family as u64, kind as u64, protocol as u64, 0, 0, 0])
+    };
+    for family in [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6] {
+        assert_eq!(socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0), Action::Allow.code());
+        assert_eq!(socket(family, libc::SOCK_RAW, 0), errno(libc::EPERM));
+    }
+    for family in [libc::AF_NETLINK, libc::AF_PACKET, libc::AF_VSOCK, libc::AF_ALG, libc::AF_CAN, libc::AF_TIPC] {
+        assert_eq!(socket(family, libc::SOCK_STREAM, 0), errno(libc::EAFNOSUPPORT));
+        let hidden = family as u64 | 1 << 32;
+        assert_eq!(answer(&guard, libc::SYS_socket, [hidden, 1, 0, 0, 0, 0]), errno(libc::EAFNOSUPPORT));
+    }
+    for protocol in [libc::IPPROTO_MPTCP, libc::IPPROTO_SCTP, libc::IPPROTO_ICMP] {
+        assert_eq!(socket(libc::AF_INET, libc::SOCK_STREAM, protocol), errno(libc::EPROTONOSUPPORT));
+    }
+    assert_eq!(answer(&guard, libc::SYS_socketpair, [1, 1, 0, 0, 0, 0]), Action::Allow.code());
+}
+
+#[test]
+fn the_guard_sends_its_calls_to_the_broker_and_no_others() {
+    let deletes = [libc::SYS_unlinkat];
+    for nr in deletes {
+        assert_eq!(answer(&Guard::default(), nr, [0; 6]), Action::Allow.code());
+        assert_eq!(answer(&EVERYTHING, nr, [0; 6]), Action::Notify.code());
+    }
+    let only_delete = Guard { delete: true, ..Guard::default() };
+    assert_eq!(answer(&only_delete, libc::SYS_fchmod, [0; 6]), Action::Allow.code());
+    assert_eq!(answer(&EVERYTHING, libc::SYS_fchmod, [0; 6]), Action::Notify.code());
+    assert_eq!(answer(&EVERYTHING, 452, [0; 6]), Action::Notify.code());
+    assert_eq!(answer(&EVERYTHING, libc::SYS_mkdirat, [0; 6]), Action::Allow.code());
+}
+
+#[test]
+fn the_program_is_small() {
+    // Installing costs about 1.2 us an instruction up to a few hundred (docs/performance.md).
+    let length = build(&EVERYTHING).len();
+    assert!(length < 420, "{length} instructions");
+}

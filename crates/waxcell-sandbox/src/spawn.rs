@@ -1,0 +1,386 @@
+//! From a plan to a sandbox that is built, read back, and waits for its start.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::pipe::PipeFlags;
+use rustix::process::Resource;
+
+use crate::broker::Broker;
+use crate::cgroup::{Group, GroupError, Place};
+use crate::enforced::{self, Enforced, ReadBackError};
+use crate::landlock;
+use crate::mounts::{self, MountFailure, Tree};
+use crate::plan::{Mount, Plan};
+use crate::relay::{Destination, Relay, Stream};
+use crate::seccomp;
+use crate::stage::Stage;
+use crate::sys::{self, CStrArray, Fork, SignalSet};
+use crate::watch::Running;
+use crate::wire::{self, Inbox, Order, Report, Step};
+
+/// The caller's side of the script's streams.
+#[derive(Debug)]
+pub struct Stdio {
+    /// What the script reads; handed to it as it is, so it must not be a directory or a socket.
+    pub stdin: OwnedFd,
+    /// Where its output goes.
+    pub stdout: Destination,
+    /// Where its errors go; `None` if to the very same place as its output, in the same order.
+    pub stderr: Option<Destination>,
+}
+
+/// Why no sandbox could be built. Nothing of the script has run.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// No user namespace can be made.
+    #[error("cannot make a user namespace for the sandbox: {errno}")]
+    Namespaces {
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// The ids of the run could not be mapped.
+    #[error("cannot map user and group ids into the sandbox (`{}`)", file.display())]
+    Identity {
+        /// The map that was refused.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something could not be put where the script would see it.
+    #[error("cannot put `{}` into the sandbox: {errno}", path.display())]
+    Mount {
+        /// The path that failed.
+        path: PathBuf,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// The caller's files cannot be shown as the script's own.
+    #[error("cannot map the owner of files below `{}`: {errno}", path.display())]
+    MapOwner {
+        /// The path that failed.
+        path: PathBuf,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// Another step of the stage failed.
+    #[error("the sandbox could not be built: {step} failed: {errno}")]
+    Step {
+        /// What was being done.
+        step: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// The stage ended without a word.
+    #[error("the sandbox ended while it was being built")]
+    Vanished,
+    /// A control group refused its limits.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// The kernel holds less than the plan.
+    #[error(transparent)]
+    ReadBack(#[from] ReadBackError),
+    /// The kernel has no Landlock, and the plan needs it.
+    #[error("this kernel has no Landlock")]
+    NoLandlock,
+    /// A pipe, socket or descriptor could not be made.
+    #[error("cannot prepare the sandbox's descriptors")]
+    Descriptors(#[from] io::Error),
+}
+
+/// A sandbox whose script waits at the gate.
+#[derive(Debug)]
+pub struct Ready {
+    running: Running,
+    enforced: Enforced,
+}
+
+impl Ready {
+    /// What holds the script, as read back from the kernel.
+    pub fn enforced(&self) -> &Enforced {
+        &self.enforced
+    }
+
+    /// Opens the gate: from here on the script runs. The caller's record has to be durable by now.
+    pub fn start(self) -> Running {
+        self.running.started()
+    }
+}
+
+/// A sandbox under construction, by a process of its own; the caller has time for other work.
+pub struct Building {
+    running: Running,
+    plan: Plan,
+    init: i32,
+    landlock: Option<landlock::Rules>,
+    instructions: usize,
+}
+
+/// Starts building a sandbox. `run` is a name for its control group, unique on the host.
+///
+/// The building goes on beside the caller: what it waits for meanwhile (the disk) costs nothing.
+pub fn spawn(plan: &Plan, run: &str, stdio: Stdio, signals: SignalSet) -> Result<Building, SpawnError> {
+    let landlock = landlock::Rules::build(plan, landlock::abi().ok_or(SpawnError::NoLandlock)?.min(NEWEST_ABI));
+    let filter = seccomp::build(&plan.guard);
+    let instructions = filter.len();
+    let mut tree = Tree::build(plan);
+    if let Some(owner) = plan.identity.map_owner {
+        let userns = owner_map(owner.uid, plan.identity.host_uid, owner.gid, plan.identity.host_gid)?;
+        tree.open_as_caller(userns.as_fd()).map_err(|failure| match failure.errno {
+            errno @ (Errno::INVAL | Errno::PERM | Errno::OPNOTSUPP) => {
+                SpawnError::MapOwner { path: place_of(plan, failure), errno }
+            }
+            errno => SpawnError::Mount { path: place_of(plan, failure), errno },
+        })?;
+    }
+    let group = Place::find().map(|place| Group::create(place, run, &plan.limits)).transpose()?;
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+        .map_err(io::Error::from)?;
+    let (mut relays, stdio) = streams(stdio)?;
+    relays.shrink_to_fit();
+    let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
+    let (handover_read, handover_write) = pipe()?;
+    let mut stage = Stage {
+        control: theirs,
+        uid: plan.identity.uid,
+        gid: plan.identity.gid,
+        change_identity: plan.identity.map_owner.is_some(),
+        tree,
+        hostname: c_string(plan.identity.hostname.as_bytes()),
+        loopback: plan.network.loopback,
+        cgroup_tasks: group.as_ref().map_or(Ok(Vec::new()), Group::tasks)?,
+        stdio,
+        // A write past the file-size limit raises SIGXFSZ, which Python ignores: blocked, it stays pending, and the
+        // ended process still shows it. That is the kernel's own word for the verdict.
+        signals: signals.with(libc::SIGXFSZ),
+        umask: plan.program.umask,
+        cwd: mounts::c_path(&plan.program.cwd),
+        rlimits: rlimits(plan),
+        landlock: Some(landlock),
+        filter,
+        broker: Broker::new(&plan.guard, scratch_path(plan), plan.limits.processes, plan.limits.threads),
+        gate: pipe()?,
+        handover: (handover_read, Some(handover_write)),
+        program: mounts::c_path(&plan.program.path),
+        argv: CStrArray::new(plan.program.argv.iter().map(|arg| c_string(arg)).collect()),
+        env: CStrArray::new(
+            plan.program
+                .env
+                .iter()
+                .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value].concat()))
+                .collect(),
+        ),
+        keep: Vec::new(),
+    };
+    stage.list_descriptors();
+    let (init, pidfd) = match sys::fork(NAMESPACES, group.as_ref().and_then(Group::directory)) {
+        Ok(Fork::Child) => stage.run(),
+        Ok(Fork::Parent { pid, pidfd }) => (pid, pidfd),
+        Err(errno) => return Err(SpawnError::Namespaces { errno }),
+    };
+    let landlock = stage.landlock;
+    drop((stage.control, stage.tree, stage.stdio, stage.gate, stage.handover, stage.cgroup_tasks));
+    let running = Running::new(ours, pidfd, relays, group, plan);
+    map_ids(init, plan)?;
+    wire::send_order(running.control(), Order::Mapped).map_err(|_| SpawnError::Vanished)?;
+    Ok(Building { running, plan: plan.clone(), init, landlock, instructions })
+}
+
+/// The newest Landlock ABI whose rights this version knows by name. Later ones only add.
+const NEWEST_ABI: u32 = 7;
+
+const NAMESPACES: u64 = (libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP) as u64;
+
+impl Building {
+    /// Waits until everything is in force and reads it back.
+    pub fn ready(mut self) -> Result<Ready, SpawnError> {
+        let mut inbox = Inbox::new();
+        match inbox.report(self.running.control(), true) {
+            Ok(Some(Report::Ready)) => {}
+            Ok(Some(Report::Failed { step, detail, errno })) => return Err(self.failure(step, detail, errno)),
+            Ok(_) | Err(_) => return Err(SpawnError::Vanished),
+        }
+        let script = script_of(self.init).ok_or(SpawnError::Vanished)?;
+        let enforced = enforced::read_back(
+            &self.plan,
+            script,
+            self.running.group(),
+            self.landlock.as_ref(),
+            self.instructions,
+        )?;
+        self.running.look_inside(self.init, &self.plan);
+        Ok(Ready { running: self.running, enforced })
+    }
+
+    fn failure(&self, step: Step, detail: u32, errno: Errno) -> SpawnError {
+        match step {
+            Step::Mounts => {
+                SpawnError::Mount { path: place_of(&self.plan, MountFailure { index: detail, errno }), errno }
+            }
+            other => SpawnError::Step { step: step_name(other), errno },
+        }
+    }
+}
+
+const fn step_name(step: Step) -> &'static str {
+    match step {
+        Step::Identity => "taking on the run's user",
+        Step::Mounts => "building the file system",
+        Step::Hostname => "setting the host name",
+        Step::Loopback => "bringing up loopback",
+        Step::Fork => "making the script's process",
+        Step::Session => "leaving the terminal's session",
+        Step::Cgroup => "entering the control group",
+        Step::Descriptors => "arranging descriptors",
+        Step::WorkingDirectory => "entering the working directory",
+        Step::Limits => "setting limits",
+        Step::Capabilities => "dropping capabilities",
+        Step::NoNewPrivileges => "setting no_new_privs",
+        Step::Landlock => "entering the Landlock domain",
+        Step::Seccomp => "installing the seccomp filter",
+        Step::Listener => "handing over the seccomp listener",
+        Step::Execute => "executing the interpreter",
+    }
+}
+
+/// What an `execve` failure of a started run is called.
+pub(crate) fn failed_step(step: Step) -> &'static str {
+    step_name(step)
+}
+
+fn place_of(plan: &Plan, failure: MountFailure) -> PathBuf {
+    match plan.mounts.get(failure.index as usize) {
+        Some(Mount::Bind { source, .. }) => source.clone(),
+        Some(
+            Mount::File { target, .. }
+            | Mount::Symlink { target, .. }
+            | Mount::Directory { target }
+            | Mount::Scratch { target, .. }
+            | Mount::Cover { target },
+        ) => target.clone(),
+        Some(Mount::Devices) => PathBuf::from("/dev"),
+        Some(Mount::Processes) => PathBuf::from("/proc"),
+        None => PathBuf::from("/"),
+    }
+}
+
+pub(crate) fn scratch_target(plan: &Plan) -> Option<&Path> {
+    plan.mounts.iter().find_map(|mount| match mount {
+        Mount::Scratch { target, .. } => Some(target.as_path()),
+        _ => None,
+    })
+}
+
+fn scratch_path(plan: &Plan) -> CString {
+    mounts::c_path(scratch_target(plan).unwrap_or(Path::new("/")))
+}
+
+fn c_string(bytes: &[u8]) -> CString {
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    CString::new(&bytes[..end]).unwrap_or_default()
+}
+
+/// Per-process limits. `RLIMIT_NPROC` counts per user namespace (Linux 5.14), so here it bounds the run alone.
+fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
+    let limits = &plan.limits;
+    let tasks = 2 + u64::from(limits.processes) + u64::from(limits.threads);
+    vec![
+        (Resource::Core, 0),
+        (Resource::Cpu, limits.cpu.as_secs() + 2),
+        (Resource::Fsize, limits.file_size),
+        (Resource::Nofile, limits.open_files.into()),
+        (Resource::Nproc, tasks),
+        (Resource::Memlock, 64 * 1024),
+        (Resource::Msgqueue, 819_200),
+        (Resource::Nice, 0),
+        (Resource::Rtprio, 0),
+    ]
+}
+
+type Ends = [OwnedFd; 3];
+
+fn streams(stdio: Stdio) -> Result<(Vec<Relay>, Ends), SpawnError> {
+    let (output, out_end) = Relay::new(Stream::Output, stdio.stdout)?;
+    let mut relays = vec![output];
+    let err_end = match stdio.stderr {
+        None => out_end.try_clone()?,
+        Some(destination) => {
+            let (relay, end) = Relay::new(Stream::Error, destination)?;
+            relays.push(relay);
+            end
+        }
+    };
+    Ok((relays, [above_stdio(stdio.stdin)?, above_stdio(out_end)?, above_stdio(err_end)?]))
+}
+
+/// A descriptor that placing others on 0, 1 and 2 cannot overwrite.
+fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 { Ok(fd) } else { Ok(rustix::io::fcntl_dupfd_cloexec(&fd, 3)?) }
+}
+
+fn map_ids(pid: i32, plan: &Plan) -> Result<(), SpawnError> {
+    let id = &plan.identity;
+    // A user without privileges may map groups only after giving up setgroups (`user_namespaces(7)`).
+    if id.map_owner.is_none() {
+        write_proc(pid, "setgroups", "deny")?;
+    }
+    write_proc(pid, "uid_map", &format!("{} {} 1\n", id.uid, id.host_uid))?;
+    write_proc(pid, "gid_map", &format!("{} {} 1\n", id.gid, id.host_gid))
+}
+
+fn write_proc(pid: i32, name: &str, value: &str) -> Result<(), SpawnError> {
+    let file = PathBuf::from(format!("/proc/{pid}/{name}"));
+    let write = || -> io::Result<()> {
+        let fd = rustix::fs::open(&file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::io::write(&fd, value.as_bytes())?;
+        Ok(())
+    };
+    write().map_err(|source| SpawnError::Identity { file: file.clone(), source })
+}
+
+/// A user namespace that maps ids on disk to the run's: what an id-mapped mount is made with (`mount_setattr(2)`).
+fn owner_map(uid: u32, host_uid: u32, gid: u32, host_gid: u32) -> Result<OwnedFd, SpawnError> {
+    let pipe = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
+    let (pid, pidfd) = match sys::fork(libc::CLONE_NEWUSER as u64, None) {
+        Ok(Fork::Child) => {
+            // Stays until the namespace has been taken hold of, or the parent is gone.
+            let _ = sys::close_all_but(&[pipe.0.as_raw_fd()]);
+            let _ = rustix::io::read(&pipe.0, &mut [0u8; 1]);
+            sys::exit(0)
+        }
+        Ok(Fork::Parent { pid, pidfd }) => (pid, pidfd),
+        Err(errno) => return Err(SpawnError::Namespaces { errno }),
+    };
+    let namespace = (|| {
+        write_proc(pid, "uid_map", &format!("{uid} {host_uid} 1\n"))?;
+        write_proc(pid, "gid_map", &format!("{gid} {host_gid} 1\n"))?;
+        let file = PathBuf::from(format!("/proc/{pid}/ns/user"));
+        rustix::fs::open(&file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| SpawnError::Identity { file, source: errno.into() })
+    })();
+    // Killed rather than let go: a fork in another thread may hold a copy of the pipe.
+    let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
+    drop(pipe);
+    let _ = rustix::process::waitid(
+        rustix::process::WaitId::PidFd(pidfd.as_fd()),
+        rustix::process::WaitIdOptions::EXITED,
+    );
+    namespace
+}
+
+/// The host's process id of the init's only child.
+fn script_of(init: i32) -> Option<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).ok()?;
+    children.split_ascii_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,235 @@
+//! The small single-threaded process that turns itself into the sandbox, step by step, then executes Python.
+//!
+//! It is two processes. The *init* (process 1 of the run) makes identity, mounts, host name and loopback, forks the
+//! script's process, and stays: it reaps, counts, decides guarded calls ([`crate::broker`]) and ends everything. The
+//! *script's process* confines itself and waits at the gate until the supervisor says that the record is durable.
+//!
+//! Both are forks of a supervisor that may have other threads: from here to `execve` nothing allocates, everything was
+//! made before. Each step either holds or ends the run.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{self, DumpableBehavior, Gid, Pid, Resource, Rlimit, Uid};
+use rustix::thread;
+
+use crate::broker::Broker;
+use crate::landlock;
+use crate::mounts::Tree;
+use crate::sys::{self, CStrArray, Fork, SignalSet};
+use crate::wire::{self, Inbox, Order, Report, Step};
+
+/// Everything the stage needs, made before the fork.
+pub(crate) struct Stage {
+    pub(crate) control: OwnedFd,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// Whether to take on `uid` and `gid`: root's stage is somebody else outside and has to; an ordinary user's is
+    /// already the one it maps.
+    pub(crate) change_identity: bool,
+    pub(crate) tree: Tree,
+    pub(crate) hostname: CString,
+    pub(crate) loopback: bool,
+    /// `tasks` files of cgroup v1 groups that the script's process enters.
+    pub(crate) cgroup_tasks: Vec<OwnedFd>,
+    pub(crate) stdio: [OwnedFd; 3],
+    pub(crate) signals: SignalSet,
+    pub(crate) umask: u32,
+    pub(crate) cwd: CString,
+    pub(crate) rlimits: Vec<(Resource, u64)>,
+    pub(crate) landlock: Option<landlock::Rules>,
+    pub(crate) filter: Vec<libc::sock_filter>,
+    pub(crate) broker: Broker,
+    pub(crate) gate: (OwnedFd, OwnedFd),
+    pub(crate) handover: (OwnedFd, Option<OwnedFd>),
+    pub(crate) program: CString,
+    pub(crate) argv: CStrArray,
+    pub(crate) env: CStrArray,
+    /// Every descriptor above, and those of the tree, sorted.
+    pub(crate) keep: Vec<RawFd>,
+}
+
+struct Failure {
+    step: Step,
+    detail: u32,
+    errno: Errno,
+}
+
+fn at(step: Step) -> impl Fn(Errno) -> Failure {
+    move |errno| Failure { step, detail: 0, errno }
+}
+
+impl Stage {
+    /// Notes which descriptors are the stage's own.
+    pub(crate) fn list_descriptors(&mut self) {
+        let own = [&self.control, &self.gate.0, &self.gate.1, &self.handover.0];
+        let many = self.handover.1.iter().chain(&self.cgroup_tasks).chain(&self.stdio).chain(self.tree.descriptors());
+        self.keep = own.into_iter().chain(many).map(|fd| fd.as_raw_fd()).collect();
+        self.keep.sort_unstable();
+    }
+
+    /// Runs the stage in the freshly cloned process, and never returns.
+    pub(crate) fn run(mut self) -> ! {
+        SignalSet::all().set();
+        let outcome = self.init();
+        if let Err(failure) = outcome {
+            self.report(&failure);
+        }
+        // As process 1 of its namespace: the kernel kills whatever is left with it.
+        sys::exit(1)
+    }
+
+    fn report(&self, failure: &Failure) {
+        let report =
+            Report::Failed { step: failure.step, detail: failure.detail, errno: failure.errno };
+        // If the supervisor is gone, nobody is left to tell; the exit says the rest.
+        let _ = wire::send_report(self.control.as_fd(), report);
+    }
+
+    fn init(&mut self) -> Result<(), Failure> {
+        sys::close_all_but(&self.keep).map_err(at(Step::Descriptors))?;
+        self.identity().map_err(at(Step::Identity))?;
+        self.tree.apply().map_err(|failure| Failure {
+            step: Step::Mounts,
+            detail: failure.index,
+            errno: failure.errno,
+        })?;
+        rustix::system::sethostname(self.hostname.as_bytes()).map_err(at(Step::Hostname))?;
+        if self.loopback {
+            loopback().map_err(at(Step::Loopback))?;
+        }
+        self.broker.prepare().map_err(at(Step::Mounts))?;
+        let (script, pidfd) = match sys::fork(0, None).map_err(at(Step::Fork))? {
+            Fork::Child => self.become_script(),
+            Fork::Parent { pid, pidfd } => (pid, pidfd),
+        };
+        self.handover.1 = None;
+        self.drop_privileges()?;
+        let listener = self.take_listener(pidfd.as_fd()).map_err(at(Step::Listener))?;
+        // The script's process has all descriptors of its own by now; a copy here would keep its pipes open.
+        let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+            .map_err(at(Step::Descriptors))?;
+        for slot in &mut self.stdio {
+            *slot = null.try_clone().map_err(|_| at(Step::Descriptors)(Errno::MFILE))?;
+        }
+        self.broker.serve(self.control.as_fd(), listener.as_fd(), &self.gate.1, script);
+        Ok(())
+    }
+
+    /// Waits for the id maps, then becomes the script's user, keeping the namespace's capabilities until all is built.
+    fn identity(&self) -> Result<(), Errno> {
+        match Inbox::new().order(self.control.as_fd(), true)? {
+            Some(Order::Mapped) => {}
+            _ => return Err(Errno::PIPE),
+        }
+        if self.change_identity {
+            let (uid, gid) = (Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)));
+            thread::set_thread_groups(&[])?;
+            thread::set_thread_res_gid(gid, gid, gid)?;
+            thread::set_thread_res_uid(uid, uid, uid)?;
+            // A change of ids hides a process from its own kind; the supervisor still has to look at it.
+            process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+        }
+        process::setsid().map(drop)
+    }
+
+    /// The init keeps no capability either, and nobody in the run may read it: it is a copy of the supervisor.
+    fn drop_privileges(&self) -> Result<(), Failure> {
+        capabilities().map_err(at(Step::Capabilities))?;
+        thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))
+    }
+
+    fn take_listener(&self, script: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+        let mut number = [0u8; 4];
+        if rustix::io::read(&self.handover.0, &mut number)? != number.len() {
+            // The script's process has failed and said why itself.
+            return Err(Errno::PIPE);
+        }
+        let number = i32::from_le_bytes(number);
+        let listener = process::pidfd_getfd(script, number, process::PidfdGetfdFlags::empty())?;
+        rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::CLOEXEC)?;
+        Ok(listener)
+    }
+
+    /// Confines this process and, once the gate opens, executes the interpreter.
+    fn become_script(&mut self) -> ! {
+        if let Err(failure) = self.confine_and_execute() {
+            self.report(&failure);
+        }
+        sys::exit(1)
+    }
+
+    fn confine_and_execute(&mut self) -> Result<(), Failure> {
+        // A session of its own, without a terminal to control.
+        process::setsid().map_err(at(Step::Session))?;
+        for tasks in &self.cgroup_tasks {
+            rustix::io::write(tasks, b"0").map_err(at(Step::Cgroup))?;
+        }
+        process::umask(Mode::from(self.umask));
+        let cwd = self.cwd.as_c_str();
+        process::chdir(cwd).map_err(at(Step::WorkingDirectory))?;
+        for (resource, limit) in &self.rlimits {
+            let limit = Rlimit { current: Some(*limit), maximum: Some(*limit) };
+            process::setrlimit(*resource, limit).map_err(at(Step::Limits))?;
+        }
+        capabilities().map_err(at(Step::Capabilities))?;
+        thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))?;
+        if let Some(rules) = &self.landlock {
+            rules.restrict().map_err(at(Step::Landlock))?;
+        }
+        for (to, from) in self.stdio.iter().enumerate() {
+            sys::place_descriptor(from.as_fd(), to as i32).map_err(at(Step::Descriptors))?;
+        }
+        sys::cloexec_from(3).map_err(at(Step::Descriptors))?;
+        for signal in [libc::SIGPIPE, libc::SIGCHLD] {
+            sys::default_action(signal);
+        }
+        // Last of all the filter, which from here on binds this process as well.
+        let listener = sys::install_filter(&self.filter, true).map_err(at(Step::Seccomp))?.ok_or(at(Step::Seccomp)(Errno::INVAL))?;
+        let number = listener.as_fd().as_raw_fd().to_le_bytes();
+        let handover = self.handover.1.as_ref().ok_or(at(Step::Listener)(Errno::BADF))?;
+        rustix::io::write(handover, &number).map_err(at(Step::Listener))?;
+        wire::send_report(self.control.as_fd(), Report::Ready).map_err(at(Step::Listener))?;
+        // The gate: nothing of the script runs before the supervisor has a receipt for `started`.
+        let mut go = [0u8; 1];
+        match rustix::io::read(&self.gate.0, &mut go) {
+            Ok(1) => {}
+            _ => sys::exit(1),
+        }
+        self.signals.set();
+        Err(at(Step::Execute)(sys::execve(&self.program, &self.argv, &self.env)))
+    }
+}
+
+/// Gives up every capability in every set, and what would bring them back.
+fn capabilities() -> Result<(), Errno> {
+    thread::clear_ambient_capability_set()?;
+    for number in 0..64u32 {
+        // A number past the kernel's last capability ends the loop.
+        match drop_from_bounding_set(number) {
+            Err(Errno::INVAL) => break,
+            other => other?,
+        }
+    }
+    let none = thread::CapabilitySet::empty();
+    let sets = thread::CapabilitySets { effective: none, permitted: none, inheritable: none };
+    thread::set_capabilities(None, sets)
+}
+
+fn drop_from_bounding_set(number: u32) -> Result<(), Errno> {
+    thread::remove_capability_from_bounding_set(thread::CapabilitySet::from_bits_retain(1u64 << number))
+}
+
+fn loopback() -> Result<(), Errno> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    sys::loopback_up(socket.as_fd())
+}
+
+/// The process id that the script's process has inside: the first that the init forks.
+pub(crate) const SCRIPT: Pid = match Pid::from_raw(2) {
+    Some(pid) => pid,
+    None => unreachable!(),
+};

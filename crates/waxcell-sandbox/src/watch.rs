@@ -1,0 +1,555 @@
+//! The run from the opening of the gate to the last process gone: limits, output, signals, denials, usage.
+//!
+//! One thread, one `poll`. Everything that ends a run is a fact of the kernel: a clock, a counter, a group's event.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Signal, WaitId, WaitIdOptions};
+use serde::Serialize;
+use waxcell_operations::Operation;
+
+use crate::cgroup::{Group, Rung};
+use crate::plan::{Limits, Plan};
+use crate::procfs::{self, Sample};
+use crate::relay::{Relay, Stream};
+use crate::spawn::{failed_step, scratch_target};
+use crate::sys;
+use crate::wire::{self, Counted, Inbox, Order, Refused, Report};
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// Wall clock.
+    Wall,
+    /// CPU time of the tree.
+    Cpu,
+    /// Memory of the tree.
+    Memory,
+    /// Processes.
+    Processes,
+    /// Threads.
+    Threads,
+    /// Output volume.
+    Output,
+    /// A file's size. The kernel refused the write; the run was not ended for it.
+    FileSize,
+    /// Scratch space. The kernel refused the write; the run was not ended for it.
+    ScratchBytes,
+    /// Files in scratch space. The kernel refused the creation; the run was not ended for it.
+    ScratchFiles,
+    /// Open files of one process, seen at the bound. The kernel refused the next one; the run was not ended for it.
+    OpenFiles,
+}
+
+/// How the script's own process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// What a run used, from the kernel's counters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Usage {
+    /// From the opening of the gate to the end of the script's process.
+    pub wall: Duration,
+    /// User and system time of all processes.
+    pub cpu: Duration,
+    /// Of which user time, as far as processes were waited for.
+    pub user: Duration,
+    /// Of which system time, as far as processes were waited for.
+    pub system: Duration,
+    /// Most memory at one time, in bytes: the group's own peak, or the largest sum seen.
+    pub memory_peak: u64,
+    /// Largest resident size of one process, in bytes.
+    pub max_rss: u64,
+    /// Processes started, the script's own among them.
+    pub processes: u64,
+    /// Threads started beside each process's first.
+    pub threads: u64,
+    /// Bytes fetched from storage.
+    pub read_bytes: u64,
+    /// Bytes caused to be sent to storage.
+    pub write_bytes: u64,
+    /// Bytes passed by read-like calls.
+    pub read_calls_bytes: u64,
+    /// Bytes passed by write-like calls.
+    pub write_calls_bytes: u64,
+    /// Context switches because a process waited.
+    pub voluntary_switches: u64,
+    /// Context switches because another process's turn came.
+    pub involuntary_switches: u64,
+    /// Bytes of standard output and error together.
+    pub output: u64,
+    /// Scratch space in use at the end, in bytes.
+    pub scratch_bytes: u64,
+    /// Files and directories in scratch space at the end.
+    pub scratch_files: u64,
+}
+
+/// One refused operation on one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// What was tried.
+    pub operation: Operation,
+    /// On what, as the kernel resolved it. Bytes: names need not be text.
+    pub path: Vec<u8>,
+    /// The error that the script got.
+    pub errno: i32,
+    /// How often.
+    pub count: u64,
+    /// When first, since the start.
+    pub first: Duration,
+    /// When last, since the start.
+    pub last: Duration,
+    /// The thread that tried first, as numbered inside.
+    pub tid: u32,
+}
+
+/// The whole truth about an ended run.
+#[derive(Debug)]
+pub struct Ending {
+    /// How the script's process ended; `None` if it could not be executed or the init was lost.
+    pub exit: Option<Exit>,
+    /// The first limit that ended the run, or the first that refused something.
+    pub stop: Option<Stop>,
+    /// The interpreter could not be executed: the step and the errno.
+    pub failed: Option<(&'static str, i32)>,
+    /// What it used.
+    pub usage: Usage,
+    /// Refused operations, distinct by operation and target, in order of first sight.
+    pub denials: Vec<Denial>,
+    /// Refused operations on targets beyond the bound of [`Ending::denials`].
+    pub denials_beyond: u64,
+    /// Placeholder directories that the script made its own, by position in the plan.
+    pub claimed: Vec<usize>,
+    /// Whether output was cut at its limit.
+    pub output_cut: bool,
+    /// What held the limits.
+    pub rung: Rung,
+}
+
+/// Where signals for the script come from: a `signalfd` of the caller's.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupts<'a>(pub BorrowedFd<'a>);
+
+/// Distinct refused targets that are kept by name.
+const DENIALS_KEPT: usize = 256;
+/// The longest time between two looks at what no event tells.
+const LONGEST_TICK: Duration = Duration::from_millis(100);
+const SHORTEST_TICK: Duration = Duration::from_millis(2);
+/// How fast a tree can take memory at most, for when to look again: bytes a second.
+const FASTEST_GROWTH: u64 = 8 << 30;
+/// How long the init has to end a run by itself before it is killed in turn.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A run whose script may be executing.
+#[derive(Debug)]
+pub struct Running {
+    control: OwnedFd,
+    pidfd: OwnedFd,
+    relays: Vec<Relay>,
+    group: Option<Group>,
+    limits: Limits,
+    scratch: Option<OwnedFd>,
+    processes: Option<OwnedFd>,
+    started: Option<Instant>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Also on every error path: what was started does not outlive its supervisor's interest in it.
+        // Once it has been waited for, both say so and do nothing.
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+    }
+}
+
+impl Running {
+    pub(crate) fn new(
+        control: OwnedFd,
+        pidfd: OwnedFd,
+        relays: Vec<Relay>,
+        group: Option<Group>,
+        plan: &Plan,
+    ) -> Running {
+        let limits = plan.limits.clone();
+        Running { control, pidfd, relays, group, limits, scratch: None, processes: None, started: None }
+    }
+
+    pub(crate) fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    pub(crate) fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
+    }
+
+    /// Takes hold of the run's own scratch space and `/proc`, while only our code has run in it.
+    pub(crate) fn look_inside(&mut self, init: i32, plan: &Plan) {
+        let open = |path: String| {
+            rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
+        };
+        let root = format!("/proc/{init}/root");
+        self.scratch = scratch_target(plan).and_then(|path| open(format!("{root}{}", path.display())));
+        self.processes = open(format!("{root}/proc"));
+    }
+
+    pub(crate) fn started(mut self) -> Running {
+        self.started = Some(Instant::now());
+        // If the init is gone, the watch finds that out at once.
+        let _ = wire::send_order(self.control.as_fd(), Order::Go);
+        self
+    }
+
+    /// Watches until nothing of the run is alive. `tap` sees every byte of output that passes.
+    pub fn watch(mut self, interrupts: Option<Interrupts<'_>>, tap: &mut dyn FnMut(Stream, &[u8])) -> Ending {
+        let started = self.started.unwrap_or_else(Instant::now);
+        let mut watch = Watch {
+            started,
+            rung: self.group.as_ref().map_or(Rung::RlimitWatch, Group::rung),
+            ..Watch::new(started)
+        };
+        let limit = self.limits.output;
+        let (output, cut) = (Cell::new(0u64), Cell::new(false));
+        let mut counted = |stream: Stream, bytes: &[u8]| {
+            let room = limit.saturating_sub(output.get()).min(bytes.len() as u64) as usize;
+            output.set(output.get() + room as u64);
+            cut.set(cut.get() || room < bytes.len());
+            tap(stream, &bytes[..room]);
+            room
+        };
+        let mut inbox = Inbox::new();
+        let mut gone = false;
+        while !gone {
+            self.wait(interrupts, watch.tick(&self));
+            gone = watch.hear(&self, &mut inbox);
+            for relay in &mut self.relays {
+                relay.turn(&mut counted);
+            }
+            if let Some(Interrupts(fd)) = interrupts {
+                while let Some(signal) = sys::read_signal(fd) {
+                    self.pass_on(signal);
+                }
+            }
+            watch.cut = cut.get();
+            watch.look(&mut self);
+        }
+        let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        for relay in &mut self.relays {
+            relay.drain(&mut counted);
+        }
+        watch.usage.output = output.get();
+        watch.cut = cut.get();
+        watch.end(&self)
+    }
+
+    fn wait(&self, interrupts: Option<Interrupts<'_>>, longest: Duration) {
+        let mut fds = Vec::with_capacity(2 + self.relays.len());
+        fds.push(PollFd::new(&self.control, PollFlags::IN));
+        fds.extend(interrupts.map(|Interrupts(fd)| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        fds.extend(self.relays.iter().filter_map(Relay::interest).map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)));
+        let timeout = Timespec { tv_sec: longest.as_secs() as i64, tv_nsec: longest.subsec_nanos().into() };
+        // Interrupted or not, everything is looked at afterwards.
+        let _ = poll(&mut fds, Some(&timeout));
+    }
+
+    /// A key on the terminal is for everybody in the foreground, a signal from a process for the script alone.
+    fn pass_on(&mut self, received: sys::ReceivedSignal) {
+        let order = |signal, group| {
+            let _ = wire::send_order(self.control.as_fd(), Order::Signal { signal, group });
+        };
+        match received.signal {
+            libc::SIGTSTP => {
+                order(libc::SIGSTOP, true);
+                sys::stop_self();
+                order(libc::SIGCONT, true);
+            }
+            libc::SIGWINCH => {
+                for relay in &self.relays {
+                    relay.resize();
+                }
+                order(libc::SIGWINCH, true);
+            }
+            signal => order(signal, received.from_kernel),
+        }
+    }
+
+    fn kill(&self) {
+        let _ = wire::send_order(self.control.as_fd(), Order::Kill);
+    }
+}
+
+/// What is known so far.
+struct Watch {
+    started: Instant,
+    rung: Rung,
+    exit: Option<Exit>,
+    stop: Option<Stop>,
+    failed: Option<(&'static str, i32)>,
+    killing_since: Option<Instant>,
+    usage: Usage,
+    sampled_cpu: Duration,
+    sampled_memory: u64,
+    denials: Vec<Denial>,
+    known: BTreeMap<(Operation, Vec<u8>), usize>,
+    denials_beyond: u64,
+    claimed: Vec<usize>,
+    cut: bool,
+}
+
+impl Watch {
+    fn new(started: Instant) -> Watch {
+        Watch {
+            started,
+            rung: Rung::RlimitWatch,
+            exit: None,
+            stop: None,
+            failed: None,
+            killing_since: None,
+            usage: Usage::default(),
+            sampled_cpu: Duration::ZERO,
+            sampled_memory: 0,
+            denials: Vec::new(),
+            known: BTreeMap::new(),
+            denials_beyond: 0,
+            claimed: Vec::new(),
+            cut: false,
+        }
+    }
+
+    /// How long nothing can happen that no event tells: a limit cannot be reached sooner than the hardware allows.
+    fn tick(&self, run: &Running) -> Duration {
+        let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+        let wall = run.limits.wall.saturating_sub(self.started.elapsed());
+        let cpu = run.limits.cpu.saturating_sub(self.sampled_cpu) / cpus;
+        let memory = match self.rung {
+            Rung::RlimitWatch => {
+                let room = run.limits.memory.saturating_sub(self.sampled_memory);
+                Duration::from_nanos(room.saturating_mul(1_000_000_000 / 1024) / (FASTEST_GROWTH / 1024))
+            }
+            // The kernel acts by itself; what is left is to notice.
+            Rung::Cgroup1 | Rung::Cgroup2 => LONGEST_TICK,
+        };
+        wall.min(cpu.max(SHORTEST_TICK)).min(memory.max(SHORTEST_TICK)).min(LONGEST_TICK)
+    }
+
+    /// Takes every report that waits. Returns whether the run is over.
+    fn hear(&mut self, run: &Running, inbox: &mut Inbox) -> bool {
+        loop {
+            match inbox.report(run.control(), false) {
+                Ok(Some(report)) => {
+                    if self.note(report) {
+                        return true;
+                    }
+                }
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn note(&mut self, report: Report<'_>) -> bool {
+        let now = self.started.elapsed();
+        match report {
+            Report::Failed { step, errno, .. } => self.failed = Some((failed_step(step), errno.raw_os_error())),
+            Report::Denied { operation, errno, tid, path } => {
+                let operation = match operation {
+                    Refused::Delete => Operation::FsDelete,
+                    Refused::Chmod => Operation::FsChmod,
+                    Refused::Chown => Operation::FsChown,
+                    Refused::Xattr => Operation::FsXattr,
+                };
+                self.deny(operation, path, errno.raw_os_error(), tid, now);
+            }
+            Report::LimitReached(Counted::Processes) => self.reached(Stop::Processes),
+            Report::LimitReached(Counted::Threads) => self.reached(Stop::Threads),
+            Report::LimitReached(Counted::FileSize) => self.reached(Stop::FileSize),
+            Report::Claimed { index } => self.claimed.push(index as usize),
+            Report::Exited { status } => {
+                self.usage.wall = now;
+                self.exit = Some(if libc::WIFSIGNALED(status) {
+                    Exit::Signal(libc::WTERMSIG(status))
+                } else {
+                    Exit::Code(libc::WEXITSTATUS(status))
+                });
+            }
+            Report::Ended { usage, io, forks, threads } => {
+                self.usage.user = Duration::from_micros(usage.user_us);
+                self.usage.system = Duration::from_micros(usage.system_us);
+                self.usage.max_rss = usage.max_rss_kib * 1024;
+                self.usage.voluntary_switches = usage.voluntary_switches;
+                self.usage.involuntary_switches = usage.involuntary_switches;
+                self.usage.read_bytes = io.read_bytes;
+                self.usage.write_bytes = io.write_bytes;
+                self.usage.read_calls_bytes = io.read_calls_bytes;
+                self.usage.write_calls_bytes = io.write_calls_bytes;
+                self.usage.processes = forks + 1;
+                self.usage.threads = threads;
+                return true;
+            }
+            Report::Ready => {}
+        }
+        false
+    }
+
+    fn reached(&mut self, stop: Stop) {
+        self.stop.get_or_insert(stop);
+    }
+
+    fn deny(&mut self, operation: Operation, path: &[u8], errno: i32, tid: u32, now: Duration) {
+        if let Some(position) = self.known.get(&(operation, path.to_vec())) {
+            let denial = &mut self.denials[*position];
+            denial.count += 1;
+            denial.last = now;
+        } else if self.denials.len() < DENIALS_KEPT {
+            self.known.insert((operation, path.to_vec()), self.denials.len());
+            let path = path.to_vec();
+            self.denials.push(Denial { operation, path, errno, count: 1, first: now, last: now, tid });
+        } else {
+            self.denials_beyond += 1;
+        }
+    }
+
+    /// Compares what is used with what is allowed, and ends the run where it is reached.
+    fn look(&mut self, run: &mut Running) {
+        if let Some(since) = self.killing_since {
+            if since.elapsed() > PATIENCE {
+                let _ = rustix::process::pidfd_send_signal(&run.pidfd, Signal::KILL);
+            }
+            return;
+        }
+        if self.exit.is_none() {
+            self.sample(run);
+            if self.started.elapsed() >= run.limits.wall {
+                self.reached(Stop::Wall);
+            }
+        }
+        if self.cut {
+            self.reached(Stop::Output);
+        }
+        let ends = |stop: Stop| {
+            !matches!(stop, Stop::FileSize | Stop::ScratchBytes | Stop::ScratchFiles | Stop::OpenFiles)
+        };
+        if self.stop.is_some_and(ends) {
+            self.killing_since = Some(Instant::now());
+            run.kill();
+        }
+    }
+
+    fn sample(&mut self, run: &Running) {
+        match &run.group {
+            Some(group) => {
+                self.sampled_cpu = group.cpu().unwrap_or(self.sampled_cpu);
+                if group.out_of_memory_kills() > 0 {
+                    self.reached(Stop::Memory);
+                }
+            }
+            None => self.sample_processes(run),
+        }
+        if self.sampled_cpu >= run.limits.cpu {
+            self.reached(Stop::Cpu);
+        }
+        self.sample_scratch(run);
+    }
+
+    /// The rung without groups: adds up what each process says of itself, more exactly where it gets close.
+    fn sample_processes(&mut self, run: &Running) {
+        let Some(proc) = &run.processes else { return };
+        let scratch = scratch_usage(run).map_or(0, |usage| usage.bytes);
+        let Some(Sample { cpu, resident, open_files }) = procfs::sample(proc.as_fd(), procfs::Depth::Quick) else {
+            return;
+        };
+        self.sampled_cpu = self.sampled_cpu.max(cpu);
+        let mut memory = resident + scratch;
+        if memory > run.limits.memory {
+            memory = procfs::sample(proc.as_fd(), procfs::Depth::Proportional)
+                .map_or(memory, |sample| sample.resident + scratch);
+        }
+        self.sampled_memory = memory;
+        self.usage.memory_peak = self.usage.memory_peak.max(memory);
+        if memory > run.limits.memory {
+            self.reached(Stop::Memory);
+        }
+        if open_files >= u64::from(run.limits.open_files) {
+            self.reached(Stop::OpenFiles);
+        }
+    }
+
+    fn sample_scratch(&mut self, run: &Running) {
+        let Some(usage) = scratch_usage(run) else { return };
+        self.usage.scratch_bytes = usage.bytes;
+        self.usage.scratch_files = usage.files;
+        if usage.bytes_left == 0 {
+            self.reached(Stop::ScratchBytes);
+        }
+        if usage.files_left == 0 {
+            self.reached(Stop::ScratchFiles);
+        }
+    }
+
+    fn end(mut self, run: &Running) -> Ending {
+        self.sample_scratch(run);
+        let waited_for = self.usage.user + self.usage.system;
+        match &run.group {
+            Some(group) => {
+                self.usage.cpu = group.cpu().unwrap_or(waited_for);
+                self.usage.memory_peak = group.memory_peak().unwrap_or(self.usage.max_rss);
+                if group.out_of_memory_kills() > 0 {
+                    self.reached(Stop::Memory);
+                }
+            }
+            None => {
+                self.usage.cpu = waited_for.max(self.sampled_cpu);
+                self.usage.memory_peak = self.usage.memory_peak.max(self.usage.max_rss);
+            }
+        }
+        if self.usage.cpu >= run.limits.cpu && self.exit == Some(Exit::Signal(libc::SIGXCPU)) {
+            self.reached(Stop::Cpu);
+        }
+        if self.cut {
+            self.reached(Stop::Output);
+        }
+        if self.usage.wall.is_zero() {
+            self.usage.wall = self.started.elapsed();
+        }
+        Ending {
+            exit: self.exit,
+            stop: self.stop,
+            failed: self.failed,
+            usage: self.usage,
+            denials: self.denials,
+            denials_beyond: self.denials_beyond,
+            claimed: self.claimed,
+            output_cut: self.cut,
+            rung: self.rung,
+        }
+    }
+}
+
+struct ScratchUsage {
+    bytes: u64,
+    files: u64,
+    bytes_left: u64,
+    files_left: u64,
+}
+
+fn scratch_usage(run: &Running) -> Option<ScratchUsage> {
+    let stat = rustix::fs::fstatfs(run.scratch.as_ref()?).ok()?;
+    let block = stat.f_bsize as u64;
+    Some(ScratchUsage {
+        bytes: (stat.f_blocks - stat.f_bfree) * block,
+        files: stat.f_files - stat.f_ffree,
+        bytes_left: stat.f_bfree * block,
+        files_left: stat.f_ffree,
+    })
+}

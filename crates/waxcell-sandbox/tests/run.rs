@@ -1,0 +1,530 @@
+//! The sandbox against the kernel: a plan goes in, a Python process is held to it, the ending tells.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use waxcell_sandbox::*;
+
+const PYTHON: &str = "/usr/bin/python3";
+
+/// A plan that runs `script` with the system's Python, `/data` being `data` on the host.
+fn plan(script: &str, data: &Path) -> Plan {
+    let root = rustix::process::geteuid().is_root();
+    let bind = |path: &str| Mount::Bind {
+        source: PathBuf::from(path),
+        target: PathBuf::from(path),
+        access: Access::ReadExecute,
+        owned: false,
+    };
+    let link = |at: &str, to: &str| Mount::Symlink { target: at.into(), to: to.into() };
+    let mounts = vec![
+        bind("/usr"),
+        link("/bin", "usr/bin"),
+        link("/lib", "usr/lib"),
+        link("/lib64", "usr/lib64"),
+        Mount::Devices,
+        Mount::Processes,
+        Mount::Scratch { target: "/tmp".into(), mode: 0o1777 },
+        Mount::Scratch { target: "/dev/shm".into(), mode: 0o1777 },
+        Mount::Bind { source: data.into(), target: "/data".into(), access: Access::Write, owned: true },
+        Mount::File { target: "/script.py".into(), contents: script.as_bytes().to_vec(), mode: 0o644 },
+    ];
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    Plan {
+        identity: Identity {
+            uid: 1000,
+            gid: 1000,
+            host_uid: if root { 1_900_000_000 } else { uid },
+            host_gid: if root { 1_900_000_000 } else { gid },
+            map_owner: root.then_some(Owner { uid, gid }),
+            hostname: "waxcell".into(),
+        },
+        mounts,
+        guard: Guard::default(),
+        program: Program {
+            path: PYTHON.into(),
+            argv: [PYTHON, "/script.py"].map(|arg| arg.as_bytes().to_vec()).to_vec(),
+            env: BTreeMap::from([("PATH".to_owned(), b"/usr/bin".to_vec())]),
+            cwd: "/data".into(),
+            umask: 0o022,
+        },
+        limits: Limits {
+            wall: Duration::from_secs(20),
+            cpu: Duration::from_secs(10),
+            memory: 256 << 20,
+            processes: 5,
+            threads: 16,
+            file_size: 8 << 20,
+            open_files: 64,
+            output: 1 << 20,
+            scratch_bytes: 16 << 20,
+            scratch_files: 64,
+        },
+        network: Network { loopback: true },
+    }
+}
+
+struct Ran {
+    ending: Ending,
+    enforced: Enforced,
+    output: String,
+    error: String,
+}
+
+fn run(plan: &Plan) -> Ran {
+    let stdio = Stdio {
+        stdin: rustix::fs::open("/dev/null", rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty()).unwrap(),
+        stdout: Destination::Captured,
+        stderr: Some(Destination::Captured),
+    };
+    let name = format!("test-{}-{:?}", std::process::id(), std::thread::current().id());
+    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    let ready = spawn(plan, &name, stdio, SignalSet::of(&[])).expect("spawn").ready().expect("ready");
+    let enforced = ready.enforced().clone();
+    let (mut output, mut error) = (Vec::new(), Vec::new());
+    let ending = ready.start().watch(None, &mut |stream, bytes| match stream {
+        Stream::Output => output.extend_from_slice(bytes),
+        Stream::Error => error.extend_from_slice(bytes),
+    });
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ran { ending, enforced, output: text(output), error: text(error) }
+}
+
+
+/// A directory that the ordinary user's own tests can use as well.
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Runs a script under the plan after a change.
+fn run_with(script: &str, change: impl FnOnce(&mut Plan)) -> Ran {
+    let dir = directory();
+    let mut plan = plan(script, dir.path());
+    change(&mut plan);
+    run(&plan)
+}
+
+#[test]
+fn a_script_runs_and_its_ending_is_told() {
+    let dir = directory();
+    let script = "import os\nprint(os.getuid(), os.getpid(), os.getcwd())\nopen('x','w').write('hi')\nraise SystemExit(3)\n";
+    let ran = run(&plan(script, dir.path()));
+    assert_eq!(ran.error, "");
+    assert_eq!(ran.output, "1000 2 /data\n");
+    assert_eq!((ran.ending.exit, ran.ending.stop), (Some(Exit::Code(3)), None));
+    assert_eq!(std::fs::read(dir.path().join("x")).unwrap(), b"hi");
+}
+
+#[test]
+fn what_the_script_writes_belongs_to_the_caller() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = directory();
+    run(&plan("import os\nos.makedirs('a/b')\nopen('a/b/c','w').write('x')\n", dir.path()));
+    for name in ["a", "a/b", "a/b/c"] {
+        let meta = std::fs::metadata(dir.path().join(name)).unwrap();
+        let caller = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        assert_eq!((meta.uid(), meta.gid()), caller, "{name}");
+    }
+}
+
+#[test]
+fn the_kernel_says_that_every_layer_is_in_force() {
+    let ran = run_with("print(open('/proc/self/status').read())", |_| {});
+    let line = |key: &str| ran.output.lines().find_map(|l| l.strip_prefix(key)).unwrap_or("").trim().to_owned();
+    assert_eq!(line("CapEff:"), "0000000000000000");
+    assert_eq!(line("CapBnd:"), "0000000000000000");
+    assert_eq!((line("NoNewPrivs:"), line("Seccomp:")), ("1".into(), "2".into()));
+    assert_eq!(ran.enforced.namespaces, ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"]);
+    assert_ne!(ran.enforced.host_uid, 0);
+    assert!(ran.enforced.landlock.is_some_and(|landlock| landlock.fs != 0));
+    assert!(ran.enforced.mounts["/"].contains("ro"));
+    assert!(ran.enforced.mounts["/data"].contains("noexec"));
+}
+
+#[test]
+fn nothing_of_the_host_is_there_but_what_the_plan_names() {
+    let ran = run_with(
+        "import os\nprint(sorted(os.listdir('/')))\nprint(sorted(os.listdir('/dev')))\nprint(sorted(p for p in os.listdir('/proc') if p.isdigit()))\nprint(sorted(p for p in os.listdir('/proc') if not p.isdigit()))",
+        |_| {},
+    );
+    assert_eq!(
+        ran.output.lines().collect::<Vec<_>>(),
+        [
+            "['bin', 'data', 'dev', 'lib', 'lib64', 'proc', 'script.py', 'tmp', 'usr']",
+            "['fd', 'full', 'null', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'urandom', 'zero']",
+            "['1', '2']",
+            "['self', 'thread-self']",
+        ]
+    );
+}
+
+#[test]
+fn the_init_cannot_be_read_or_signalled_or_limited() {
+    let script = r#"
+import os, resource
+for name in ("environ", "mem", "maps", "cwd", "root", "fd"):
+    try:
+        open(f"/proc/1/{name}", "rb").read(10); print(name, "READ")
+    except OSError as e: pass
+for f in (lambda: os.kill(1, 9), lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))):
+    try: f(); print("REACHED")
+    except OSError: pass
+print("alive")
+"#;
+    assert_eq!(run_with(script, |_| {}).output, "alive\n");
+}
+
+/// Scripts that reach one limit each: with the limit they are stopped by it, and with more room they are not.
+fn check_limit(script: &str, tight: impl Fn(&mut Plan), stop: Stop, exit: Exit) {
+    let control = run_with(script, |_| {});
+    assert_eq!(control.ending.stop, None, "control: {} {}", control.output, control.error);
+    assert_eq!(control.ending.exit, Some(Exit::Code(0)), "control: {} {}", control.output, control.error);
+    let ran = run_with(script, |plan| tight(plan));
+    assert_eq!(ran.ending.stop, Some(stop), "{:?} {} {}", ran.ending, ran.output, ran.error);
+    assert_eq!(ran.ending.exit, Some(exit), "{} {}", ran.output, ran.error);
+}
+
+#[test]
+fn wall_clock() {
+    let tight = |plan: &mut Plan| plan.limits.wall = Duration::from_millis(300);
+    check_limit("import time; time.sleep(1)", tight, Stop::Wall, Exit::Signal(libc::SIGKILL));
+}
+
+#[test]
+fn cpu_of_one_process() {
+    let tight = |plan: &mut Plan| plan.limits.cpu = Duration::from_millis(300);
+    let script = "import time\nwhile time.process_time() < 1: pass";
+    check_limit(script, tight, Stop::Cpu, Exit::Signal(libc::SIGKILL));
+}
+
+#[test]
+fn cpu_of_many_processes_each_below_it() {
+    let script = "
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        while time.process_time() < 0.3: pass
+        os._exit(0)
+for _ in range(4): os.wait()
+";
+    let tight = |plan: &mut Plan| plan.limits.cpu = Duration::from_millis(700);
+    check_limit(script, tight, Stop::Cpu, Exit::Signal(libc::SIGKILL));
+}
+
+#[test]
+fn memory_of_one_process() {
+    let tight = |plan: &mut Plan| plan.limits.memory = 64 << 20;
+    let script = "import time\nx = bytearray(120 << 20); time.sleep(0.3)";
+    check_limit(script, tight, Stop::Memory, Exit::Signal(libc::SIGKILL));
+}
+
+#[test]
+fn memory_of_many_processes_each_below_it() {
+    let script = "
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        x = bytearray(30 << 20); time.sleep(0.5); os._exit(0)
+for _ in range(4): os.wait()
+";
+    let dir = directory();
+    let mut plan = plan(script, dir.path());
+    plan.limits.memory = 96 << 20;
+    let ran = run(&plan);
+    assert_eq!(ran.ending.stop, Some(Stop::Memory), "{:?}", ran.ending);
+}
+
+#[test]
+fn scratch_counts_as_memory() {
+    let script = "import time\nfor i in range(7): open(f'/tmp/{i}','wb').write(bytes(4<<20))\ntime.sleep(0.3)";
+    let roomy = |plan: &mut Plan| plan.limits.scratch_bytes = 64 << 20;
+    assert_eq!(run_with(script, roomy).ending.stop, None);
+    let ran = run_with(script, |plan| {
+        plan.limits.scratch_bytes = 64 << 20;
+        plan.limits.memory = 24 << 20;
+    });
+    assert_eq!(ran.ending.stop, Some(Stop::Memory), "{:?} {}", ran.ending, ran.error);
+}
+
+#[test]
+fn processes() {
+    let script = "
+import os, time
+kids = []
+for _ in range(4):
+    pid = os.fork()
+    if pid == 0: time.sleep(0.4); os._exit(0)
+    kids.append(pid)
+for _ in kids: os.wait()
+";
+    let tight = |plan: &mut Plan| plan.limits.processes = 3;
+    check_limit(script, tight, Stop::Processes, Exit::Signal(libc::SIGKILL));
+}
+
+#[test]
+fn processes_one_after_the_other_are_not_many() {
+    let script = "import subprocess\nfor _ in range(30): subprocess.run(['/bin/true'], check=True)\nprint('done')";
+    let ran = run_with(script, |plan| plan.limits.processes = 1);
+    assert_eq!((ran.output.as_str(), ran.ending.stop), ("done\n", None), "{}", ran.error);
+    assert_eq!(ran.ending.usage.processes, 31);
+}
+
+#[test]
+fn threads() {
+    let script = "
+import threading, time
+ts = [threading.Thread(target=time.sleep, args=(0.3,)) for _ in range(8)]
+for t in ts: t.start()
+for t in ts: t.join()
+";
+    let tight = |plan: &mut Plan| plan.limits.threads = 6;
+    check_limit(script, tight, Stop::Threads, Exit::Signal(libc::SIGKILL));
+}
+
+#[test]
+fn file_size() {
+    let script = "open('big','wb').write(bytes(2 << 20))";
+    let tight = |plan: &mut Plan| plan.limits.file_size = 1 << 20;
+    check_limit(script, tight, Stop::FileSize, Exit::Code(1));
+    let dir = directory();
+    let mut plan = plan(script, dir.path());
+    plan.limits.file_size = 1 << 20;
+    run(&plan);
+    assert_eq!(std::fs::metadata(dir.path().join("big")).unwrap().len(), 1 << 20);
+}
+
+#[test]
+fn open_files() {
+    let script = "import time\nx = [open('/dev/null') for _ in range(40)]";
+    let ran = run_with(script, |plan| plan.limits.open_files = 30);
+    assert!(ran.error.contains("Too many open files"), "{}", ran.error);
+    assert_eq!(run_with(script, |_| {}).ending.exit, Some(Exit::Code(0)));
+}
+
+#[test]
+fn output() {
+    let script = "import sys\nfor _ in range(100): sys.stdout.write('x' * 4096)";
+    let tight = |plan: &mut Plan| plan.limits.output = 100_000;
+    check_limit(script, tight, Stop::Output, Exit::Signal(libc::SIGKILL));
+    let ran = run_with(script, |plan| plan.limits.output = 100_000);
+    assert_eq!(ran.output.len(), 100_000);
+}
+
+#[test]
+fn scratch_space() {
+    let script = "open('/tmp/x','wb').write(bytes(6 << 20))";
+    let tight = |plan: &mut Plan| plan.limits.scratch_bytes = 4 << 20;
+    check_limit(script, tight, Stop::ScratchBytes, Exit::Code(1));
+}
+
+#[test]
+fn scratch_files() {
+    let script = "for i in range(50): open(f'/tmp/{i}','w')";
+    let tight = |plan: &mut Plan| plan.limits.scratch_files = 20;
+    check_limit(script, tight, Stop::ScratchFiles, Exit::Code(1));
+}
+
+#[test]
+fn nothing_is_alive_after_a_run() {
+    let marker = format!("waxcell-survivor-{}", std::process::id());
+    let script = format!(
+        "
+import os, signal, subprocess, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for s in range(1, 65):
+            try: signal.signal(s, signal.SIG_IGN)
+            except (OSError, ValueError): pass
+        os.execv('/usr/bin/sleep', ['{marker}', '600'])
+    os._exit(0)
+stopped = subprocess.Popen(['/usr/bin/sleep', '600'])
+os.kill(stopped.pid, signal.SIGSTOP)
+time.sleep(0.2)
+print('main is done', flush=True)
+os._exit(0)
+"
+    );
+    let started = std::time::Instant::now();
+    let ran = run_with(&script, |_| {});
+    assert_eq!((ran.output.as_str(), ran.ending.exit), ("main is done\n", Some(Exit::Code(0))), "{}", ran.error);
+    assert!(started.elapsed() < Duration::from_secs(5), "a held pipe keeps nobody waiting");
+    let alive = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line.starts_with(marker.as_bytes()))
+    });
+    assert!(!alive);
+}
+
+const GUARD: Guard = Guard { delete: true, chmod: true, chown: true, xattr: false, placeholders: Vec::new() };
+
+#[test]
+fn blocked_operations_bind_on_data_and_not_on_scratch() {
+    let script = r#"
+import ctypes, os, shutil, subprocess, tempfile
+libc = ctypes.CDLL(None, use_errno=True)
+def t(name, f):
+    try: f(); print(name, "ok")
+    except (OSError, subprocess.CalledProcessError) as e: print(name, type(e).__name__)
+def raw(*a):
+    if libc.syscall(*a) < 0: raise OSError(ctypes.get_errno(), "raw")
+for where in ("/data", "/tmp"):
+    d = where + "/d"; os.mkdir(d)
+    f = d + "/f"; open(f, "w").write("x")
+    t("unlink", lambda: os.unlink(f)); open(f, "w").close()
+    t("rm", lambda: subprocess.run(["/bin/rm", "-f", f], check=True, stderr=subprocess.DEVNULL)); open(f, "w").close()
+    t("raw", lambda: raw(263, -100, f.encode(), 0)); open(f, "w").close()
+    os.chdir(d); t("relative", lambda: os.unlink("f")); open(f, "w").close(); os.chdir("/")
+    fd = os.open(d, os.O_RDONLY); t("dirfd", lambda: os.unlink("f", dir_fd=fd)); os.close(fd); open(f, "w").close()
+    t("chmod", lambda: os.chmod(f, 0o600))
+    fd = os.open(f, os.O_RDWR); t("fchmod", lambda: os.fchmod(fd, 0o640)); t("fchown", lambda: os.fchown(fd, -1, -1)); os.close(fd)
+    t("rawchmod", lambda: raw(452, -100, f.encode(), 0o600, 0))
+    t("chown", lambda: os.chown(f, os.getuid(), os.getgid()))
+    t("replace", lambda: (open(f + ".new", "w").write("y"), os.replace(f + ".new", f)))
+    t("missing", lambda: os.unlink(d + "/none"))
+    t("rmtree", lambda: shutil.rmtree(d))
+"#;
+    let ran = run_with(script, |plan| plan.guard = GUARD);
+    let expected: Vec<String> = ["PermissionError", "ok"]
+        .into_iter()
+        .flat_map(|result| {
+            ["unlink", "rm", "raw", "relative", "dirfd", "chmod", "fchmod", "fchown", "rawchmod", "chown"]
+                .into_iter()
+                .map(move |name| {
+                    let result = if name == "rm" && result != "ok" { "CalledProcessError" } else { result };
+                    format!("{name} {result}")
+                })
+                .chain(["replace ok".to_owned(), "missing FileNotFoundError".to_owned(), format!("rmtree {result}")])
+        })
+        .collect();
+    assert_eq!(ran.output.lines().collect::<Vec<_>>(), expected, "{}", ran.error);
+    let denials: Vec<_> = ran
+        .ending
+        .denials
+        .iter()
+        .map(|d| (d.operation.name(), String::from_utf8_lossy(&d.path).into_owned(), d.count))
+        .collect();
+    assert_eq!(denials, [
+        ("fs.delete", "/data/d/f".to_owned(), 6),
+        ("fs.chmod", "/data/d/f".to_owned(), 3),
+        ("fs.chown", "/data/d/f".to_owned(), 2),
+    ]);
+}
+
+#[test]
+fn without_the_guard_the_same_calls_succeed() {
+    let script = "import os\nopen('f','w').close(); os.chmod('f', 0o600); os.unlink('f'); print('all')";
+    assert_eq!(run_with(script, |_| {}).output, "all\n");
+    assert!(run_with(script, |plan| plan.guard = GUARD).error.contains("PermissionError"));
+}
+
+#[test]
+fn the_first_mkdir_of_a_placeholder_succeeds() {
+    let dir = directory();
+    std::fs::create_dir(dir.path().join("reports")).unwrap();
+    let script = "import os\nos.mkdir('reports')\ntry: os.mkdir('reports')\nexcept FileExistsError: print('second')\nos.mkdir('other')";
+    let mut plan = plan(script, dir.path());
+    plan.guard.placeholders = vec!["/data/reports".into()];
+    let ran = run(&plan);
+    assert_eq!((ran.output.as_str(), ran.error.as_str()), ("second\n", ""));
+    assert_eq!(ran.ending.claimed, [0]);
+    assert!(dir.path().join("other").is_dir());
+}
+
+#[test]
+fn cost_of_a_call_that_is_decided_is_bounded() {
+    let script = "
+import os
+for i in range(3000):
+    try: os.unlink('/data/x')
+    except OSError: pass
+    try: os.unlink('/data/y%d' % (i % 400))
+    except OSError: pass
+";
+    let dir = directory();
+    for name in ["x".to_owned()].into_iter().chain((0..400).map(|i| format!("y{i}"))) {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    let mut plan = plan(script, dir.path());
+    plan.guard = GUARD;
+    let ran = run(&plan);
+    let counted: u64 = ran.ending.denials.iter().map(|d| d.count).sum();
+    assert_eq!(counted + ran.ending.denials_beyond, 6000);
+    assert_eq!(ran.ending.denials.len(), 256);
+    assert_eq!(ran.ending.denials[0].count, 3000);
+}
+
+#[test]
+fn the_network_is_loopback_alone() {
+    let script = "
+import socket
+s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()
+c = socket.create_connection(s.getsockname()); print('loopback')
+for family, address in ((socket.AF_INET, ('192.0.2.1', 80)), (socket.AF_INET6, ('2001:db8::1', 80))):
+    try: socket.socket(family).connect(address); print('OUT')
+    except OSError as e: print(type(e).__name__)
+try: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW); print('OUT')
+except OSError as e: print(e.errno)
+";
+    assert_eq!(run_with(script, |_| {}).output, "loopback\nOSError\nOSError\n97\n");
+}
+
+#[test]
+fn nothing_writable_can_be_executed() {
+    let script = "
+import os, shutil, subprocess
+for where in ('/tmp/x', '/data/x', '/dev/shm/x'):
+    shutil.copyfile('/usr/bin/true', where); os.chmod(where, 0o755)
+    try: subprocess.run([where], check=True); print('RAN')
+    except PermissionError: print('no')
+subprocess.run(['/usr/bin/true'], check=True); print('control')
+";
+    assert_eq!(run_with(script, |_| {}).output, "no\nno\nno\ncontrol\n");
+}
+
+#[test]
+fn an_interpreter_that_cannot_be_executed_is_told() {
+    let ran = run_with("", |plan| plan.program.path = "/usr/bin/does-not-exist".into());
+    assert_eq!(ran.ending.exit, Some(Exit::Code(1)));
+    assert_eq!(ran.ending.failed, Some(("executing the interpreter", libc::ENOENT)));
+}
+
+#[test]
+fn what_the_plan_cannot_have_is_a_clear_error() {
+    let dir = directory();
+    let mut plan = plan("", dir.path());
+    plan.mounts.push(Mount::Bind {
+        source: "/does/not/exist".into(),
+        target: "/does/not/exist".into(),
+        access: Access::Read,
+        owned: false,
+    });
+    let stdio = Stdio {
+        stdin: rustix::fs::open("/dev/null", rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty()).unwrap(),
+        stdout: Destination::Captured,
+        stderr: None,
+    };
+    let error = match spawn(&plan, "test-missing", stdio, SignalSet::of(&[])) {
+        Err(error) => error,
+        Ok(building) => building.ready().expect_err("the source is missing"),
+    };
+    assert!(error.to_string().starts_with("cannot put `/does/not/exist` into the sandbox"), "{error}");
+}
+
+#[test]
+fn a_childs_oversized_file_is_seen_too() {
+    let script = "import subprocess\nr = subprocess.run(['/bin/dd', 'if=/dev/zero', 'of=/data/big', 'bs=64k', 'count=32'], stderr=subprocess.DEVNULL)\nprint(r.returncode)";
+    let ran = run_with(script, |plan| plan.limits.file_size = 1 << 20);
+    assert_eq!((ran.output.as_str(), ran.ending.stop), ("1\n", Some(Stop::FileSize)));
+}
+
+#[test]
+fn usage_is_counted_by_the_kernel() {
+    let script = "import hashlib\nopen('f','wb').write(bytes(3 << 20))\nfor _ in range(20): hashlib.sha256(bytes(1 << 20)).digest()";
+    let usage = run_with(script, |_| {}).ending.usage;
+    assert!(usage.write_calls_bytes >= 3 << 20, "{usage:?}");
+    assert!(usage.cpu > Duration::from_millis(10) && usage.max_rss > 4 << 20, "{usage:?}");
+    assert!(usage.memory_peak > 1 << 20 && usage.processes == 1, "{usage:?}");
+    let small = run_with("pass", |_| {}).ending.usage;
+    assert!(small.write_calls_bytes < 1 << 20 && small.cpu < usage.cpu, "{small:?}");
+}

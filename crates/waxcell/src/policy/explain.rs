@@ -1,0 +1,337 @@
+//! What each setting of a policy becomes on a host, and which kernel mechanism holds it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::explanation::{Explanation, HostFacts, Provenance, Setting};
+use super::mechanisms;
+use super::model::{Degradation, PathAccess, PathRule, Policy};
+use super::operations::{self, Blockable};
+
+/// Explains `policy` for `host`. Looks at the paths that the policy names, to say which exist.
+pub fn explain(policy: &Policy, host: &HostFacts) -> Explanation {
+    let mut explainer = Explainer { policy, host, settings: Vec::new() };
+    explainer.fixed();
+    explainer.execution();
+    explainer.filesystem();
+    explainer.network();
+    explainer.monitoring();
+    explainer.rest();
+    let missing = Degradation::ALL.into_iter().filter(|degradation| host.lacks(*degradation));
+    Explanation {
+        policy: policy.source.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        sha256: policy.source.sha256_hex(),
+        project_root: policy.project_root.to_string_lossy().into_owned(),
+        host: *host,
+        settings: explainer.settings,
+        refused: missing
+            .filter(|degradation| !policy.degrade.contains(degradation))
+            .map(|degradation| {
+                let name = degradation.name();
+                format!("this host lacks `{name}`; `degrade: [{name}]` would accept: {}", degradation.loses())
+            })
+            .collect(),
+        warnings: policy.warnings.iter().map(|d| format!("line {}: {}", d.line, d.message)).collect(),
+    }
+}
+
+struct Explainer<'p> {
+    policy: &'p Policy,
+    host: &'p HostFacts,
+    settings: Vec<Setting>,
+}
+
+impl Explainer<'_> {
+    fn add(
+        &mut self,
+        key: &str,
+        value: impl Into<String>,
+        becomes: impl Into<String>,
+        mechanism: impl Into<String>,
+    ) {
+        let from = self.policy.lines.get(key).map_or(Provenance::Default, |line| Provenance::Line(*line));
+        self.add_from(from, key, value, becomes, mechanism);
+    }
+
+    fn add_from(
+        &mut self,
+        from: Provenance,
+        key: &str,
+        value: impl Into<String>,
+        becomes: impl Into<String>,
+        mechanism: impl Into<String>,
+    ) {
+        self.settings.push(Setting {
+            key: key.to_owned(),
+            value: value.into(),
+            becomes: becomes.into(),
+            mechanism: mechanism.into(),
+            from,
+        });
+    }
+
+    fn fixed(&mut self) {
+        let host = self.host;
+        let fixed = Provenance::Fixed;
+        let root = self.policy.project_root.to_string_lossy().into_owned();
+        let read = mechanisms::path(PathAccess::Read, host);
+        self.add_from(fixed, "project root", root, "read-only, at the same path", read);
+        let own = if host.can_make_namespaces() { "own of each" } else { "the caller's" };
+        let namespaces = mechanisms::namespaces(host);
+        self.add_from(fixed, "namespaces", "user, mount, pid, net, ipc, uts, cgroup", own, namespaces);
+        self.add_from(fixed, "capabilities", "none", "all dropped", "capset, bounding set, no_new_privs");
+        let seccomp = "seccomp filter, checked for x32, i386 and clone3";
+        self.add_from(fixed, "system calls", "allow-list", "unknown ones fail with ENOSYS", seccomp);
+    }
+
+    fn execution(&mut self) {
+        let execution = &self.policy.execution;
+        let host = self.host;
+        let ends = "more of it ends the run";
+        self.add("execution.timeout_seconds", seconds(execution.timeout), ends, mechanisms::timeout(host));
+        self.add("execution.cpu_seconds", seconds(execution.cpu), ends, mechanisms::cpu(host));
+        self.add("execution.memory_mb", bytes(execution.memory), ends, mechanisms::memory(host));
+        self.add(
+            "execution.file_size_mb",
+            bytes(execution.file_size),
+            "of one file; a larger write fails",
+            mechanisms::FILE_SIZE,
+        );
+        let (processes, threads) = (execution.processes.to_string(), execution.threads.to_string());
+        self.add(
+            "execution.max_processes",
+            processes,
+            "beside the script's own; one more is refused",
+            mechanisms::processes(host),
+        );
+        self.add(
+            "execution.max_threads",
+            threads,
+            "beside the first of each process; one more is refused",
+            mechanisms::threads(host),
+        );
+        let open_files = execution.open_files.to_string();
+        self.add(
+            "execution.max_open_files",
+            open_files,
+            "of one process; one more is refused",
+            mechanisms::OPEN_FILES,
+        );
+        self.add("execution.output_mb", bytes(execution.output), ends, mechanisms::OUTPUT);
+        self.add(
+            "execution.scratch_mb",
+            bytes(execution.scratch),
+            "/tmp and HOME; more of it is refused",
+            mechanisms::scratch(host),
+        );
+        let files = execution.scratch_files.to_string();
+        self.add(
+            "execution.scratch_files",
+            files,
+            "in /tmp and HOME; one more is refused",
+            mechanisms::scratch_files(host),
+        );
+    }
+
+    fn filesystem(&mut self) {
+        let host = self.host;
+        let key = "filesystem.allowed_paths";
+        if self.policy.filesystem.paths.is_empty() {
+            self.add(
+                key,
+                "none",
+                "nothing but the private /tmp and HOME is writable",
+                mechanisms::path(PathAccess::Read, host),
+            );
+        }
+        for rule in &self.policy.filesystem.paths {
+            let private = rule.is_private() && rule.access == PathAccess::Write;
+            let mechanism = match private {
+                true => mechanisms::scratch(host).to_owned(),
+                false => mechanisms::path(rule.access, host),
+            };
+            let becomes = self.path_becomes(rule, private);
+            self.add_from(Provenance::Line(rule.line), key, rule.written.clone(), becomes, mechanism);
+        }
+        let key = "filesystem.blocked_operations";
+        if self.policy.filesystem.blocked.is_empty() {
+            self.add(key, "none", "writable paths may be changed in every way", "no mechanism needed");
+        }
+        for operation in &self.policy.filesystem.blocked {
+            let becomes = match operations::blockable(*operation) {
+                Blockable::OnLastingPaths => "refused on what outlives the run, not on scratch space",
+                _ => "refused in every run, named or not",
+            };
+            self.add(key, operation.name(), becomes, mechanisms::blocked(*operation, host));
+        }
+        self.add(
+            "filesystem.write_mode",
+            "direct",
+            "writes go to the files themselves",
+            "no mechanism needed",
+        );
+    }
+
+    fn path_becomes(&self, rule: &PathRule, private: bool) -> String {
+        let path = rule.path.display();
+        if private {
+            return format!("{path}, private to the run");
+        }
+        let access = match rule.access {
+            PathAccess::Read => "read",
+            PathAccess::Write => "read and write",
+            PathAccess::None => return format!("{path}, not there for the script"),
+        };
+        match rule.path.try_exists() {
+            Ok(true) => format!("{path}, {access}"),
+            Err(_) => format!("{path}, {access}; this user cannot look at it"),
+            Ok(false) if rule.access == PathAccess::Write && self.can_be_created(&rule.path) => {
+                format!("{path}, {access}; created on first write")
+            }
+            Ok(false) => format!("{path}; absent on this host: not visible"),
+        }
+    }
+
+    fn can_be_created(&self, path: &Path) -> bool {
+        path.starts_with(&self.policy.project_root) || path.parent().is_some_and(Path::is_dir)
+    }
+
+    fn network(&mut self) {
+        let host = self.host;
+        let network = &self.policy.network;
+        let nothing = "no network: this version has no way out of a run";
+        let domains = join(network.allowed_domains.iter().map(|rule| with_ports(rule, &rule.ports)));
+        let becomes = if network.allowed_domains.is_empty() { "no network" } else { nothing };
+        self.add("network.allowed_domains", domains, becomes, mechanisms::network(host));
+        let addresses = join(network.allow_addresses.iter().map(|rule| with_ports(rule, &rule.ports)));
+        let becomes = if network.allow_addresses.is_empty() { "no network" } else { nothing };
+        self.add("network.allow_addresses", addresses, becomes, mechanisms::network(host));
+        let ports = join(network.blocked_ports.iter().map(u16::to_string));
+        self.add("network.blocked_ports", ports, "refused, as every port is", mechanisms::network(host));
+        let (value, becomes) = match network.loopback {
+            true => ("true", "127.0.0.1 and ::1 of the run's own, not the host's"),
+            false => ("false", "not even loopback"),
+        };
+        let mechanism = match (host.can_make_namespaces(), network.loopback) {
+            (true, true) => "lo is up in the network namespace",
+            (true, false) => "lo is down in the network namespace",
+            (false, _) => mechanisms::network(host),
+        };
+        self.add("network.loopback", value, becomes, mechanism);
+    }
+
+    fn monitoring(&mut self) {
+        let monitoring = &self.policy.monitoring;
+        let thresholds = &monitoring.alert_thresholds;
+        let events = &monitoring.security_events;
+        let views = "written by waxcell beside the journal";
+        let counters = "the kernel's counters, in the record of the run";
+        self.add(
+            "monitoring.log_level",
+            monitoring.log_level.name(),
+            "goes into the log views, and what is worse",
+            views,
+        );
+        let length = monitoring.max_stderr_length;
+        self.add(
+            "monitoring.max_stderr_length",
+            or_never(length),
+            "longer standard error is worth an alert",
+            mechanisms::OUTPUT,
+        );
+        let percent = |value: Option<u8>| value.map_or("never".to_owned(), |value| format!("{value} %"));
+        let prefix = "monitoring.alert_thresholds";
+        self.add(
+            &format!("{prefix}.cpu_usage"),
+            percent(thresholds.cpu_usage),
+            "of cpu_seconds: an alert",
+            counters,
+        );
+        self.add(
+            &format!("{prefix}.memory_usage"),
+            percent(thresholds.memory_usage),
+            "of memory_mb: an alert",
+            counters,
+        );
+        let time = thresholds.execution_time.map_or("never".to_owned(), seconds);
+        self.add(&format!("{prefix}.execution_time"), time, "of wall clock: an alert", counters);
+        let prefix = "monitoring.security_events";
+        for (name, value, becomes) in [
+            (
+                "enable_detailed_logging",
+                events.enable_detailed_logging,
+                "each occurrence on a line of its own",
+            ),
+            ("log_network_activity", events.log_network_activity, "allowed network activity as well"),
+            (
+                "log_filesystem_access",
+                events.log_filesystem_access,
+                "files created, changed and removed as well",
+            ),
+        ] {
+            self.add(&format!("{prefix}.{name}"), value.to_string(), becomes, views);
+        }
+    }
+
+    fn rest(&mut self) {
+        let policy = self.policy;
+        let interpreter = policy
+            .interpreter
+            .as_ref()
+            .map_or("the caller's".to_owned(), |path| path.to_string_lossy().into_owned());
+        self.add(
+            "interpreter",
+            interpreter,
+            "runs the script; its prefix and packages are visible",
+            mechanisms::path(PathAccess::Read, self.host),
+        );
+        let execve = "the environment given to execve";
+        self.add(
+            "environment.pass",
+            join(policy.environment.pass.iter().cloned()),
+            "passed on from the caller",
+            execve,
+        );
+        // Values may be secrets.
+        self.add(
+            "environment.set",
+            join(policy.environment.set.keys().cloned()),
+            "set to what the policy says",
+            execve,
+        );
+        let accepted = join(policy.degrade.iter().map(|degradation| degradation.name().to_owned()));
+        let becomes = match policy.degrade.iter().filter(|degradation| self.host.lacks(**degradation)).count()
+        {
+            0 => "nothing is lost on this host",
+            _ => "accepted, and lost on this host",
+        };
+        self.add("degrade", accepted, becomes, "named in the record of each run");
+    }
+}
+
+fn with_ports(name: &impl ToString, ports: &[u16]) -> String {
+    match ports {
+        [] => name.to_string(),
+        _ => format!("{} (ports {})", name.to_string(), join(ports.iter().map(u16::to_string))),
+    }
+}
+
+fn join(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+}
+
+fn or_never(value: Option<u64>) -> String {
+    value.map_or("never".to_owned(), |value| format!("{value} characters"))
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}
+
+fn bytes(bytes: u64) -> String {
+    match bytes % (1 << 20) {
+        0 => format!("{} MiB", bytes >> 20),
+        _ => format!("{bytes} bytes"),
+    }
+}

@@ -1,0 +1,155 @@
+//! Which policy holds for a script, and what its relative paths are relative to.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::text::escaped;
+use super::{LoadError, Policy};
+
+/// Name of a policy file that is found without being named.
+const FILE_NAME: &str = "security_policy.yml";
+/// Folders of a project in which it is looked for, in this order.
+const FOLDERS: [&str; 3] = ["", "config", "scripts/config"];
+
+/// Why no policy could be chosen.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// The folder of the script or policy cannot be resolved.
+    #[error("folder `{}` cannot be used: {source}", escaped(&.path.to_string_lossy()))]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The project root would be the whole host.
+    #[error("the project root of `{}` would be `/`", escaped(&.path.to_string_lossy()))]
+    RootIsWholeHost {
+        /// The script's folder or the policy.
+        path: PathBuf,
+    },
+}
+
+impl FindError {
+    /// The path it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            FindError::Folder { path, .. } | FindError::RootIsWholeHost { path } => path,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            FindError::Folder { .. } => "check that it exists and may be entered",
+            FindError::RootIsWholeHost { .. } => {
+                "scripts see their whole project root: put the project into a folder of its own"
+            }
+        }
+    }
+}
+
+/// Who named the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The option `--policy`.
+    Option,
+    /// The variable `WAXCELL_POLICY`.
+    Environment,
+    /// It lies in the project.
+    Project,
+    /// Nobody: the built-in strict default.
+    BuiltIn,
+}
+
+/// The policy that holds for a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The file; `None` is the built-in default.
+    pub path: Option<PathBuf>,
+    /// Who named it.
+    pub origin: Origin,
+    /// Project root of the script. A policy file has a project root of its own, see [`project_root_of_policy`].
+    pub script_root: PathBuf,
+}
+
+impl Found {
+    /// Loads it.
+    pub fn load(&self) -> Result<Policy, LoadError> {
+        match &self.path {
+            Some(path) => super::load(path),
+            None => Ok(super::builtin(&self.script_root)),
+        }
+    }
+}
+
+/// Chooses the policy: the one named by option, else by the environment, else the project's, else the built-in one.
+/// `start` is the script's folder. A policy that is named is not looked at here, so that a missing one is an error
+/// when it is loaded and never a reason to take another.
+pub fn find(explicit: Option<&Path>, env: Option<&OsStr>, start: &Path) -> Result<Found, FindError> {
+    let script_root = project_root_of_script(start);
+    let named = match (explicit, env) {
+        (Some(path), _) => Some((path.to_path_buf(), Origin::Option)),
+        (None, Some(value)) if !value.is_empty() => Some((PathBuf::from(value), Origin::Environment)),
+        _ => None,
+    };
+    if let Some((path, origin)) = named {
+        // A named policy brings its own project root; the script's is then only of interest if it can be told.
+        let script_root = script_root.unwrap_or_else(|_| start.to_path_buf());
+        return Ok(Found { path: Some(path), origin, script_root });
+    }
+    let script_root = script_root?;
+    let candidates = FOLDERS.iter().map(|folder| script_root.join(folder).join(FILE_NAME));
+    // Anything by that name counts, readable or not: one that cannot be read is an error, not an absent one.
+    let found = candidates.into_iter().find(|path| match path.symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    });
+    Ok(match found {
+        Some(path) => Found { path: Some(path), origin: Origin::Project, script_root },
+        None => Found { path: None, origin: Origin::BuiltIn, script_root },
+    })
+}
+
+/// The project root of a policy file: the nearest folder above it that holds `.git`, else the file's folder, where
+/// `config` and `scripts/config` count as their parent project.
+pub fn project_root_of_policy(policy: &Path) -> Result<PathBuf, FindError> {
+    let folder = match policy.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let folder = resolve(folder)?;
+    let root = match nearest_repository(&folder) {
+        Some(root) => root,
+        None => [Path::new("scripts/config"), Path::new("config")]
+            .into_iter()
+            .find(|suffix| folder.ends_with(suffix))
+            .and_then(|suffix| folder.ancestors().nth(suffix.components().count()))
+            .unwrap_or(&folder),
+    };
+    refuse_whole_host(root, policy)
+}
+
+/// The project root of a script for which there is no policy file: the nearest folder above it that holds `.git`, else
+/// the script's folder.
+pub fn project_root_of_script(folder: &Path) -> Result<PathBuf, FindError> {
+    let resolved = resolve(folder)?;
+    refuse_whole_host(nearest_repository(&resolved).unwrap_or(&resolved), folder)
+}
+
+fn nearest_repository(folder: &Path) -> Option<&Path> {
+    // `.git` is a folder, or a file in a work tree or submodule.
+    folder.ancestors().find(|ancestor| ancestor.join(".git").symlink_metadata().is_ok())
+}
+
+fn resolve(folder: &Path) -> Result<PathBuf, FindError> {
+    folder.canonicalize().map_err(|source| FindError::Folder { path: folder.to_path_buf(), source })
+}
+
+fn refuse_whole_host(root: &Path, of: &Path) -> Result<PathBuf, FindError> {
+    match root == Path::new("/") {
+        true => Err(FindError::RootIsWholeHost { path: of.to_path_buf() }),
+        false => Ok(root.to_path_buf()),
+    }
+}

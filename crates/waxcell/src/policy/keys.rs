@@ -1,0 +1,405 @@
+//! Every key of a policy, in one table. It drives decoding, suggestions, the JSON Schema, the starting file and the
+//! reference page.
+
+/// One key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Key {
+    /// Where it stands, from the top: `execution.timeout_seconds`.
+    pub path: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// Its default, as YAML; empty for a section and for a key that has none.
+    pub default: &'static str,
+    /// What it means, in one or two sentences without the last full stop.
+    pub summary: &'static str,
+    /// A value as one would write it, as YAML; empty for a section.
+    pub example: &'static str,
+}
+
+/// What the value of a key is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Further keys.
+    Section,
+    /// A number within a range, both ends included.
+    Number {
+        /// What it counts.
+        unit: Unit,
+        /// The smallest.
+        min: f64,
+        /// The largest.
+        max: f64,
+    },
+    /// `true` or `false`.
+    Flag,
+    /// One word of these.
+    Choice(&'static [&'static str]),
+    /// One path.
+    Path,
+    /// Paths, each plain or `{path, access, shared}`.
+    Paths,
+    /// Names of operations.
+    Operations,
+    /// Domain names, each plain or `{name, ports}`.
+    Domains,
+    /// Addresses or networks, each plain or `{address, ports}`.
+    Addresses,
+    /// Port numbers.
+    Ports,
+    /// Names of environment variables.
+    Names,
+    /// Environment variables with their values.
+    Variables,
+    /// Some of these words.
+    Words(&'static [&'static str]),
+    /// Known, but not enforced by this version: refused.
+    Later,
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds; fractions are allowed.
+    Seconds,
+    /// Mebibytes (1,048,576 bytes); fractions are allowed.
+    Mebibytes,
+    /// Things.
+    Count,
+    /// Percent.
+    Percent,
+    /// Characters.
+    Characters,
+}
+
+impl Unit {
+    /// Whether `0.5` makes sense.
+    pub const fn has_fractions(self) -> bool {
+        matches!(self, Unit::Seconds | Unit::Mebibytes)
+    }
+
+    /// The unit for people; empty for things.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Unit::Seconds => "s",
+            Unit::Mebibytes => "MiB",
+            Unit::Count => "",
+            Unit::Percent => "%",
+            Unit::Characters => "characters",
+        }
+    }
+}
+
+const YEAR: f64 = 31_536_000.0;
+const TEBIBYTES_16: f64 = 16_777_216.0;
+
+const fn seconds(min: f64) -> Kind {
+    Kind::Number { unit: Unit::Seconds, min, max: YEAR }
+}
+
+const fn mebibytes(min: f64) -> Kind {
+    Kind::Number { unit: Unit::Mebibytes, min, max: TEBIBYTES_16 }
+}
+
+const fn count(min: f64, max: f64) -> Kind {
+    Kind::Number { unit: Unit::Count, min, max }
+}
+
+const fn percent() -> Kind {
+    Kind::Number { unit: Unit::Percent, min: 1.0, max: 100.0 }
+}
+
+const fn section(path: &'static str, summary: &'static str) -> Key {
+    Key { path, kind: Kind::Section, default: "", summary, example: "" }
+}
+
+const fn later(path: &'static str, summary: &'static str) -> Key {
+    Key { path, kind: Kind::Later, default: "", summary, example: "" }
+}
+
+/// The table, in the order of the reference page.
+pub const KEYS: &[Key] = &[
+    section("execution", "Bounds on what a run may use"),
+    Key {
+        path: "execution.timeout_seconds",
+        kind: seconds(0.01),
+        default: "300",
+        summary: "Wall-clock time after which the whole run is killed",
+        example: "300",
+    },
+    Key {
+        path: "execution.cpu_seconds",
+        kind: seconds(0.01),
+        default: "60",
+        summary: "User and system time of all processes of the run together",
+        example: "60",
+    },
+    Key {
+        path: "execution.memory_mb",
+        kind: mebibytes(1.0),
+        default: "512",
+        summary: "Memory of all processes of the run together, scratch space counted",
+        example: "512",
+    },
+    Key {
+        path: "execution.file_size_mb",
+        kind: mebibytes(0.001),
+        default: "100",
+        summary: "Size of any one file that the run writes",
+        example: "100",
+    },
+    Key {
+        path: "execution.max_processes",
+        kind: count(0.0, 1_000_000.0),
+        default: "5",
+        summary: "Processes beside the script's own, at the same time. Threads do not count",
+        example: "5",
+    },
+    Key {
+        path: "execution.max_threads",
+        kind: count(0.0, 1_000_000.0),
+        default: "64",
+        summary: "Threads beside the first one of each process, at the same time",
+        example: "64",
+    },
+    Key {
+        path: "execution.max_open_files",
+        kind: count(16.0, 1_048_576.0),
+        default: "1024",
+        summary: "Files, sockets and pipes that one process may hold open",
+        example: "1024",
+    },
+    Key {
+        path: "execution.output_mb",
+        kind: mebibytes(0.001),
+        default: "64",
+        summary: "Standard output and standard error together",
+        example: "64",
+    },
+    Key {
+        path: "execution.scratch_mb",
+        kind: mebibytes(1.0),
+        default: "256",
+        summary: "Private scratch space (`/tmp`, `HOME`). It is memory, and counts as such",
+        example: "256",
+    },
+    Key {
+        path: "execution.scratch_files",
+        kind: count(64.0, 100_000_000.0),
+        default: "65536",
+        summary: "Files and directories in scratch space",
+        example: "65536",
+    },
+    later("execution.disk_write_mb", "Bytes written to lasting files in total"),
+    later("execution.disk_io_mb_s", "Disk throughput"),
+    section("filesystem", "Paths beyond the project, which the script sees read-only"),
+    Key {
+        path: "filesystem.allowed_paths",
+        kind: Kind::Paths,
+        default: "[]",
+        summary: "Paths beyond the read-only project. A plain entry is readable and writable and is created on first write; `{path: ..., access: read}`, `write` or `none` is the long form. Relative paths are relative to the project root; the most specific entry holds. `/tmp` is private to the run unless written `{path: /tmp, shared: true}`",
+        example: r#"["/tmp", "./data", {path: ./private, access: none}]"#,
+    },
+    Key {
+        path: "filesystem.blocked_operations",
+        kind: Kind::Operations,
+        default: r#"["delete", "chmod", "chown"]"#,
+        summary: "Operations refused on everything that outlives the run, not on private scratch space. Enforceable by themselves: `fs.delete`, `fs.chmod`, `fs.chown`, `fs.xattr`. Writing a temporary file and renaming it over a writable target is `fs.write`, not `fs.delete`",
+        example: r#"["delete", "chmod", "chown"]"#,
+    },
+    Key {
+        path: "filesystem.write_mode",
+        kind: Kind::Choice(&["direct"]),
+        default: "direct",
+        summary: "`direct`: writes go to the files themselves. `overlay` is known, but not enforced by this version",
+        example: "direct",
+    },
+    section("network", "What the run may reach. Without entries: nothing"),
+    Key {
+        path: "network.allowed_domains",
+        kind: Kind::Domains,
+        default: "[]",
+        summary: "Names that may be reached: exact, or `*.name` for one or more labels below it (not the name itself); `{name: ..., ports: [443]}` is the long form. This version has no way out yet: a run gets no network for them",
+        example: r#"["api.example.org", {name: "*.example.net", ports: [443]}]"#,
+    },
+    Key {
+        path: "network.allow_addresses",
+        kind: Kind::Addresses,
+        default: "[]",
+        summary: "Addresses or networks that may be reached, private ones included: they are never reached through a name. `{address: ..., ports: [5432]}` is the long form. This version has no way out yet: a run gets no network for them",
+        example: r#"[{address: 10.0.0.5, ports: [5432]}]"#,
+    },
+    Key {
+        path: "network.blocked_ports",
+        kind: Kind::Ports,
+        default: "[22, 23, 3389]",
+        summary: "Ports that are refused even for allowed names and addresses",
+        example: "[22, 23, 3389]",
+    },
+    Key {
+        path: "network.loopback",
+        kind: Kind::Flag,
+        default: "true",
+        summary: "Whether the run has a loopback interface. It is the run's own: the host's services are not on it",
+        example: "true",
+    },
+    later("network.bandwidth_kb_s", "Network throughput"),
+    later("network.max_bytes", "Bytes sent and received in total"),
+    later("network.max_connections", "Connections at the same time"),
+    section("monitoring", "What is logged, and when a person is told"),
+    Key {
+        path: "monitoring.log_level",
+        kind: Kind::Choice(&["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]),
+        default: "INFO",
+        summary: "The least severe event that goes into the log views. The journal holds everything in any case",
+        example: "INFO",
+    },
+    Key {
+        path: "monitoring.max_stderr_length",
+        kind: Kind::Number { unit: Unit::Characters, min: 0.0, max: 1_000_000_000_000.0 },
+        default: "",
+        summary: "Standard error beyond this length is worth an alert. Without it: never",
+        example: "1000",
+    },
+    section(
+        "monitoring.alert_thresholds",
+        "When a person is told before a limit is reached. Without a key: never",
+    ),
+    Key {
+        path: "monitoring.alert_thresholds.cpu_usage",
+        kind: percent(),
+        default: "",
+        summary: "Share of `cpu_seconds` that was used",
+        example: "80",
+    },
+    Key {
+        path: "monitoring.alert_thresholds.memory_usage",
+        kind: percent(),
+        default: "",
+        summary: "Share of `memory_mb` that was used at the peak",
+        example: "90",
+    },
+    Key {
+        path: "monitoring.alert_thresholds.execution_time",
+        kind: seconds(0.01),
+        default: "",
+        summary: "Wall-clock time in seconds",
+        example: "250",
+    },
+    section("monitoring.security_events", "What goes into the security log beyond denials"),
+    Key {
+        path: "monitoring.security_events.enable_detailed_logging",
+        kind: Kind::Flag,
+        default: "false",
+        summary: "Each occurrence on a line of its own instead of one line with a count",
+        example: "true",
+    },
+    Key {
+        path: "monitoring.security_events.log_network_activity",
+        kind: Kind::Flag,
+        default: "false",
+        summary: "Network activity that was allowed",
+        example: "true",
+    },
+    Key {
+        path: "monitoring.security_events.log_filesystem_access",
+        kind: Kind::Flag,
+        default: "false",
+        summary: "Files that were created, changed and removed",
+        example: "true",
+    },
+    Key {
+        path: "interpreter",
+        kind: Kind::Path,
+        default: "",
+        summary: "The Python to run, a path with a `/`. Without it: the one the caller would get (the active venv's, else `python3` on `PATH`)",
+        example: ".venv/bin/python3",
+    },
+    section(
+        "environment",
+        "Environment variables beyond the built-in ones (`PATH`, `LANG`, `LC_*`, `TZ`, `HOME`, ...)",
+    ),
+    Key {
+        path: "environment.pass",
+        kind: Kind::Names,
+        default: "[]",
+        summary: "Names that are passed on from the caller, where it has them",
+        example: "[GITHUB_ACTOR]",
+    },
+    Key {
+        path: "environment.set",
+        kind: Kind::Variables,
+        default: "{}",
+        summary: "Variables with a fixed value",
+        example: r#"{PYTHONHASHSEED: "0"}"#,
+    },
+    Key {
+        path: "degrade",
+        kind: Kind::Words(&["namespaces", "landlock", "seccomp_notify"]),
+        default: "[]",
+        summary: "Layers that a run may do without where the host lacks them. Without its name here, a missing layer means that the run is refused",
+        example: "[namespaces]",
+    },
+    later("extends", "Another policy that this one builds on"),
+    later("scripts", "Sections for single scripts, by path or hash"),
+    later("arguments", "What the arguments of a script may look like"),
+    later("analysis", "What static analysis blocks or reports"),
+    later("alerts", "Rules, channels and silences of alerts"),
+    later("response", "What happens by itself after a violation"),
+    later("roles", "Who may run what"),
+    later("examples", "Operations that this policy must allow or refuse"),
+];
+
+/// The key at `path`.
+pub(super) fn get(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// The keys directly below the section at `path` (`""`: the top).
+pub(super) fn below(path: &str) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.parent() == path)
+}
+
+impl Key {
+    /// The last part of its path.
+    pub fn name(&self) -> &'static str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// The section it is in; empty at the top.
+    pub fn parent(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or("", |(parent, _)| parent)
+    }
+
+    /// Whether this version enforces it.
+    pub fn is_enforced(&self) -> bool {
+        self.kind != Kind::Later
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::{Degradation, LogLevel};
+    use super::{KEYS, Kind, below, get};
+
+    #[test]
+    fn every_key_is_there_once_and_below_a_section_that_comes_before() {
+        for (at, key) in KEYS.iter().enumerate() {
+            assert_eq!(KEYS.iter().filter(|other| other.path == key.path).count(), 1, "{}", key.path);
+            let section = key.parent();
+            let before = KEYS[..at].iter().any(|other| other.path == section && other.kind == Kind::Section);
+            assert!(section.is_empty() || before, "{}", key.path);
+            assert!(!key.summary.is_empty() && !key.summary.ends_with('.'), "{}", key.path);
+        }
+        assert!(below("execution").any(|key| key.name() == "memory_mb"));
+    }
+
+    #[test]
+    fn the_words_of_the_table_are_those_of_the_model() {
+        let words = |path: &str| match get(path).map(|key| key.kind) {
+            Some(Kind::Words(words) | Kind::Choice(words)) => words.to_vec(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(words("degrade"), Degradation::ALL.map(Degradation::name));
+        assert_eq!(words("monitoring.log_level"), LogLevel::ALL.map(LogLevel::name));
+    }
+}

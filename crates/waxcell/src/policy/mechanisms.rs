@@ -1,0 +1,113 @@
+//! Which kernel mechanism holds a setting on a host: the sentences of `policy explain`.
+
+use waxcell_operations::Operation;
+
+use super::explanation::{HostFacts, LimitsRung};
+use super::model::PathAccess;
+use super::operations::{self, Blockable};
+
+pub(super) const FILE_SIZE: &str = "RLIMIT_FSIZE";
+pub(super) const OPEN_FILES: &str = "RLIMIT_NOFILE";
+pub(super) const OUTPUT: &str = "counted in the supervisor's relay";
+
+pub(super) fn timeout(host: &HostFacts) -> &'static str {
+    match host.can_make_namespaces() {
+        true => "monotonic clock of the supervisor, kill of the pid namespace",
+        false => "monotonic clock of the supervisor, kill of every process of the run",
+    }
+}
+
+pub(super) fn scratch(host: &HostFacts) -> &'static str {
+    match host.can_make_namespaces() {
+        true => "tmpfs of the run, size=",
+        false => "a folder of the run, watched: namespaces are absent",
+    }
+}
+
+pub(super) fn scratch_files(host: &HostFacts) -> &'static str {
+    match host.can_make_namespaces() {
+        true => "tmpfs of the run, nr_inodes=",
+        false => "a folder of the run, watched: namespaces are absent",
+    }
+}
+
+pub(super) fn cpu(host: &HostFacts) -> &'static str {
+    match host.limits_rung {
+        LimitsRung::Cgroup2 => "usage_usec of cgroup v2 cpu.stat",
+        LimitsRung::Cgroup1 => "cpuacct.usage of a cgroup v1 group",
+        LimitsRung::RlimitWatch => "summed /proc times of the run, RLIMIT_CPU as the floor of each process",
+    }
+}
+
+pub(super) fn memory(host: &HostFacts) -> &'static str {
+    match host.limits_rung {
+        LimitsRung::Cgroup2 => "memory.max of cgroup v2",
+        LimitsRung::Cgroup1 => "memory.limit_in_bytes of cgroup v1",
+        LimitsRung::RlimitWatch => "watched: sum of PSS and scratch space, several times a second",
+    }
+}
+
+pub(super) fn processes(host: &HostFacts) -> String {
+    let floor = match host.limits_rung {
+        LimitsRung::Cgroup2 | LimitsRung::Cgroup1 => "pids.max",
+        LimitsRung::RlimitWatch => "RLIMIT_NPROC",
+    };
+    match host.seccomp_notify {
+        true => format!("seccomp user notification counts clone and fork, {floor} as the floor"),
+        false => format!("{floor} alone: seccomp user notification is absent"),
+    }
+}
+
+pub(super) fn threads(host: &HostFacts) -> String {
+    processes(host).replace("clone and fork", "clone")
+}
+
+/// Landlock as it adds to another mechanism.
+fn with_landlock(mechanism: &str, host: &HostFacts) -> String {
+    match host.landlock_abi {
+        Some(abi) => format!("{mechanism} + Landlock ABI {abi}"),
+        None => format!("{mechanism}; Landlock is absent"),
+    }
+}
+
+pub(super) fn path(access: PathAccess, host: &HostFacts) -> String {
+    if !host.can_make_namespaces() {
+        return match host.landlock_abi {
+            Some(abi) => format!("Landlock ABI {abi} alone: namespaces are absent"),
+            None => "nothing: neither namespaces nor Landlock are there".to_owned(),
+        };
+    }
+    match access {
+        PathAccess::Read => with_landlock("bind mount read-only,nosuid,nodev", host),
+        PathAccess::Write => with_landlock("bind mount rw,noexec,nosuid,nodev", host),
+        PathAccess::None => with_landlock("not mounted, or covered by an empty mount", host),
+    }
+}
+
+pub(super) fn blocked(operation: Operation, host: &HostFacts) -> &'static str {
+    match (operations::blockable(operation), host.seccomp_notify) {
+        (Blockable::OnLastingPaths, true) => {
+            "seccomp user notification, performed on descriptors by the run's init; only on lasting paths"
+        }
+        (Blockable::OnLastingPaths, false) => {
+            "system-call filter, on scratch space as well: seccomp user notification is absent"
+        }
+        _ => "system-call filter, namespaces and dropped capabilities",
+    }
+}
+
+pub(super) fn network(host: &HostFacts) -> &'static str {
+    match (host.can_make_namespaces(), host.landlock_abi) {
+        (true, _) => "own network namespace, lo only",
+        (false, Some(4..)) => "Landlock (no TCP) and the system-call filter: namespaces are absent",
+        (false, _) => "system-call filter alone: namespaces are absent",
+    }
+}
+
+pub(super) fn namespaces(host: &HostFacts) -> &'static str {
+    match (host.root, host.user_namespaces) {
+        (true, _) => "clone flags as root; the script is an unprivileged user all the same",
+        (false, true) => "clone flags in a user namespace of the caller",
+        (false, false) => "absent: this host does not let an ordinary user make them",
+    }
+}

@@ -1,0 +1,130 @@
+//! The policy: one YAML file, parsed into one total and deterministic value, [`Policy`].
+//!
+//! The stages, each with a type of its own: bytes ([`ReadError`]), a tree with places in the file (`document`), the
+//! known keys and their nodes (`settings`), and the value (`decode`). One table of keys (`keys`) drives decoding,
+//! suggestions, the JSON Schema, the starting file and the reference page.
+//!
+//! Every problem of a file is collected, not only the first; a policy with one error is no policy.
+
+mod decode;
+mod diagnostic;
+mod document;
+mod explain;
+mod explanation;
+mod find;
+mod keys;
+mod mechanisms;
+mod model;
+mod network;
+mod numbers;
+mod operations;
+mod paths;
+mod read;
+mod reference;
+mod rules;
+mod schema;
+mod settings;
+mod starting_file;
+mod text;
+mod values;
+
+pub use diagnostic::{Diagnostic, Report, Severity};
+pub use explain::explain;
+pub use explanation::{Explanation, HostFacts, LimitsRung, Provenance, Setting};
+pub use find::{FindError, Found, Origin, find, project_root_of_policy, project_root_of_script};
+pub use keys::{KEYS, Key, Kind, Unit};
+pub use model::{
+    AddressRule, AlertThresholds, Degradation, DomainRule, Environment, Execution, Filesystem, LogLevel,
+    Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Source,
+};
+pub use read::{MAX_BYTES, ReadError};
+pub use reference::reference;
+pub use schema::schema;
+pub use starting_file::init;
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+/// Why a policy could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file could not be found or read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The place of the file cannot be used.
+    #[error(transparent)]
+    Place(#[from] FindError),
+    /// The file was read and says something that cannot be enforced as it stands.
+    #[error("{0}")]
+    Invalid(Box<Report>),
+}
+
+impl LoadError {
+    /// The error for people, as a compiler would show it; ends with a line break.
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            LoadError::Invalid(report) => report.render(color),
+            LoadError::Read(error) => diagnostic::render_plain(&error.to_string(), error.help(), color),
+            LoadError::Place(error) => diagnostic::render_plain(&error.to_string(), error.help(), color),
+        }
+    }
+
+    /// The error for programs: a list of `{file, line, column, severity, message, help}`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let plain = |path: &Path, message: String, help: &str| {
+            serde_json::json!([{
+                "file": path.to_string_lossy(), "line": null, "column": null,
+                "severity": "error", "message": message, "help": help,
+            }])
+        };
+        match self {
+            LoadError::Invalid(report) => report.to_json(),
+            LoadError::Read(error) => plain(error.path(), error.to_string(), error.help()),
+            LoadError::Place(error) => plain(error.path(), error.to_string(), error.help()),
+        }
+    }
+}
+
+/// Loads a policy file. A relative path is taken from the current directory.
+pub fn load(path: &Path) -> Result<Policy, LoadError> {
+    let (policy, report) = examine(path)?;
+    policy.ok_or_else(|| LoadError::Invalid(Box::new(report)))
+}
+
+/// Everything there is to say about a policy file: all errors and all warnings.
+pub fn lint(path: &Path) -> Result<Report, LoadError> {
+    examine(path).map(|(_, report)| report)
+}
+
+/// The strict default that holds where there is no policy file.
+pub fn builtin(project_root: &Path) -> Policy {
+    let text = starting_file::builtin_text();
+    let source = Source { path: None, sha256: Sha256::digest(text.as_bytes()).into(), text };
+    match decode::decode(source, None, project_root) {
+        (Some(policy), _) => policy,
+        // The text is ours and the same on every machine; a test loads it.
+        (None, report) => unreachable!("the built-in policy does not load: {report}"),
+    }
+}
+
+fn examine(path: &Path) -> Result<(Option<Policy>, Report), LoadError> {
+    let file = read::read(path)?;
+    let root = project_root_of_policy(&file.path)?;
+    let source = Source { path: Some(file.path), sha256: file.sha256, text: file.text };
+    Ok(decode::decode(source, Some(path), &root))
+}
+
+/// Decodes a policy from text that is not in a file (a request body, a test). `name` is what messages call it.
+pub fn parse(text: &str, name: &Path, project_root: &Path) -> Result<Policy, LoadError> {
+    let (policy, report) = parse_all(text, name, project_root);
+    policy.ok_or_else(|| LoadError::Invalid(Box::new(report)))
+}
+
+/// As [`parse`], with the warnings of a policy that is good.
+pub fn parse_all(text: &str, name: &Path, project_root: &Path) -> (Option<Policy>, Report) {
+    let sha256 = Sha256::digest(text.as_bytes()).into();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = Source { path: Some(name.to_path_buf()), sha256, text: text.to_owned() };
+    decode::decode(source, Some(name), project_root)
+}

@@ -1,0 +1,109 @@
+//! Paths of a policy: resolved by their text alone, so that the same file means the same on every host.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::text::{is_unprintable, quoted};
+
+/// Folders of which a run has a private one unless the policy asks for the host's.
+pub(super) const PRIVATE_UNLESS_SHARED: [&str; 2] = ["/tmp", "/var/tmp"];
+
+/// Why a path is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum PathProblem {
+    #[error("the path is empty")]
+    Empty,
+    #[error("the path contains a control character")]
+    Control,
+    #[error("`~` is not expanded")]
+    Tilde,
+    #[error("environment variables are not expanded")]
+    Variable,
+    #[error("patterns are not supported in paths")]
+    Pattern,
+    #[error("`..` is not supported in paths")]
+    Parent,
+    #[error("`/` is the whole host")]
+    WholeHost,
+    #[error("`{0}` belongs to the kernel, and a run has a minimal one of its own")]
+    Kernel(&'static str),
+    #[error("the path is longer than the kernel accepts")]
+    TooLong,
+}
+
+impl PathProblem {
+    /// The problem together with the path, where it does not say it itself.
+    pub(super) fn about(self, written: &str) -> String {
+        match self {
+            PathProblem::Empty | PathProblem::WholeHost => self.to_string(),
+            _ => format!("{}: {self}", quoted(written)),
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn help(self) -> &'static str {
+        match self {
+            PathProblem::Empty => "name a folder or file, such as `./data`",
+            PathProblem::Control => "rename the file or leave the entry out",
+            PathProblem::Tilde => {
+                "write the absolute path; a policy must mean the same for every user who runs the script"
+            }
+            PathProblem::Variable => {
+                "write the path out; a policy must not depend on the caller's environment"
+            }
+            PathProblem::Pattern => "name the folder that holds the files",
+            PathProblem::Parent => "write the path without it, absolute if it is outside the project",
+            PathProblem::WholeHost => "name the folders that the script needs",
+            PathProblem::Kernel(_) => "leave the entry out",
+            PathProblem::TooLong => "a path may have 4095 bytes and each of its names 255",
+        }
+    }
+}
+
+/// The absolute path that `written` means, without `.` and `..`; symlinks are not resolved.
+pub(super) fn resolve(written: &str, root: &Path) -> Result<PathBuf, PathProblem> {
+    if written.trim().is_empty() {
+        return Err(PathProblem::Empty);
+    }
+    if written.chars().any(is_unprintable) {
+        return Err(PathProblem::Control);
+    }
+    if written.starts_with('~') {
+        return Err(PathProblem::Tilde);
+    }
+    if written.contains('$') || written.contains('%') && is_windows_variable(written) {
+        return Err(PathProblem::Variable);
+    }
+    if written.contains(['*', '?', '[', ']', '{', '}']) {
+        return Err(PathProblem::Pattern);
+    }
+    let mut path = root.to_path_buf();
+    for component in Path::new(written).components() {
+        match component {
+            Component::RootDir => path = PathBuf::from("/"),
+            Component::Normal(name) if name.len() > 255 => return Err(PathProblem::TooLong),
+            Component::Normal(name) => path.push(name),
+            Component::ParentDir => return Err(PathProblem::Parent),
+            Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    if path.as_os_str().len() > 4095 {
+        return Err(PathProblem::TooLong);
+    }
+    if path == Path::new("/") {
+        return Err(PathProblem::WholeHost);
+    }
+    match ["/proc", "/sys", "/dev"].into_iter().find(|kernel| path.starts_with(kernel)) {
+        Some(kernel) => Err(PathProblem::Kernel(kernel)),
+        None => Ok(path),
+    }
+}
+
+/// `%TEMP%`.
+fn is_windows_variable(written: &str) -> bool {
+    written.matches('%').count() >= 2
+}
+
+/// Whether a run has a private directory at this path unless the host's is asked for.
+pub(super) fn is_private_by_default(path: &Path) -> bool {
+    PRIVATE_UNLESS_SHARED.iter().any(|private| path == Path::new(private))
+}

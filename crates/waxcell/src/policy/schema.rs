@@ -1,0 +1,147 @@
+//! The key table as a JSON Schema, so that editors complete and check a policy while it is written.
+//!
+//! The schema cannot say all that the decoder checks (contradictions, what a key means on a host); whatever it refuses
+//! the decoder refuses as well.
+
+use serde_json::{Map, Value, json};
+
+use super::diagnostic::Diagnostics;
+use super::document::{self, Node, Value as Yaml};
+use super::keys::{self, Key, Kind};
+use super::numbers;
+use super::operations::{self, Blockable};
+use super::settings::WRAPPER;
+use waxcell_operations::Operation;
+
+const PATH: &str =
+    r"^(?!\s*$)(?!~)(?!/[/.]*$)(?!(.*/)?\.\.(/|$))(?!/+(proc|sys|dev)(/|$))[^$*?\[\]{}\u0000-\u001f\u007f]+$";
+const DOMAIN: &str = r"^(?!(.*\.)?[Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]\.?$)(?!(.*\.)?[0-9]+\.?$)(\*\.(?=[^.]+\.[^.]))?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$";
+const ADDRESS: &str = r"^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$";
+const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+
+/// The JSON Schema (draft 2020-12) of a policy, in both forms: nested under `security:` and flat.
+pub fn schema() -> Value {
+    let nested = json!({
+        "type": "object",
+        "properties": { WRAPPER: { "$ref": "#/$defs/policy", "description": "The whole policy, nested." } },
+        "required": [WRAPPER],
+        "additionalProperties": false,
+    });
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Waxcell policy",
+        "description": "What a script may do. Nested under `security:` or flat.",
+        "anyOf": [{ "$ref": "#/$defs/policy" }, nested],
+        "$defs": {
+            "policy": object_of(""),
+            "path": { "type": "string", "pattern": PATH },
+            "port": { "type": "integer", "minimum": 1, "maximum": 65535 },
+            "ports": { "type": "array", "items": { "$ref": "#/$defs/port" } },
+            "domain": { "type": "string", "pattern": DOMAIN, "maxLength": 255 },
+            "address": { "type": "string", "pattern": ADDRESS },
+            "variable": { "type": "string", "pattern": VARIABLE },
+        },
+    })
+}
+
+fn object_of(section: &str) -> Value {
+    let properties: Map<String, Value> = keys::below(section)
+        .filter(|key| key.is_enforced())
+        .map(|key| (key.name().to_owned(), property(key)))
+        .collect();
+    // A section with nothing below it is `null` to YAML.
+    json!({ "type": ["object", "null"], "properties": properties, "additionalProperties": false })
+}
+
+fn property(key: &Key) -> Value {
+    let mut property = match key.kind {
+        Kind::Section => object_of(key.path),
+        Kind::Number { unit, min, max } => {
+            let kind = if unit.has_fractions() { "number" } else { "integer" };
+            json!({ "type": kind, "minimum": number(min), "maximum": number(max) })
+        }
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Choice(words) => json!({ "enum": words }),
+        // The one path of the table is a program, which is never looked up on `PATH`.
+        Kind::Path => json!({ "$ref": "#/$defs/path", "pattern": "/" }),
+        Kind::Paths => list(json!({ "anyOf": [
+            { "$ref": "#/$defs/path" },
+            long_form("path", json!({
+                "path": { "$ref": "#/$defs/path" },
+                "access": { "enum": ["read", "write", "none"], "default": "write" },
+                "shared": { "type": "boolean", "default": false, "description": "Only for `/tmp` and `/var/tmp`." },
+            })),
+        ]})),
+        Kind::Operations => list(json!({ "enum": blockable_names() })),
+        Kind::Domains => list(destination("name", "domain")),
+        Kind::Addresses => list(destination("address", "address")),
+        Kind::Ports => json!({ "$ref": "#/$defs/ports" }),
+        Kind::Names => list(json!({ "$ref": "#/$defs/variable" })),
+        Kind::Variables => json!({
+            "type": "object",
+            "propertyNames": { "$ref": "#/$defs/variable" },
+            "additionalProperties": { "type": ["string", "number", "boolean"] },
+        }),
+        Kind::Words(words) => list(json!({ "enum": words })),
+        Kind::Later => json!(false),
+    };
+    property["description"] = json!(format!("{}.", key.summary));
+    if let Some(default) = value_of(key.default) {
+        property["default"] = default;
+    }
+    if let Some(example) = value_of(key.example) {
+        property["examples"] = json!([example]);
+    }
+    property
+}
+
+fn list(items: Value) -> Value {
+    json!({ "type": "array", "items": items })
+}
+
+fn long_form(required: &str, properties: Value) -> Value {
+    json!({ "type": "object", "properties": properties, "required": [required], "additionalProperties": false })
+}
+
+fn destination(name: &str, definition: &str) -> Value {
+    let reference = json!({ "$ref": format!("#/$defs/{definition}") });
+    let ports = json!({ "$ref": "#/$defs/ports", "minItems": 1 });
+    json!({ "anyOf": [reference, long_form(name, json!({ name: reference, "ports": ports }))] })
+}
+
+fn blockable_names() -> Vec<&'static str> {
+    operations::names()
+        .filter(|name| {
+            Operation::parse(name)
+                .is_some_and(|operation| !matches!(operations::blockable(operation), Blockable::Otherwise(_)))
+        })
+        .collect()
+}
+
+/// Whole numbers without `.0`.
+fn number(value: f64) -> Value {
+    match value.fract() == 0.0 {
+        true => json!(value as u64),
+        false => json!(value),
+    }
+}
+
+/// A value of the key table, which is YAML, as JSON; `None` for an empty one.
+fn value_of(yaml: &str) -> Option<Value> {
+    document::parse(yaml, &mut Diagnostics::new(yaml)).as_ref().map(json_of)
+}
+
+fn json_of(node: &Node) -> Value {
+    match &node.value {
+        Yaml::Null => Value::Null,
+        Yaml::Seq(items) => items.iter().map(json_of).collect(),
+        Yaml::Map(entries) => entries.iter().map(|(key, node)| (key.text.clone(), json_of(node))).collect(),
+        Yaml::Scalar { text, quoted: true } => json!(text),
+        Yaml::Scalar { text, .. } => match (text.as_str(), numbers::parse(text)) {
+            ("true", _) => json!(true),
+            ("false", _) => json!(false),
+            (_, Ok(decimal)) => number(decimal.approximate()),
+            (_, Err(_)) => json!(text),
+        },
+    }
+}
