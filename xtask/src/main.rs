@@ -1,1 +1,58 @@
-fn main() {}
+//! Developer commands: `cargo xtask test | tidy | stdlib | bench`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a tool for developers: it prints, starts programs and reads the environment"
+)]
+
+mod bench;
+mod deny;
+mod ordinary;
+mod packages;
+mod shell;
+mod skips;
+mod stdlib;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test                everything: install what the tests need, format, lints, tests, tidy, tests as an ordinary
+                      user (when run as root), licences and sources of dependencies
+  tidy                the invariants of ARCHITECTURE.md that are checked on the source
+  stdlib [MODULES]    the standard library's own tests inside and outside: the tables of docs/compatibility.md;
+                      --all: every module of the list (takes long)
+  bench [--runs N]    against bare Python, pairwise: the tables of docs/performance.md; N pairs each, 40 without it";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        ["test"] => test::test(),
+        ["tidy"] => tidy::tidy(),
+        ["stdlib", ref modules @ ..] => stdlib::stdlib(modules),
+        ["bench"] => bench::bench(40),
+        ["bench", "--runs", runs] if runs.parse::<usize>().is_ok_and(|runs| runs > 0) => {
+            bench::bench(runs.parse().unwrap_or(40))
+        }
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

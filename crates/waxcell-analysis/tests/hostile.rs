@@ -94,7 +94,7 @@ fn depth_is_bounded_and_what_is_below_the_bound_is_read() {
 #[test]
 fn a_hundred_thousand_and_a_million_of_everything() {
     for &(name, shape, limit) in SHAPES {
-        for n in [100_000, 600_000] {
+        for n in [100_000, 1_000_000] {
             let n = if name == "blocks" { n.min(3_000) } else { n };
             let analysis = judged(&format!("{name} {n}"), &shape(n));
             match limit {
@@ -116,7 +116,7 @@ fn nothing_hides_in_what_only_the_parser_reads() {
     assert!(control.findings.iter().any(|finding| finding.span.line == 2), "{control:?}");
 
     for &(name, shape, _) in SHAPES {
-        for n in [3_000, 15_000, 100_000, 600_000] {
+        for n in [15_000, 200_000] {
             let n = if name == "blocks" { n.min(3_000) } else { n };
             let analysis = judged(&format!("hidden {name} {n}"), &format!("{HIDE}{}", shape(n)));
             assert!(analysis.blocks(), "{name}");

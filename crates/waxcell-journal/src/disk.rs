@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+#[cfg(test)]
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 /// A call on a file failed.
@@ -71,6 +73,8 @@ pub(crate) fn write(file: &File, bytes: &[u8], at: usize, path: &Path) -> Result
     #[cfg(test)]
     faults::before_write(file, bytes, at as u64).map_err(|error| DiskError::new("write", path, error))?;
     file.write_all_at(bytes, at as u64).map_err(|error| DiskError::new("write", path, error))?;
+    #[cfg(test)]
+    faults::note(|| faults::Call::Write { file: faults::identity(file), at, bytes: bytes.to_vec() });
     after(path)
 }
 
@@ -82,19 +86,25 @@ pub(crate) fn zero(file: &File, from: usize, to: usize, path: &Path) -> Result<(
 pub(crate) fn sync(file: &File, path: &Path) -> Result<(), DiskError> {
     before("make durable", path)?;
     rustix::fs::fdatasync(file).map_err(|error| DiskError::new("make durable", path, error))?;
+    #[cfg(test)]
+    faults::note(|| faults::Call::Sync { file: faults::identity(file) });
     after(path)
 }
 
 /// Waits until a file or directory is on the disk with all that is known of it.
 pub(crate) fn sync_all(file: impl AsFd, path: &Path) -> Result<(), DiskError> {
     before("make durable", path)?;
-    rustix::fs::fsync(file).map_err(|error| DiskError::new("make durable", path, error))?;
+    rustix::fs::fsync(&file).map_err(|error| DiskError::new("make durable", path, error))?;
+    #[cfg(test)]
+    faults::note(|| faults::Call::Sync { file: faults::identity(&file) });
     after(path)
 }
 
 pub(crate) fn truncate(file: &File, path: &Path) -> Result<(), DiskError> {
     before("empty", path)?;
     rustix::fs::ftruncate(file, 0).map_err(|error| DiskError::new("empty", path, error))?;
+    #[cfg(test)]
+    faults::note(|| faults::Call::Empty { file: faults::identity(file) });
     after(path)
 }
 
@@ -104,6 +114,12 @@ pub(crate) fn rename(directory: impl AsFd, from: &str, to: &str, path: &Path) ->
     let directory = directory.as_fd();
     rustix::fs::renameat(directory, from, directory, to)
         .map_err(|error| DiskError::new("rename to", path, error))?;
+    #[cfg(test)]
+    faults::note(|| faults::Call::Name {
+        directory: faults::identity(directory),
+        file: faults::identity(rustix::fs::openat(directory, to, OFlags::RDONLY, Mode::empty()).unwrap()),
+        name: to.to_owned(),
+    });
     after(path)
 }
 
@@ -134,7 +150,28 @@ fn after(path: &Path) -> Result<(), DiskError> {
 #[cfg(test)]
 pub(crate) mod faults {
     use super::*;
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
+
+    /// A call that was made.
+    #[derive(Clone, Debug)]
+    pub(crate) enum Call {
+        Write { file: u64, at: usize, bytes: Vec<u8> },
+        Empty { file: u64 },
+        Sync { file: u64 },
+        Name { directory: u64, file: u64, name: String },
+    }
+
+    pub(crate) fn identity(file: impl AsFd) -> u64 {
+        rustix::fs::fstat(file).unwrap().st_ino
+    }
+
+    pub(crate) fn note(call: impl FnOnce() -> Call) {
+        RECORD.with_borrow_mut(|record| {
+            if let Some(record) = record {
+                record.push(call());
+            }
+        });
+    }
 
     /// What becomes of the call that fails.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +194,13 @@ pub(crate) mod faults {
         pub(crate) then_dead: bool,
     }
 
+    /// The calls made on this thread so far; from the first time this is asked on.
+    pub(crate) fn record() -> Vec<Call> {
+        RECORD.with_borrow_mut(|record| record.get_or_insert_default().clone())
+    }
+
     thread_local! {
+        static RECORD: RefCell<Option<Vec<Call>>> = const { RefCell::new(None) };
         static PLAN: Cell<Option<Plan>> = const { Cell::new(None) };
         static STRUCK: Cell<bool> = const { Cell::new(false) };
         static CALLS: Cell<usize> = const { Cell::new(0) };

@@ -27,6 +27,7 @@ mod header;
 mod journal;
 mod lock;
 mod reader;
+mod report;
 mod segment;
 mod span_lock;
 mod spare;
@@ -42,8 +43,9 @@ pub use error::{AppendError, Corruption, OpenError, ReadError, Recovered, SpanLo
 pub use frame::{MAX_PAYLOAD, Mark, SpanId};
 pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
 pub use reader::{Reader, Record};
+pub use report::{Fault, FaultKind, Report};
 pub use segment::SEGMENT_BYTES;
 pub use span_lock::SpanLock;
 pub use spare::CLOSING_RESERVE;
 pub use state::{MAX_OPEN_SPANS, MarkFault};
-pub use verify::{Fault, FaultKind, Report, verify};
+pub use verify::verify;

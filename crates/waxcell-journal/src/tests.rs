@@ -3,6 +3,7 @@
 mod damage;
 mod faults;
 mod model;
+mod power;
 mod room;
 mod support;
 mod vectors;

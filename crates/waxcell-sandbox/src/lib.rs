@@ -28,7 +28,9 @@ pub use cgroup::{GroupError, Rung, rung, sweep};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use landlock::abi as landlock_abi;
 pub use plan::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plan, Program};
-pub use probe::{Feature, Probe, probe};
+pub use probe::{
+    Feature, FeatureGroup, FeatureState, HostFeatures, Importance, Probe, measure_fdatasync, probe,
+};
 pub use relay::{Destination, Stream};
 pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
 pub use sys::{ReceivedSignal, SignalSet, read_signal, stop_self};

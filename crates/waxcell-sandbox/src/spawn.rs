@@ -93,6 +93,36 @@ pub enum SpawnError {
     Descriptors(#[from] io::Error),
 }
 
+impl SpawnError {
+    /// Whether this host cannot hold the plan, as opposed to something having gone wrong.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            SpawnError::Namespaces { .. }
+                | SpawnError::NoLandlock
+                | SpawnError::ReadBack(_)
+                | SpawnError::MapOwner { .. }
+                | SpawnError::Mount { .. }
+        )
+    }
+
+    /// What a person can do about it.
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            SpawnError::Namespaces { .. } => {
+                Some("`waxcell doctor` says which setting of this host forbids user namespaces")
+            }
+            SpawnError::NoLandlock => {
+                Some("boot a kernel with Landlock (CONFIG_SECURITY_LANDLOCK=y, `lsm=landlock,...`)")
+            }
+            SpawnError::MapOwner { .. } => {
+                Some("its file system cannot map ids: run as the owner of the files instead of root, or move them")
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A sandbox whose script waits at the gate.
 #[derive(Debug)]
 pub struct Ready {

@@ -1,7 +1,30 @@
-//! Waxcell, the library: what a policy says, and (in later modules) judging, planning, running and recording.
+//! Waxcell, the library: what a policy says, whether a script may run, and the story of one run ([`run()`]).
 //!
 //! Rules of this crate: it does not print, is not async, has no `unsafe`, and takes clock and environment as
 //! arguments.
 
+mod changes;
+mod credentials;
 pub mod interpreter;
+mod judge;
+mod placeholders;
+mod planning;
 pub mod policy;
+mod record;
+mod report;
+mod run;
+mod script;
+mod state;
+mod verdict;
+mod views;
+
+pub use changes::Change;
+pub use judge::{Approved, Refusal};
+pub use planning::PlanError;
+pub use report::{Report, ResourceUsage, Violation};
+pub use run::{Caller, Request, RunError, Streams, run};
+pub use script::{Script, ScriptError};
+pub use state::{State, StateError};
+pub use verdict::Verdict;
+pub use waxcell_analysis::{Finding, PythonVersion};
+pub use waxcell_sandbox::{Enforced, Interrupts, ReceivedSignal, SignalSet, Stream, read_signal, stop_self};

@@ -290,3 +290,33 @@ fn a_record_that_is_taken_back_is_forgotten() {
     assert!(matches!(early.append(entry), Err(crate::AppendError::Poisoned)));
     assert_eq!(fs::read(&file).unwrap(), bytes);
 }
+
+/// A writer knows only its segment; the verifier remembers all spans, also when they are too many for one pass.
+#[test]
+fn a_span_that_is_opened_again_in_another_segment_is_seen() {
+    for others in [0, 40] {
+        let home = scratch();
+        let directory = home.path().join("journal");
+        let mut journal = Journal::open(&directory).unwrap();
+        let mut append = |mark, span, payload: &[u8]| {
+            journal.append(Entry { mark, span, payload }).unwrap();
+        };
+        for name in (101..=101 + others).chain([1]) {
+            append(Mark::Open, span(name), b"");
+            append(Mark::Close, span(name), b"");
+        }
+        for _ in 0..20 {
+            append(Mark::None, SpanId::NONE, &[0; 60 * 1024]);
+        }
+        assert!(verify(&directory).unwrap().is_sound());
+        let again = 2 * (u64::from(others) + 2) + 20;
+        append(Mark::Open, span(1), b"once more");
+        append(Mark::Open, span(2), b"for the first time");
+        let report = verify(&directory).unwrap();
+        let kind = FaultKind::Mark { span: span(1), fault: crate::MarkFault::AlreadyClosed };
+        assert_eq!(
+            report.faults.iter().map(|fault| (fault.index, &fault.kind)).collect::<Vec<_>>(),
+            [(again, &kind)]
+        );
+    }
+}

@@ -8,12 +8,13 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::links::{self, Resolved};
 use super::{InterpreterError, Search};
 
-/// How much of a script is read to find out what it is.
-const SHIM_HEAD: usize = 8 << 10;
+/// How much of a file is read to find out what it is; shims are far smaller.
+const SHIM_HEAD: usize = 4 << 10;
 
 /// Whether it is a name to look up, not a path: no slash in it.
 pub(super) fn is_bare_name(path: &Path) -> bool {
@@ -65,15 +66,10 @@ pub(super) fn content(resolved: &Resolved) -> Result<Content, InterpreterError> 
     if !is_executable(&resolved.real) {
         return Err(InterpreterError::NotExecutable { path: path() });
     }
-    let mut magic = [0; 4];
-    let length = read_up_to(&mut file, &mut magic).map_err(unreadable)?;
-    match &magic[..length] {
-        b"\x7fELF" => Ok(Content::Binary),
-        [b'#', b'!', ..] => {
-            let mut head = magic.to_vec();
-            file.take(SHIM_HEAD as u64).read_to_end(&mut head).map_err(unreadable)?;
-            Ok(Content::Script(String::from_utf8_lossy(&head).into_owned()))
-        }
+    let head = read_up_to(&mut file, SHIM_HEAD).map_err(unreadable)?;
+    match head.as_slice() {
+        [0x7f, b'E', b'L', b'F', ..] => Ok(Content::Binary),
+        [b'#', b'!', ..] => Ok(Content::Script(String::from_utf8_lossy(&head).into_owned())),
         _ => Err(InterpreterError::NotElf { path: path() }),
     }
 }
@@ -87,6 +83,7 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
             let meta = file.metadata()?;
             Ok((file, meta))
         }
+        Err(error @ (Errno::NOENT | Errno::NOTDIR)) => Err(error.into()),
         // Sockets and some devices cannot be opened, binaries need not be readable: say what it is all the same.
         Err(error) => {
             let descriptor = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
@@ -112,27 +109,26 @@ fn not_a_file(meta: &Metadata) -> Option<&'static str> {
     }
 }
 
-fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+/// At most `limit` bytes, in as few system calls as it takes.
+fn read_up_to(file: &mut File, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; limit];
     let mut length = 0;
-    while length < buffer.len() {
-        match file.read(&mut buffer[length..])? {
+    while length < limit {
+        match file.read(&mut bytes[length..])? {
             0 => break,
             more => length += more,
         }
     }
-    Ok(length)
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// The text of a small regular file; `None` if there is none or it is something else, too large or not text.
 pub(super) fn small_text(path: &Path) -> Option<String> {
     const LIMIT: u64 = 64 << 10;
-    let (file, meta) = open(path).ok()?;
-    if !meta.is_file() || meta.len() > LIMIT {
-        return None;
-    }
-    let mut text = String::new();
-    file.take(LIMIT).read_to_string(&mut text).ok()?;
-    Some(text)
+    let (mut file, meta) = open(path).ok()?;
+    let length = usize::try_from(meta.len()).ok().filter(|_| meta.is_file() && meta.len() <= LIMIT)?;
+    String::from_utf8(read_up_to(&mut file, length).ok()?).ok()
 }
 
 /// Whose shim a script is.

@@ -197,10 +197,10 @@ fn release_of_library(prefix: &Path, preferred: Option<Release>) -> Option<Relea
 
 /// The nearest directory from `start` upwards that holds the standard library.
 fn climb<'a>(start: &'a Path, version: PythonVersion, abi: &str) -> Option<&'a Path> {
-    start.ancestors().find(|directory| {
-        // `/lib` is `/usr/lib` on most systems: a merged root is no prefix.
-        directory.parent().is_some() && holds_library(directory, version, abi)
-    })
+    let above = if start.ends_with("bin") { start.parent()? } else { start };
+    // `/lib` is `/usr/lib` on most systems: a merged root is no prefix.
+    let mut prefixes = above.ancestors().filter(|directory| directory.parent().is_some());
+    prefixes.find(|directory| holds_library(directory, version, abi))
 }
 
 fn holds_library(prefix: &Path, version: PythonVersion, abi: &str) -> bool {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::diagnostic::{Diagnostics, Report, Severity};
 use super::document;
+use super::find;
 use super::keys::Kind;
 use super::model::{
     AlertThresholds, Degradation, Environment, Execution, Filesystem, LogLevel, Monitoring, Network,
@@ -26,7 +27,11 @@ pub(super) fn decode(source: Source, name: Option<&Path>, root: &Path) -> (Optio
     }
     let policy = tree.map(|tree| {
         let settings = settings::collect(&tree, &mut diagnostics);
-        let mut policy = Reader { settings: &settings, diagnostics: &mut diagnostics, root }.policy(source);
+        let mut reader = Reader { settings: &settings, diagnostics: &mut diagnostics, root };
+        // First of all, since other keys hold paths relative to it.
+        let own = (reader.word("project_root") == "folder").then(|| own_folder(&source, root));
+        reader.root = own.as_deref().unwrap_or(root);
+        let mut policy = reader.policy(source);
         policy.lines = lines(&settings, &diagnostics);
         warn(&policy, &settings, &mut diagnostics);
         policy
@@ -38,6 +43,12 @@ pub(super) fn decode(source: Source, name: Option<&Path>, root: &Path) -> (Optio
         policy
     });
     (policy, report)
+}
+
+/// The project of a policy file when repositories are not looked for.
+fn own_folder(source: &Source, otherwise: &Path) -> std::path::PathBuf {
+    let folder = source.path.as_deref().and_then(Path::parent).and_then(|folder| folder.canonicalize().ok());
+    folder.map_or_else(|| otherwise.to_path_buf(), |folder| find::without_config(&folder).to_path_buf())
 }
 
 fn lines(settings: &Settings<'_>, diagnostics: &Diagnostics<'_>) -> BTreeMap<&'static str, usize> {

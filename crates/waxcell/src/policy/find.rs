@@ -84,10 +84,16 @@ impl Found {
     }
 }
 
-/// Chooses the policy: the one named by option, else by the environment, else the project's, else the built-in one.
-/// `start` is the script's folder. A policy that is named is not looked at here, so that a missing one is an error
+/// Chooses the policy: the one named by option, else by the environment, else the project's, else the working
+/// directory's (for a project inside a larger repository), else the built-in one.
+/// `start` is the script's folder, `cwd` where the caller stands. A policy that is named is not looked at here, so that a missing one is an error
 /// when it is loaded and never a reason to take another.
-pub fn find(explicit: Option<&Path>, env: Option<&OsStr>, start: &Path) -> Result<Found, FindError> {
+pub fn find(
+    explicit: Option<&Path>,
+    env: Option<&OsStr>,
+    start: &Path,
+    cwd: &Path,
+) -> Result<Found, FindError> {
     let script_root = project_root_of_script(start);
     let named = match (explicit, env) {
         (Some(path), _) => Some((path.to_path_buf(), Origin::Option)),
@@ -100,15 +106,24 @@ pub fn find(explicit: Option<&Path>, env: Option<&OsStr>, start: &Path) -> Resul
         return Ok(Found { path: Some(path), origin, script_root });
     }
     let script_root = script_root?;
-    let candidates = FOLDERS.iter().map(|folder| script_root.join(folder).join(FILE_NAME));
-    // Anything by that name counts, readable or not: one that cannot be read is an error, not an absent one.
-    let found = candidates.into_iter().find(|path| match path.symlink_metadata() {
-        Ok(_) => true,
-        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    // The working directory is the caller's choice, never the script's: a policy beside the script would be in the
+    // hands of whoever may write there.
+    let inside = cwd.canonicalize().ok().filter(|cwd| {
+        *cwd != script_root && (cwd.starts_with(&script_root) || script_root.starts_with(cwd))
     });
+    let found = policy_in(&script_root).or_else(|| policy_in(&inside?));
     Ok(match found {
         Some(path) => Found { path: Some(path), origin: Origin::Project, script_root },
         None => Found { path: None, origin: Origin::BuiltIn, script_root },
+    })
+}
+
+/// The policy file of a project. Anything by that name counts, readable or not: one that cannot be read is an error,
+/// not an absent one.
+fn policy_in(root: &Path) -> Option<PathBuf> {
+    FOLDERS.iter().map(|folder| root.join(folder).join(FILE_NAME)).find(|path| match path.symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
     })
 }
 
@@ -122,11 +137,7 @@ pub fn project_root_of_policy(policy: &Path) -> Result<PathBuf, FindError> {
     let folder = resolve(folder)?;
     let root = match nearest_repository(&folder) {
         Some(root) => root,
-        None => [Path::new("scripts/config"), Path::new("config")]
-            .into_iter()
-            .find(|suffix| folder.ends_with(suffix))
-            .and_then(|suffix| folder.ancestors().nth(suffix.components().count()))
-            .unwrap_or(&folder),
+        None => without_config(&folder),
     };
     refuse_whole_host(root, policy)
 }
@@ -135,7 +146,21 @@ pub fn project_root_of_policy(policy: &Path) -> Result<PathBuf, FindError> {
 /// the script's folder.
 pub fn project_root_of_script(folder: &Path) -> Result<PathBuf, FindError> {
     let resolved = resolve(folder)?;
-    refuse_whole_host(nearest_repository(&resolved).unwrap_or(&resolved), folder)
+    let root = nearest_repository(&resolved).unwrap_or_else(|| {
+        // `scripts` of a project that is no repository, told by its policy.
+        let parent = resolved.parent().filter(|_| resolved.ends_with("scripts"));
+        parent.filter(|project| policy_in(project).is_some()).unwrap_or(&resolved)
+    });
+    refuse_whole_host(root, folder)
+}
+
+/// The project of a folder: `config` and `scripts/config` count as their parent.
+pub(super) fn without_config(folder: &Path) -> &Path {
+    [Path::new("scripts/config"), Path::new("config")]
+        .into_iter()
+        .find(|suffix| folder.ends_with(suffix))
+        .and_then(|suffix| folder.ancestors().nth(suffix.components().count()))
+        .unwrap_or(folder)
 }
 
 fn nearest_repository(folder: &Path) -> Option<&Path> {

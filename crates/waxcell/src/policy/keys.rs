@@ -308,6 +308,13 @@ pub const KEYS: &[Key] = &[
         example: "true",
     },
     Key {
+        path: "project_root",
+        kind: Kind::Choice(&["repository", "folder"]),
+        default: "repository",
+        summary: "What relative paths start at, and what the script sees read-only. `repository`: the nearest folder above this file that holds `.git`, else this file's folder, where `config` and `scripts/config` count as their parent. `folder`: the same without looking for `.git`, for a project inside a larger repository",
+        example: "folder",
+    },
+    Key {
         path: "interpreter",
         kind: Kind::Path,
         default: "",

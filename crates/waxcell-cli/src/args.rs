@@ -1,0 +1,127 @@
+//! Arguments as typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs Python scripts that nobody has to trust: one policy file says what a script may do, the Linux kernel holds it
+/// to that, and every run is on record.
+#[derive(Debug, Parser)]
+#[command(name = "waxcell", version, propagate_version = true, after_help = AFTER)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER: &str = "\
+Start here:
+  waxcell doctor                          can this machine hold a script?
+  waxcell policy init > security_policy.yml
+  waxcell policy explain                  what each line becomes on this machine
+  waxcell run scripts/tally.py --bip 25   instead of `python3 scripts/tally.py --bip 25`
+  waxcell audit show                      what the last run did
+
+Exit codes of `run`: the script's own; 124 timeout, 125 waxcell failed, 126 refused, 127 not found,
+128+n killed by signal n (137 memory, 152 CPU); 2 wrong usage.";
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// The policy file [default: $WAXCELL_POLICY, else security_policy.yml in the project root, its config/ or scripts/config/, or in the
+    /// working directory; else a strict built-in one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Where runs are recorded [default: $WAXCELL_STATE, else $XDG_STATE_HOME/waxcell or ~/.local/state/waxcell; /var/lib/waxcell for root]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Colours in messages
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a script as `python3 SCRIPT ARGS` would, held to its policy and recorded
+    Run(Run),
+    /// Check, explain and write policies
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Look into the record
+    #[command(subcommand)]
+    Audit(Audit),
+    /// What this host can enforce, and what is missing
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// Also write the JSON report of the run to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Why this is run: goes into the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// The Python script
+    pub(crate) script: PathBuf,
+    /// Everything behind the script belongs to it
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Check a policy file: every problem with its line, column and remedy
+    Lint {
+        /// The file [default: as for run]
+        file: Option<PathBuf>,
+    },
+    /// What each line becomes, and by which mechanism of the kernel on this host
+    Explain {
+        /// The file [default: as for run]
+        file: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of policies, for editors
+    Schema,
+    /// Print a commented policy to start from
+    Init,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Print records, the last one's run by default
+    Show {
+        /// A run's name, or its first digits
+        run: Option<String>,
+        /// The last N records instead
+        #[arg(long, value_name = "N", conflicts_with = "run")]
+        last: Option<usize>,
+    },
+    /// Check that the journal is whole and unchanged: exit code 0 sound, 1 tampered, 2 incomplete, 3 not checked
+    Verify {
+        /// Also check that every started run was closed
+        #[arg(long)]
+        complete: bool,
+    },
+}

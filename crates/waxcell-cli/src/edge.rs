@@ -1,0 +1,194 @@
+//! What is taken from the world once: environment, ids, clock, descriptors.
+
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode};
+use waxcell::{Caller, State, Streams};
+
+use crate::args::{Color, Common};
+
+/// The caller, as this process finds itself.
+pub(crate) fn caller() -> io::Result<Caller> {
+    let uid = rustix::process::geteuid().as_raw();
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    // Reading the mask is only possible by setting it.
+    let umask = rustix::process::umask(Mode::from(0o022));
+    rustix::process::umask(umask);
+    Ok(Caller {
+        uid,
+        gid: rustix::process::getegid().as_raw(),
+        user: user_name(&read("/etc/passwd"), uid),
+        // All ones: nobody logged in for this.
+        login_uid: read("/proc/self/loginuid").parse().ok().filter(|id| *id != u32::MAX),
+        pid: std::process::id(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        boot: read("/proc/sys/kernel/random/boot_id"),
+        cwd: std::env::current_dir()?,
+        umask: umask.bits(),
+        env: std::env::vars_os().collect(),
+    })
+}
+
+/// The name of a user in the text of a `passwd(5)` file. Not asked of NSS: a lookup there may go anywhere.
+fn user_name(passwd: &str, uid: u32) -> String {
+    let id = uid.to_string();
+    let found = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, given) = (fields.next()?, fields.nth(1)?);
+        (given == id && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))).then_some(name)
+    });
+    found.unwrap_or("waxcell").to_owned()
+}
+
+/// Where runs are recorded.
+pub(crate) fn state_directory(common: &Common) -> Result<PathBuf, &'static str> {
+    if let Some(directory) = &common.state {
+        return Ok(directory.clone());
+    }
+    if let Some(directory) = std::env::var_os("WAXCELL_STATE").filter(|value| !value.is_empty()) {
+        return Ok(PathBuf::from(directory));
+    }
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/waxcell"));
+    }
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME")
+        .map(|state| state.join("waxcell"))
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state/waxcell")))
+        .ok_or("no place to record runs: set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR")
+}
+
+/// Opens the state directory, or says why not.
+pub(crate) fn open_state(common: &Common) -> Option<State> {
+    let directory = match state_directory(common) {
+        Ok(directory) => directory,
+        Err(message) => {
+            complain(message);
+            return None;
+        }
+    };
+    State::open(&directory).map_err(|error| complain_of(&error)).ok()
+}
+
+/// The script's streams: ours, or for `--json` kept for the report.
+pub(crate) fn streams(captured: bool) -> Result<Streams, String> {
+    let own = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|error| error.to_string());
+    let stdin = own(io::stdin().as_fd())?;
+    let kind = kind_of(&stdin);
+    if kind == Some(FileType::Directory) {
+        return Err("standard input is a folder; give a file, or `< /dev/null`".to_owned());
+    }
+    let stdin = if kind == Some(FileType::Socket) { through_pipe(stdin).map_err(|e| e.to_string())? } else { stdin };
+    let stdin = read_only_terminal(stdin);
+    if captured {
+        return Ok(Streams { stdin, stdout: None, stderr: None, joined: false });
+    }
+    let (stdout, stderr) = (own(io::stdout().as_fd())?, own(io::stderr().as_fd())?);
+    let joined = same_file(&stdout, &stderr);
+    Ok(Streams { stdin, stdout: Some(stdout), stderr: Some(stderr), joined })
+}
+
+fn kind_of(fd: &OwnedFd) -> Option<FileType> {
+    rustix::fs::fstat(fd).ok().map(|stat| FileType::from_raw_mode(stat.st_mode))
+}
+
+fn same_file(a: &OwnedFd, b: &OwnedFd) -> bool {
+    let id = |fd| rustix::fs::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino, stat.st_rdev));
+    matches!((id(a), id(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// A socket could carry descriptors of the host into the run; bytes through a pipe cannot.
+fn through_pipe(socket: OwnedFd) -> io::Result<OwnedFd> {
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    std::thread::spawn(move || {
+        // Ends when either side does.
+        let _ = io::copy(&mut std::fs::File::from(socket), &mut std::fs::File::from(write));
+    });
+    Ok(read)
+}
+
+/// A terminal is usually open for writing on all three descriptors; the script only reads from this one.
+fn read_only_terminal(stdin: OwnedFd) -> OwnedFd {
+    use rustix::fs::OFlags;
+    if !rustix::termios::isatty(&stdin) {
+        return stdin;
+    }
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    // Where it cannot be opened anew it is passed on as it is; the filter keeps its input queue closed all the same.
+    rustix::fs::open("/proc/self/fd/0", flags, Mode::empty()).unwrap_or(stdin)
+}
+
+/// Whether messages are coloured.
+pub(crate) fn color(common: &Common) -> bool {
+    match common.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    }
+}
+
+/// An error message.
+pub(crate) fn complain(message: &str) {
+    eprintln!("waxcell: error: {}", printable(message));
+}
+
+/// An error with its causes.
+pub(crate) fn complain_of(error: &dyn std::error::Error) {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    complain(&text);
+}
+
+/// Text with nothing in it that a terminal would act on.
+pub(crate) fn printable(text: &str) -> String {
+    let bidi = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}');
+    text.chars()
+        .flat_map(|c| {
+            let escape = (c.is_control() && c != '\n') || bidi(c);
+            let escaped: Vec<char> = if escape { c.escape_default().collect() } else { vec![c] };
+            escaped
+        })
+        .collect()
+}
+
+/// Prints what a program or person asked for. A reader that has gone away is no error.
+pub(crate) fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+}
+
+/// `WAXCELL_POLICY`.
+pub(crate) fn policy_variable() -> Option<std::ffi::OsString> {
+    std::env::var_os("WAXCELL_POLICY")
+}
+
+/// The folder that a relative policy search starts from.
+pub(crate) fn folder_of(script: &Path, cwd: &Path) -> PathBuf {
+    let path = cwd.join(script);
+    let path = path.canonicalize().unwrap_or(path);
+    path.parent().unwrap_or(Path::new("/")).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_named_by_the_file_alone() {
+        let passwd = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\ne\u{1b}vil:x:7:7::/:/bin/sh\n";
+        assert_eq!(user_name(passwd, 1000), "alice");
+        assert_eq!(user_name(passwd, 7), "waxcell");
+        assert_eq!(user_name(passwd, 5), "waxcell");
+    }
+
+    #[test]
+    fn nothing_reaches_a_terminal_that_it_would_act_on() {
+        assert_eq!(printable("a\u{1b}[31m\r\u{202e}b\nc"), "a\\u{1b}[31m\\r\\u{202e}b\nc");
+    }
+}

@@ -1,0 +1,118 @@
+//! `waxcell policy`.
+
+use std::path::Path;
+
+use waxcell::policy::{self as library, HostFacts, LimitsRung, Severity};
+use waxcell_sandbox::Rung;
+
+use crate::args::{Common, Policy};
+use crate::edge;
+use crate::exit::Exit;
+use crate::run::{load_policy, say_load_error};
+
+pub(crate) fn run(command: &Policy, common: &Common) -> Exit {
+    match command {
+        Policy::Lint { file } => lint(file.as_deref(), common),
+        Policy::Explain { file } => explain(file.as_deref(), common),
+        Policy::Schema => {
+            edge::print(&(serde_json::to_string_pretty(&library::schema()).unwrap_or_default() + "\n"));
+            Exit::SUCCESS
+        }
+        Policy::Init => {
+            edge::print(&library::init());
+            Exit::SUCCESS
+        }
+    }
+}
+
+fn found(common: &Common) -> Result<library::Found, Exit> {
+    let cwd = std::env::current_dir().unwrap_or_default();
+    library::find(common.policy.as_deref(), edge::policy_variable().as_deref(), &cwd, &cwd).map_err(|error| {
+        edge::complain_of(&error);
+        edge::complain(error.help());
+        Exit::FAILED
+    })
+}
+
+fn lint(file: Option<&Path>, common: &Common) -> Exit {
+    let path = match file {
+        Some(path) => path.to_owned(),
+        None => match found(common).map(|found| found.path) {
+            Ok(Some(path)) => path,
+            Ok(None) => {
+                edge::complain("no policy file found: name one, or start with `waxcell policy init`");
+                return Exit::NOT_FOUND;
+            }
+            Err(exit) => return exit,
+        },
+    };
+    match library::lint(&path) {
+        Ok(report) if common.json => {
+            edge::print(&(serde_json::to_string_pretty(&report.to_json()).unwrap_or_default() + "\n"));
+            if report.has_errors() { Exit::FOUND } else { Exit::SUCCESS }
+        }
+        Ok(report) => {
+            let warnings = report.count(Severity::Warning);
+            if !report.diagnostics.is_empty() {
+                eprintln!("{}", report.render(edge::color(common)).trim_end());
+            }
+            if report.has_errors() {
+                return Exit::FOUND;
+            }
+            if !common.quiet {
+                let rest = if warnings > 0 { format!(", {warnings} to look at") } else { String::new() };
+                edge::print(&format!("{}: a good policy{rest}\n", path.display()));
+            }
+            Exit::SUCCESS
+        }
+        Err(error) if common.json => {
+            edge::print(&(serde_json::to_string_pretty(&error.to_json()).unwrap_or_default() + "\n"));
+            Exit::FOUND
+        }
+        Err(error) => {
+            say_load_error(&error, common);
+            Exit::FOUND
+        }
+    }
+}
+
+fn explain(file: Option<&Path>, common: &Common) -> Exit {
+    let policy = match file {
+        Some(path) => library::load(path).map_err(|error| {
+            say_load_error(&error, common);
+            Exit::REFUSED
+        }),
+        None => {
+            let cwd = std::env::current_dir().unwrap_or_default();
+            load_policy(common, &cwd, &cwd)
+        }
+    };
+    let policy = match policy {
+        Ok(policy) => policy,
+        Err(exit) => return exit,
+    };
+    let explanation = library::explain(&policy, &host_facts());
+    let text = if common.json {
+        serde_json::to_string_pretty(&explanation).unwrap_or_default() + "\n"
+    } else {
+        explanation.render()
+    };
+    edge::print(&text);
+    if explanation.refused.is_empty() { Exit::SUCCESS } else { Exit::FOUND }
+}
+
+/// What this host has of what a policy may need.
+fn host_facts() -> HostFacts {
+    let host = waxcell_sandbox::HostFeatures::quick();
+    HostFacts {
+        limits_rung: match host.rung {
+            Rung::Cgroup2 => LimitsRung::Cgroup2,
+            Rung::Cgroup1 => LimitsRung::Cgroup1,
+            Rung::RlimitWatch => LimitsRung::RlimitWatch,
+        },
+        landlock_abi: host.landlock_abi,
+        user_namespaces: host.user_namespaces,
+        seccomp_notify: host.seccomp_notify,
+        root: host.root && host.user_namespaces,
+    }
+}

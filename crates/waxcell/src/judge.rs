@@ -1,0 +1,51 @@
+//! Whether a script may run: `Approved` is a value that only this file can make.
+
+use serde::Serialize;
+use waxcell_analysis::{Finding, PythonVersion, analyse};
+
+use crate::script::Script;
+
+/// A script that the gate has let through.
+#[derive(Debug)]
+pub struct Approved {
+    script: Script,
+    findings: Vec<Finding>,
+}
+
+/// Why the gate has not.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refusal {
+    /// One sentence for people.
+    pub reason: String,
+    /// What the analysis found.
+    pub findings: Vec<Finding>,
+}
+
+impl Approved {
+    /// The script.
+    pub fn script(&self) -> &Script {
+        &self.script
+    }
+
+    /// What the analysis found all the same.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+}
+
+/// Judges a script for an interpreter. What cannot be understood is refused: nobody could say what it does.
+pub fn judge(script: Script, version: PythonVersion) -> Result<Approved, (Script, Refusal)> {
+    let analysis = analyse(&script.bytes, version);
+    if !analysis.blocks() {
+        return Ok(Approved { script, findings: analysis.findings });
+    }
+    let first = analysis.findings.iter().find(|finding| finding.blocks());
+    let reason = first.map_or_else(
+        || "the script could not be analysed".to_owned(),
+        |finding| {
+            let (line, column) = (finding.span.line, finding.span.column);
+            format!("{}:{line}:{column}: {}", script.given.display(), finding.message)
+        },
+    );
+    Err((script, Refusal { reason, findings: analysis.findings }))
+}

@@ -1,0 +1,527 @@
+//! From a policy, a script and an interpreter to a plan: what the script sees, who it is, what bounds it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use waxcell_operations::Operation;
+use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plan, Program};
+
+use crate::credentials;
+use crate::interpreter::Interpreter;
+use crate::placeholders::Placeholders;
+use crate::policy::{PathAccess, PathRule, Policy};
+use crate::run::Caller;
+use crate::script::Script;
+
+/// Why no plan can be made. Nothing has run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A writable path holds something that decides about later runs.
+    #[error("`{written}` (line {line} of the policy) would let the script write to {what} `{}`", path.display())]
+    WritableTrust {
+        /// The entry as in the policy.
+        written: String,
+        /// Its line.
+        line: usize,
+        /// What it is.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A writable path that does not exist cannot be made.
+    #[error("cannot make `{}`, which the policy allows the script to create", path.display())]
+    Placeholder {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The project has too many entries to be searched for credentials.
+    #[error("project `{}` has over a million files; give the policy a folder of its own", .0.display())]
+    ProjectTooLarge(PathBuf),
+    /// No ids of the host are free for the script.
+    #[error("no unused user id is available here to run the script as (see /proc/self/uid_map)")]
+    NoUserId,
+    /// The working directory cannot be used.
+    #[error("working directory `{}` lies where the sandbox has its own files", .0.display())]
+    WorkingDirectory(PathBuf),
+}
+
+/// A plan, and what has to be kept or compared while it is carried out.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    /// Writable paths of the host.
+    pub(crate) writable: Vec<PathBuf>,
+    pub(crate) placeholders: Placeholders,
+    /// The interpreter's own folders.
+    pub(crate) before: crate::changes::Before,
+}
+
+/// Folders of the system, shown to every script: read-only, executable.
+const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
+/// What programs read of `/etc`: nothing that tells hosts or people apart, nothing secret.
+const ETC: [&str; 14] = [
+    "/etc/alternatives",
+    "/etc/ca-certificates.conf",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/magic",
+    "/etc/mime.types",
+    "/etc/pki/tls/certs",
+    "/etc/protocols",
+    "/etc/python3",
+    "/etc/services",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/timezone",
+    "/etc/xdg/mime",
+];
+const HOME: &str = "/home/waxcell";
+/// Variables that are passed on: locale, terminal, and those that change how Python behaves without naming code.
+const PASSED: [&str; 27] = [
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TERM",
+    "COLORTERM",
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CI",
+    "SOURCE_DATE_EPOCH",
+    "PYTHONUNBUFFERED",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONHASHSEED",
+    "PYTHONIOENCODING",
+    "PYTHONUTF8",
+    "PYTHONOPTIMIZE",
+    "PYTHONNOUSERSITE",
+    "PYTHONSAFEPATH",
+    "PYTHONINTMAXSTRDIGITS",
+    "PYTHONDEVMODE",
+    "PYTHONCOERCECLOCALE",
+    "PYTHONFAULTHANDLER",
+    "PYTHONTRACEMALLOC",
+    "PYTHONMALLOC",
+    "PYTHONPROFILEIMPORTTIME",
+];
+
+/// Makes the plan. `keep_out` are places of waxcell's own that no script may see.
+pub(crate) fn plan(
+    policy: &Policy,
+    script: &Script,
+    args: &[OsString],
+    interpreter: &Interpreter,
+    caller: &Caller,
+    keep_out: &[&Path],
+) -> Result<Planned, PlanError> {
+    refuse_writable_trust(policy, interpreter, keep_out)?;
+    let writable: Vec<PathBuf> = writable_paths(policy);
+    let before = crate::changes::Before::note(writable.clone());
+    let mut placeholders = Placeholders::default();
+    for rule in policy.filesystem.paths.iter().filter(|rule| is_lasting_write(rule)) {
+        if may_be_made(&rule.path, &policy.project_root) {
+            placeholders
+                .make(&rule.path)
+                .map_err(|source| PlanError::Placeholder { path: rule.path.clone(), source })?;
+        }
+    }
+    let identity = identity(caller)?;
+    let mut view = View::default();
+    view.system();
+    view.etc(&identity, caller);
+    view.scratch(policy);
+    for (link, to) in &interpreter.links {
+        view.links.push((link.clone(), to.clone()));
+    }
+    let mut binds: Vec<Mount> = Vec::new();
+    let project = project_shown(policy, caller);
+    if let Some(project) = project {
+        binds.push(bind(project, Access::ReadExecute, true));
+    }
+    for root in interpreter.roots.iter().filter(|root| !view.shows(root)) {
+        binds.push(bind(root, Access::ReadExecute, true));
+    }
+    let mut covers: Vec<PathBuf> = Vec::new();
+    for rule in policy.filesystem.paths.iter().filter(|rule| !rule.is_private()) {
+        let Ok(real) = rule.path.canonicalize() else { continue };
+        match rule.access {
+            PathAccess::Write => binds.push(bind(&real, Access::Write, true)),
+            PathAccess::Read => binds.push(bind(&real, Access::ReadExecute, true)),
+            PathAccess::None => covers.push(real.clone()),
+        }
+        view.reach(&rule.path, &binds);
+    }
+    covers.extend(credentials_in(policy, project, interpreter, &binds)?);
+    covers.extend(keep_out.iter().filter_map(|path| path.canonicalize().ok()));
+    // A deeper mount lies over a shallower one; equal depths keep their order.
+    binds.sort_by_key(depth);
+    covers.sort();
+    covers.dedup();
+    covers.retain(|path| is_within_bind(path, &binds) && path.exists());
+
+    view.reach(&caller.cwd.join(&script.given), &binds);
+    let mut mounts = view.mounts;
+    mounts.extend(view.links.into_iter().map(|(target, to)| Mount::Symlink { target, to }));
+    mounts.extend(binds);
+    mounts.extend(covers.into_iter().map(|target| Mount::Cover { target }));
+    mounts.push(Mount::File {
+        target: script.path.clone(),
+        contents: script.bytes.clone(),
+        // Readable for the script's user whoever owns the original.
+        mode: script.mode | 0o444,
+    });
+    if !mounts.iter().any(|mount| shows(mount, &caller.cwd)) {
+        mounts.push(Mount::Directory { target: caller.cwd.clone() });
+    }
+
+    let guard = guard(policy, &placeholders);
+    let plan = Plan {
+        identity,
+        mounts,
+        guard,
+        program: program(policy, script, args, interpreter, caller),
+        limits: limits(policy),
+        network: Network { loopback: policy.network.loopback },
+    };
+    Ok(Planned { plan, writable, placeholders, before })
+}
+
+/// The policy that judged this run and the record of it are out of reach of what they judge.
+fn refuse_writable_trust(policy: &Policy, interpreter: &Interpreter, keep_out: &[&Path]) -> Result<(), PlanError> {
+    let policy_file = policy.source.path.as_deref().map(|path| ("the policy itself", path));
+    let own = keep_out.iter().map(|path| ("waxcell's own state", *path));
+    let python = interpreter.roots.iter().map(|root| ("the interpreter", root.as_path()));
+    for (what, path) in policy_file.into_iter().chain(own).chain(python) {
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // The most specific rule that covers it decides.
+        let rule = policy.filesystem.rule_for(&path).filter(|rule| is_lasting_write(rule));
+        if let Some(rule) = rule {
+            return Err(PlanError::WritableTrust {
+                written: rule.written.clone(),
+                line: rule.line,
+                what,
+                path,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn is_lasting_write(rule: &PathRule) -> bool {
+    rule.access == PathAccess::Write && !rule.is_private()
+}
+
+fn writable_paths(policy: &Policy) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = policy
+        .filesystem
+        .paths
+        .iter()
+        .filter(|rule| is_lasting_write(rule))
+        .map(|rule| rule.path.canonicalize().unwrap_or_else(|_| rule.path.clone()))
+        .collect();
+    paths.sort();
+    // What lies within another is walked with it.
+    let all = paths.clone();
+    paths.retain(|path| !all.iter().any(|other| other != path && path.starts_with(other)));
+    paths.dedup();
+    paths
+}
+
+/// A missing path is made inside the project, and elsewhere where only it itself is missing.
+fn may_be_made(path: &Path, project: &Path) -> bool {
+    !path.exists() && (path.starts_with(project) || path.parent().is_some_and(Path::exists))
+}
+
+/// The project, unless that would show what is no project: a home directory, `/tmp`, a folder of the system.
+fn project_shown<'a>(policy: &'a Policy, caller: &Caller) -> Option<&'a Path> {
+    let root = policy.project_root.as_path();
+    let home = caller.home();
+    let wide = ["/", "/tmp", "/var/tmp", "/home", "/root", "/dev/shm", "/etc", "/var", "/run", "/opt", "/mnt", "/srv"];
+    let is_wide = wide.iter().any(|path| root == Path::new(path))
+        || SYSTEM.iter().any(|path| root.starts_with(path))
+        || home.is_some_and(|home| home.starts_with(root));
+    (!is_wide).then_some(root)
+}
+
+fn credentials_in(
+    policy: &Policy,
+    project: Option<&Path>,
+    interpreter: &Interpreter,
+    binds: &[Mount],
+) -> Result<Vec<PathBuf>, PlanError> {
+    let except: Vec<&Path> = interpreter.roots.iter().map(PathBuf::as_path).collect();
+    let named: Vec<&Path> = policy.filesystem.paths.iter().map(|rule| rule.path.as_path()).collect();
+    let rules = policy.filesystem.paths.iter().filter(|rule| is_lasting_write(rule) && rule.path.is_dir());
+    let outside = rules.map(|rule| rule.path.as_path()).filter(|path| project.is_none_or(|p| !path.starts_with(p)));
+    let mut found = Vec::new();
+    for root in project.into_iter().chain(outside) {
+        found.extend(
+            credentials::find(root, &except, &named).map_err(|_| PlanError::ProjectTooLarge(root.to_owned()))?,
+        );
+    }
+    debug_assert!(!binds.is_empty() || found.is_empty());
+    Ok(found)
+}
+
+fn bind(path: &Path, access: Access, owned: bool) -> Mount {
+    Mount::Bind { source: path.to_owned(), target: path.to_owned(), access, owned }
+}
+
+fn depth(mount: &Mount) -> usize {
+    match mount {
+        Mount::Bind { target, .. } => target.components().count(),
+        _ => 0,
+    }
+}
+
+fn is_within_bind(path: &Path, binds: &[Mount]) -> bool {
+    binds.iter().any(|mount| matches!(mount, Mount::Bind { target, .. } if path.starts_with(target)))
+}
+
+fn shows(mount: &Mount, path: &Path) -> bool {
+    match mount {
+        Mount::Bind { target, .. } => path.starts_with(target),
+        Mount::Scratch { target, .. } | Mount::Directory { target } => path == target,
+        // Folders on the way to a mount are made as well.
+        Mount::File { target, .. } => target.ancestors().skip(1).any(|folder| folder == path),
+        Mount::Symlink { .. } | Mount::Cover { .. } | Mount::Devices | Mount::Processes => false,
+    }
+}
+
+/// The file system beside project, packages and policy paths.
+#[derive(Default)]
+struct View {
+    mounts: Vec<Mount>,
+    links: Vec<(PathBuf, PathBuf)>,
+}
+
+impl View {
+    fn system(&mut self) {
+        for path in SYSTEM.map(Path::new) {
+            match fs::read_link(path) {
+                Ok(to) => self.mounts.push(Mount::Symlink { target: path.to_owned(), to }),
+                Err(_) if path.is_dir() => self.mounts.push(bind(path, Access::ReadExecute, false)),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn etc(&mut self, identity: &Identity, caller: &Caller) {
+        let versioned = fs::read_dir("/etc").into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| {
+            path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"python3.")) && path.is_dir()
+        });
+        for path in ETC.iter().map(PathBuf::from).chain(versioned) {
+            match fs::read_link(&path) {
+                Ok(to) => self.mounts.push(Mount::Symlink { target: path, to }),
+                Err(_) if path.exists() => self.mounts.push(bind(&path, Access::Read, false)),
+                Err(_) => {}
+            }
+        }
+        let (uid, gid) = (identity.uid, identity.gid);
+        let name = &caller.user;
+        let text = |path: &str, contents: String| Mount::File {
+            target: PathBuf::from(path),
+            contents: contents.into_bytes(),
+            mode: 0o444,
+        };
+        let root = if name == "root" { "" } else { "root:x:0:0:root:/root:/usr/sbin/nologin\n" };
+        let root_group = if name == "root" { "" } else { "root:x:0:\n" };
+        self.mounts.extend([
+            text(
+                "/etc/passwd",
+                format!("{root}{name}:x:{uid}:{gid}:{name}:{HOME}:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
+            ),
+            text("/etc/group", format!("{root_group}{name}:x:{gid}:\nnogroup:x:65534:\n")),
+            text("/etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".to_owned()),
+            text("/etc/hostname", format!("{}\n", identity.hostname)),
+            text("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n".to_owned()),
+            text("/etc/resolv.conf", "# no name server: this run has no network but loopback\n".to_owned()),
+        ]);
+    }
+
+    fn scratch(&mut self, policy: &Policy) {
+        self.mounts.extend([Mount::Devices, Mount::Processes]);
+        let shared =
+            |path: &str| policy.filesystem.paths.iter().any(|rule| rule.shared && rule.path == Path::new(path));
+        for (path, mode) in [(HOME, 0o700), ("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/dev/shm", 0o1777)] {
+            if !shared(path) {
+                self.mounts.push(Mount::Scratch { target: PathBuf::from(path), mode });
+            }
+        }
+    }
+
+    fn shows(&self, path: &Path) -> bool {
+        self.mounts.iter().any(|mount| matches!(mount, Mount::Bind { target, .. } if path.starts_with(target)))
+    }
+
+    /// Makes a path that leads through symbolic links of the host lead to the same place inside.
+    fn reach(&mut self, path: &Path, binds: &[Mount]) {
+        let mut at = PathBuf::new();
+        for component in path.components() {
+            match component {
+                Component::ParentDir => {
+                    at.pop();
+                }
+                other => at.push(other),
+            }
+            let visible = is_within_bind(&at, binds) || self.shows(&at);
+            if let (false, Ok(to)) = (visible, fs::read_link(&at)) {
+                let known = self.links.iter().any(|(link, _)| *link == at);
+                let system = self.mounts.iter().any(|m| matches!(m, Mount::Symlink { target, .. } if *target == at));
+                if !known && !system {
+                    self.links.push((at.clone(), to));
+                }
+                let Ok(real) = at.canonicalize() else { return };
+                at = real;
+            }
+        }
+    }
+}
+
+/// Ids above everything that distributions hand out (systemd's "Users, Groups, UIDs and GIDs on systemd Systems").
+const FREE_IDS: std::ops::Range<u32> = 1_879_048_192..2_147_352_576;
+/// Who a script of root's is, inside.
+const INSIDE: u32 = 1000;
+
+fn identity(caller: &Caller) -> Result<Identity, PlanError> {
+    let hostname = "waxcell".to_owned();
+    if caller.uid != 0 {
+        let (uid, gid) = (caller.uid, caller.gid);
+        return Ok(Identity { uid, gid, host_uid: uid, host_gid: gid, map_owner: None, hostname });
+    }
+    // One user a run, so that two runs cannot reach each other either.
+    let free = free_id(&fs::read_to_string("/proc/self/uid_map").unwrap_or_default(), random());
+    let free = free.ok_or(PlanError::NoUserId)?;
+    Ok(Identity {
+        uid: INSIDE,
+        gid: INSIDE,
+        host_uid: free,
+        host_gid: free,
+        map_owner: Some(Owner { uid: caller.uid, gid: caller.gid }),
+        hostname,
+    })
+}
+
+fn random() -> u32 {
+    let mut bytes = [0u8; 4];
+    // Without entropy the ids of two runs may be the same, as for an ordinary user's.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    u32::from_le_bytes(bytes)
+}
+
+/// An id that is mapped here and that nobody has: in a container with few ids, one of its last.
+fn free_id(uid_map: &str, random: u32) -> Option<u32> {
+    let ranges: Vec<(u64, u64)> = uid_map
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split_ascii_whitespace().map(str::parse::<u64>);
+            let (inside, _, count) = (fields.next()?.ok()?, fields.next()?.ok()?, fields.next()?.ok()?);
+            Some((inside, inside + count))
+        })
+        .collect();
+    let wanted = FREE_IDS.start + random % (FREE_IDS.end - FREE_IDS.start);
+    if ranges.iter().any(|(start, end)| (*start..*end).contains(&u64::from(wanted))) {
+        return Some(wanted);
+    }
+    let end = ranges.iter().map(|(_, end)| *end).max()?;
+    // 65534 is nobody's on purpose; below 10,000 people and services live.
+    let last = u32::try_from(end.checked_sub(3)?).ok()?;
+    let chosen = last.checked_sub(random % 500)?;
+    (chosen > 10_000).then_some(chosen)
+}
+
+fn program(
+    policy: &Policy,
+    script: &Script,
+    args: &[OsString],
+    interpreter: &Interpreter,
+    caller: &Caller,
+) -> Program {
+    let mut env = BTreeMap::new();
+    for (name, value) in &caller.env {
+        let Some(name) = name.to_str() else { continue };
+        if PASSED.contains(&name) || name.starts_with("LC_") || policy.environment.pass.iter().any(|pass| pass == name) {
+            env.insert(name.to_owned(), value.as_bytes().to_vec());
+        }
+    }
+    env.entry("PATH".to_owned()).or_insert_with(|| b"/usr/local/bin:/usr/bin:/bin".to_vec());
+    // As pyenv does for what its shims start: programs of this version come first.
+    if interpreter.argv0 == interpreter.path.as_os_str()
+        && let (Some(path), Some(folder)) = (env.get_mut("PATH"), interpreter.path.parent())
+    {
+        let folder = folder.as_os_str().as_bytes();
+        if !path.split(|b| *b == b':').any(|entry| entry == folder) {
+            *path = [folder, b":", path].concat();
+        }
+    }
+    env.insert("HOME".to_owned(), HOME.as_bytes().to_vec());
+    for name in ["USER", "LOGNAME"] {
+        if caller.variable(name).is_some() {
+            env.insert(name.to_owned(), caller.user.as_bytes().to_vec());
+        }
+    }
+    if let Some(base) = &interpreter.user_base {
+        env.insert("PYTHONUSERBASE".to_owned(), base.as_os_str().as_bytes().to_vec());
+    }
+    for (name, value) in &policy.environment.set {
+        env.insert(name.clone(), value.as_bytes().to_vec());
+    }
+    let own = [interpreter.argv0.as_os_str(), script.given.as_os_str()];
+    Program {
+        path: interpreter.path.clone(),
+        argv: own.into_iter().chain(args.iter().map(OsString::as_os_str)).map(|a| a.as_bytes().to_vec()).collect(),
+        env,
+        cwd: caller.cwd.clone(),
+        umask: caller.umask,
+    }
+}
+
+fn guard(policy: &Policy, placeholders: &Placeholders) -> Guard {
+    let blocked = |operation| policy.filesystem.blocked.contains(&operation);
+    Guard {
+        delete: blocked(Operation::FsDelete),
+        chmod: blocked(Operation::FsChmod),
+        chown: blocked(Operation::FsChown),
+        xattr: blocked(Operation::FsXattr),
+        placeholders: placeholders.folders(),
+    }
+}
+
+fn limits(policy: &Policy) -> Limits {
+    let limits = &policy.execution;
+    Limits {
+        wall: limits.timeout,
+        cpu: limits.cpu,
+        memory: limits.memory,
+        processes: limits.processes,
+        threads: limits.threads,
+        file_size: limits.file_size,
+        open_files: limits.open_files,
+        output: limits.output,
+        scratch_bytes: limits.scratch,
+        scratch_files: limits.scratch_files,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unused_id_is_found_on_a_host_and_in_a_small_container() {
+        let host = "         0          0 4294967295\n";
+        assert!(FREE_IDS.contains(&free_id(host, 12345).unwrap()));
+        assert_ne!(free_id(host, 1), free_id(host, 2));
+        assert_eq!(free_id("0 100000 65536\n", 0), Some(65533));
+        assert_eq!(free_id("0 1000 1\n", 0), None);
+        assert_eq!(free_id("", 0), None);
+    }
+}

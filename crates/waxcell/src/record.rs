@@ -1,0 +1,217 @@
+//! What is written into the journal: one JSON object a record, keys in order, numbers whole.
+//!
+//! No field is a constant or an echo of the request: each is measured, or read back from the kernel.
+
+use serde_json::{Map, Value, json};
+use waxcell_journal::{CLOSING_RESERVE, Recovered, SpanId};
+use waxcell_sandbox::Enforced;
+
+use crate::interpreter::Interpreter;
+use crate::judge::Refusal;
+use crate::policy::Policy;
+use crate::report::Report;
+use crate::run::Caller;
+use crate::script::Script;
+
+/// Version of the records' form.
+const FORM: u64 = 1;
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Gives a record its index and turns it into bytes.
+pub(crate) fn indexed(mut record: Value, index: u64) -> Vec<u8> {
+    if let Value::Object(fields) = &mut record {
+        fields.insert("index".to_owned(), index.into());
+    }
+    // A map with text keys and whole numbers always has a JSON form.
+    let mut bytes = serde_json::to_vec(&record).unwrap_or_default();
+    // Long lists give way to their length: what is whole is more than what is long.
+    for list in ["violations", "files_changed", "findings", "mounts", "args"] {
+        if bytes.len() <= CLOSING_RESERVE {
+            break;
+        }
+        shorten(&mut record, list);
+        bytes = serde_json::to_vec(&record).unwrap_or_default();
+    }
+    bytes
+}
+
+fn shorten(record: &mut Value, name: &str) {
+    let Value::Object(fields) = record else { return };
+    let cut = match fields.get_mut(name) {
+        Some(Value::Array(list)) if list.len() > 16 => {
+            let cut = list.len() - 16;
+            list.truncate(16);
+            cut
+        }
+        Some(Value::Array(list)) if !list.is_empty() => {
+            let cut = list.len();
+            list.clear();
+            cut
+        }
+        _ => return,
+    };
+    fields.insert(format!("{name}_left_out"), cut.into());
+}
+
+fn base(kind: &str, at: &str, run: SpanId) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("v".to_owned(), FORM.into());
+    fields.insert("type".to_owned(), kind.into());
+    fields.insert("time".to_owned(), at.into());
+    fields.insert("run".to_owned(), run.to_string().into());
+    fields
+}
+
+fn with(mut fields: Map<String, Value>, more: Value) -> Value {
+    if let Value::Object(more) = more {
+        fields.extend(more);
+    }
+    Value::Object(fields)
+}
+
+fn script_fields(script: &Script) -> Value {
+    json!({
+        "path": script.path.to_string_lossy(),
+        "sha256": hex(&script.sha256),
+        "bytes": script.bytes.len(),
+    })
+}
+
+fn policy_fields(policy: &Policy) -> Value {
+    json!({
+        "path": policy.source.path.as_ref().map(|path| path.to_string_lossy()),
+        "sha256": policy.source.sha256_hex(),
+        "project_root": policy.project_root.to_string_lossy(),
+    })
+}
+
+fn actor_fields(caller: &Caller) -> Value {
+    json!({
+        "uid": caller.uid,
+        "gid": caller.gid,
+        "user": caller.user,
+        "login_uid": caller.login_uid,
+        "pid": caller.pid,
+        "host": caller.host,
+        "boot": caller.boot,
+    })
+}
+
+/// `started`: durable before the script's first instruction.
+pub(crate) struct Started<'a> {
+    pub(crate) at: &'a str,
+    pub(crate) run: SpanId,
+    pub(crate) script: &'a Script,
+    pub(crate) args: &'a [String],
+    pub(crate) policy: &'a Policy,
+    pub(crate) interpreter: &'a Interpreter,
+    pub(crate) interpreter_sha256: &'a str,
+    pub(crate) plan_sha256: &'a str,
+    pub(crate) caller: &'a Caller,
+    pub(crate) reason: Option<&'a str>,
+}
+
+impl Started<'_> {
+    pub(crate) fn value(&self) -> Value {
+        with(
+            base("started", self.at, self.run),
+            json!({
+                "script": script_fields(self.script),
+                "args": self.args,
+                "policy": policy_fields(self.policy),
+                "plan": {"sha256": self.plan_sha256},
+                "interpreter": {
+                    "path": self.interpreter.path.to_string_lossy(),
+                    "real": self.interpreter.real.to_string_lossy(),
+                    "sha256": self.interpreter_sha256,
+                    "version": self.interpreter.version.to_string(),
+                },
+                "actor": actor_fields(self.caller),
+                "cwd": self.caller.cwd.to_string_lossy(),
+                "reason": self.reason,
+            }),
+        )
+    }
+}
+
+/// `refused` by the gate, before anything was started.
+pub(crate) fn refused(
+    at: &str,
+    run: SpanId,
+    script: &Script,
+    policy: &Policy,
+    caller: &Caller,
+    refusal: &Refusal,
+) -> Value {
+    with(
+        base("refused", at, run),
+        json!({
+            "script": script_fields(script),
+            "policy": policy_fields(policy),
+            "actor": actor_fields(caller),
+            "cause": refusal.reason,
+            "findings": refusal.findings,
+        }),
+    )
+}
+
+/// `refused` after `started`: the sandbox could not be built, or holds less than the plan. Nothing of the script ran.
+pub(crate) fn not_built(at: &str, run: SpanId, cause: &str) -> Value {
+    with(base("refused", at, run), json!({"cause": cause}))
+}
+
+/// `finished`: how it ended and what it used.
+pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforced) -> Value {
+    let usage = &report.resource_usage;
+    with(
+        base("finished", at, run),
+        json!({
+            "verdict": report.verdict,
+            "cause": report.cause,
+            "exit_code": report.return_code,
+            "usage": usage.counters,
+            "stdout": {"bytes": report.stdout_bytes, "sha256": report.stdout_sha256},
+            "stderr": {"bytes": report.stderr_bytes, "sha256": report.stderr_sha256},
+            "violations": report.violations,
+            "violations_beyond": report.violations_beyond,
+            "files_changed": report.files_changed,
+            "files_changed_whole": report.files_changed_whole,
+            "findings": report.findings,
+            "enforced": {
+                "namespaces": enforced.namespaces,
+                "host_uid": enforced.host_uid,
+                "capabilities": enforced.capabilities,
+                "no_new_privs": enforced.no_new_privs,
+                "seccomp": enforced.seccomp,
+                "landlock": enforced.landlock,
+                "limits_by": enforced.limits_by,
+                "memory_limit": enforced.memory_limit,
+                "rlimits": enforced.rlimits,
+                "mounts": enforced.mounts.len(),
+            },
+        }),
+    )
+}
+
+/// `lost`: a run was started and nobody is left who could say how it ended.
+pub(crate) fn lost(at: &str, run: SpanId, started_index: u64) -> Value {
+    with(base("lost", at, run), json!({"started_index": started_index}))
+}
+
+/// `recovered`: an unfinished write of a process or machine that stopped was removed.
+pub(crate) fn recovered(at: &str, recovered: &Recovered) -> Value {
+    with(
+        base("recovered", at, SpanId::NONE),
+        json!({
+            "file": recovered.file.file_name().map(|name| name.to_string_lossy()),
+            "offset": recovered.offset,
+            "bytes": recovered.bytes,
+            "sha256": hex(&recovered.sha256),
+            "missing": recovered.missing,
+        }),
+    )
+}

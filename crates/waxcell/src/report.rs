@@ -1,0 +1,180 @@
+//! The report of a run: the proposals' keys first, then what a program needs to know more.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use waxcell_analysis::Finding;
+use waxcell_sandbox::{Denial, Enforced, Usage};
+
+use crate::changes::Change;
+use crate::policy::Policy;
+use crate::verdict::Verdict;
+
+/// What `--json` and `--report` give.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Verdict `ok`.
+    pub success: bool,
+    /// The exit code of `waxcell run`; the script's own where it has one.
+    pub return_code: i32,
+    /// Captured standard output, up to a bound; empty when it was streamed.
+    pub stdout: String,
+    /// Captured standard error, up to a bound; empty when it was streamed.
+    pub stderr: String,
+    /// Whether more was written than is kept here.
+    pub output_truncated: bool,
+    /// Wall-clock seconds of the script.
+    pub execution_time: f64,
+    /// What it used.
+    pub resource_usage: ResourceUsage,
+    /// The outcome in one word.
+    pub verdict: Verdict,
+    /// The outcome in a sentence.
+    pub cause: String,
+    /// The run's name in the journal.
+    pub run_id: String,
+    /// The script.
+    pub script: BTreeMap<&'static str, Option<String>>,
+    /// The policy.
+    pub policy: BTreeMap<&'static str, Option<String>>,
+    /// What static analysis found.
+    pub findings: Vec<Finding>,
+    /// What was tried and refused.
+    pub violations: Vec<Violation>,
+    /// Refused operations on targets beyond the bound of `violations`.
+    pub violations_beyond: u64,
+    /// Files that were created, changed and removed in writable paths.
+    pub files_changed: Vec<Change>,
+    /// Whether `files_changed` is the whole list.
+    pub files_changed_whole: bool,
+    /// Connections; none can leave the run in this version.
+    pub network: Vec<Value>,
+    /// What the kernel held the script to, read back; absent if it was not started.
+    pub enforced: Option<Enforced>,
+    /// Proof that the run is on record.
+    pub record: Option<RecordProof>,
+    /// Bytes of standard output.
+    pub stdout_bytes: u64,
+    /// SHA-256 of standard output.
+    pub stdout_sha256: String,
+    /// Bytes of standard error.
+    pub stderr_bytes: u64,
+    /// SHA-256 of standard error.
+    pub stderr_sha256: String,
+}
+
+/// Where the closing record stands in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordProof {
+    /// Its index.
+    pub index: u64,
+    /// Its leaf hash (RFC 6962).
+    pub leaf_hash: String,
+}
+
+/// What a run used: the proposals' figures, and the counters they come from.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResourceUsage {
+    /// CPU time as a percentage of wall-clock time.
+    pub cpu_percent: f64,
+    /// Most memory at one time, in MiB.
+    pub memory_mb: f64,
+    /// Bytes exchanged with storage.
+    pub disk_io: u64,
+    /// CPU time in seconds.
+    pub cpu_seconds: f64,
+    /// Processes started, the script's own among them.
+    pub processes: u64,
+    /// The kernel's counters: times in microseconds, sizes in bytes.
+    pub counters: Value,
+}
+
+impl ResourceUsage {
+    /// Converts the kernel's counters.
+    pub(crate) fn of(usage: &Usage) -> ResourceUsage {
+        let wall = usage.wall.as_secs_f64();
+        let round = |value: f64| (value * 1000.0).round() / 1000.0;
+        ResourceUsage {
+            cpu_percent: round(if wall > 0.0 { usage.cpu.as_secs_f64() / wall * 100.0 } else { 0.0 }),
+            memory_mb: round(usage.memory_peak as f64 / (1 << 20) as f64),
+            disk_io: usage.read_bytes + usage.write_bytes,
+            cpu_seconds: round(usage.cpu.as_secs_f64()),
+            processes: usage.processes,
+            counters: json!({
+                "wall_us": usage.wall.as_micros() as u64,
+                "cpu_us": usage.cpu.as_micros() as u64,
+                "user_us": usage.user.as_micros() as u64,
+                "system_us": usage.system.as_micros() as u64,
+                "memory_peak": usage.memory_peak,
+                "max_rss": usage.max_rss,
+                "processes": usage.processes,
+                "threads": usage.threads,
+                "read_bytes": usage.read_bytes,
+                "write_bytes": usage.write_bytes,
+                "read_calls_bytes": usage.read_calls_bytes,
+                "write_calls_bytes": usage.write_calls_bytes,
+                "voluntary_switches": usage.voluntary_switches,
+                "involuntary_switches": usage.involuntary_switches,
+                "output": usage.output,
+                "scratch_bytes": usage.scratch_bytes,
+                "scratch_files": usage.scratch_files,
+            }),
+        }
+    }
+}
+
+/// An attempt that the policy does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The operation, by its full name.
+    pub operation: &'static str,
+    /// On what; bytes that are no text are shown as replacement characters.
+    pub target: String,
+    /// The bytes of the target in hexadecimal, where they are no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_hex: Option<String>,
+    /// The line of the policy, or the default, that decided.
+    pub rule: String,
+    /// What stopped it.
+    pub layer: &'static str,
+    /// The error that the script got (`errno(3)`).
+    pub errno: i32,
+    /// How often.
+    pub count: u64,
+    /// First and last time since the start, in milliseconds.
+    pub first_ms: u64,
+    /// See `first_ms`.
+    pub last_ms: u64,
+    /// The thread that tried first, as numbered inside the run.
+    pub thread: u32,
+    /// The smallest change of the policy that would allow it.
+    pub allow: String,
+}
+
+impl Violation {
+    pub(crate) fn of(denial: &Denial, policy: &Policy) -> Violation {
+        let text = String::from_utf8(denial.path.clone());
+        let operation = denial.operation;
+        let place = match (&policy.source.path, policy.lines.get("filesystem.blocked_operations")) {
+            (Some(path), Some(line)) => format!("{}:{line}", path.display()),
+            _ => "the default".to_owned(),
+        };
+        Violation {
+            operation: operation.name(),
+            target_hex: text.is_err().then(|| crate::record::hex(&denial.path)),
+            target: String::from_utf8_lossy(&denial.path).into_owned(),
+            rule: format!("filesystem.blocked_operations ({place})"),
+            layer: "seccomp user notification",
+            errno: denial.errno,
+            count: denial.count,
+            first_ms: denial.first.as_millis() as u64,
+            last_ms: denial.last.as_millis() as u64,
+            thread: denial.tid,
+            allow: format!(
+                "leave `{}` out of filesystem.blocked_operations",
+                operation.aliases().first().unwrap_or(&operation.name())
+            ),
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The story of one run, in one function: [`run()`]. Branching is here and nowhere below.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+use waxcell_journal::{Mark, SpanId};
+use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, SpawnError, Stdio, Stream};
+
+use crate::interpreter::{self, Interpreter, InterpreterError, Search};
+use crate::judge::{self, Refusal};
+use crate::planning::{self, PlanError, Planned};
+use crate::policy::Policy;
+use crate::record;
+use crate::report::{RecordProof, Report, ResourceUsage, Violation};
+use crate::script::{Script, ScriptError};
+use crate::state::{State, StateError};
+use crate::verdict::Verdict;
+use crate::views;
+
+/// Who asks, from where, with what environment: taken once, at the edge.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// The user's name.
+    pub user: String,
+    /// The audit system's login user id, where the kernel keeps one.
+    pub login_uid: Option<u32>,
+    /// Process id.
+    pub pid: u32,
+    /// Host name.
+    pub host: String,
+    /// Boot id (`/proc/sys/kernel/random/boot_id`).
+    pub boot: String,
+    /// Working directory, absolute.
+    pub cwd: PathBuf,
+    /// File mode creation mask.
+    pub umask: u32,
+    /// The environment.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+impl Caller {
+    /// A variable of the caller's.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// The caller's home directory, if it is set and absolute.
+    pub fn home(&self) -> Option<&Path> {
+        self.variable("HOME").map(Path::new).filter(|home| home.is_absolute())
+    }
+}
+
+/// Where the script's streams lead.
+#[derive(Debug)]
+pub struct Streams {
+    /// What it reads.
+    pub stdin: OwnedFd,
+    /// Its output; `None` to keep it for the report.
+    pub stdout: Option<OwnedFd>,
+    /// Its errors; `None` to keep them for the report.
+    pub stderr: Option<OwnedFd>,
+    /// Whether both are the same place, so that their order must be kept.
+    pub joined: bool,
+}
+
+/// What shall be run.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The script's path as given.
+    pub script: &'a Path,
+    /// Everything behind it.
+    pub args: &'a [OsString],
+    /// The policy, loaded.
+    pub policy: &'a Policy,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// Why, in the caller's words.
+    pub reason: Option<&'a str>,
+    /// Where signals for the script come from.
+    pub interrupts: Option<Interrupts<'a>>,
+    /// The signals that the script starts with blocked: the caller's own, before it took any for itself.
+    pub signals: SignalSet,
+}
+
+/// No run took place, and there is nothing to report but the reason.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The script.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// The interpreter.
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
+    /// The plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The record.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SpawnError),
+    /// The interpreter's binary cannot be hashed.
+    #[error("cannot read the interpreter `{}`", path.display())]
+    Hash {
+        /// The binary.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Bytes of each stream that are kept for a report.
+const KEPT: usize = 8 << 20;
+
+/// Runs one script under one policy and records it. The only caller of `sandbox::spawn`.
+///
+/// # Errors
+///
+/// When nothing was run. A run that ended badly is a [`Report`].
+pub fn run(
+    request: &Request<'_>,
+    streams: Streams,
+    state: &mut State,
+    clock: &dyn Fn() -> SystemTime,
+) -> Result<Report, RunError> {
+    let Request { policy, caller, .. } = request;
+    let now = || humantime::format_rfc3339_micros(clock()).to_string();
+
+    // Read the script once; from here on only these bytes count.
+    let script = Script::read(request.script, &caller.cwd)?;
+    let interpreter = find_interpreter(request, &script)?;
+
+    // What an earlier process left undone is settled before anything new begins.
+    state.settle(&now())?;
+    let run = run_id(clock());
+
+    // The gate. What it refuses is on record as well.
+    let approved = match judge::judge(script, interpreter.version) {
+        Ok(approved) => approved,
+        Err((script, refusal)) => return refuse(request, state, &now(), run, &script, refusal),
+    };
+
+    // Decide everything before a process is started.
+    let args: Vec<String> = request.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let keep_out = [state.directory().to_owned()];
+    let keep_out: Vec<&Path> = keep_out.iter().map(PathBuf::as_path).collect();
+    let Planned { plan, writable: _, mut placeholders, before } =
+        planning::plan(policy, approved.script(), request.args, &interpreter, caller, &keep_out)?;
+    let interpreter_sha256 = state
+        .hash_of_binary(&interpreter.real)
+        .map_err(|source| RunError::Hash { path: interpreter.real.clone(), source })?;
+    let plan_sha256 = record::hex(&Sha256::digest(serde_json::to_vec(&plan).unwrap_or_default()));
+
+    // Held until the closing record is durable: whoever finds it free later writes `lost`.
+    let _alive = state.lock(run)?;
+
+    // The sandbox is built by a process of its own, while the disk takes the record.
+    let (stdio, mut capture) = streams.split();
+    let building = sandbox::spawn(&plan, &run.to_string(), stdio, request.signals)?;
+    let started = record::Started {
+        at: &now(),
+        run,
+        script: approved.script(),
+        args: &args,
+        policy,
+        interpreter: &interpreter,
+        interpreter_sha256: &interpreter_sha256,
+        plan_sha256: &plan_sha256,
+        caller,
+        reason: request.reason,
+    }
+    .value();
+    // If this fails, dropping `building` ends the sandbox: nothing runs that is not on record.
+    let _receipt = state.append(Mark::Open, run, |index| record::indexed(started, index))?;
+
+    // Everything in force, read back; or the record says that it was not, and nothing runs.
+    let ready = match building.ready() {
+        Ok(ready) => ready,
+        Err(error) => {
+            let record = record::not_built(&now(), run, &chain(&error));
+            state.append(Mark::Close, run, |index| record::indexed(record, index))?;
+            return Err(error.into());
+        }
+    };
+    let enforced = ready.enforced().clone();
+
+    // `approved` and `_receipt` are held: the script may start.
+    let ending = ready.start().watch(request.interrupts, &mut |stream, bytes| capture.take(stream, bytes));
+
+    // Nothing of the run is alive any more. What did it leave?
+    placeholders.claim(&ending.claimed);
+    drop(placeholders);
+    let changes = before.compare();
+    let (verdict, cause) = Verdict::of(&ending);
+    let mut report = Report {
+        success: verdict == Verdict::Ok,
+        return_code: verdict.exit_code(&ending),
+        execution_time: ending.usage.wall.as_secs_f64(),
+        resource_usage: ResourceUsage::of(&ending.usage),
+        cause,
+        violations: ending.denials.iter().map(|denial| Violation::of(denial, policy)).collect(),
+        violations_beyond: ending.denials_beyond,
+        files_changed: changes.list,
+        files_changed_whole: changes.whole,
+        enforced: Some(enforced.clone()),
+        findings: approved.findings().to_vec(),
+        ..blank(request, run, verdict, approved.script())
+    };
+    capture.into_report(&mut report);
+
+    // Closed on record before anybody is told.
+    let record = record::finished(&now(), run, &report, &enforced);
+    let receipt = state.append(Mark::Close, run, |index| record::indexed(record, index))?;
+    report.record =
+        Some(RecordProof { index: receipt.index(), leaf_hash: record::hex(&receipt.leaf_hash()) });
+    views::run(&state.logs(), &now(), &report, &args, policy);
+    Ok(report)
+}
+
+fn find_interpreter(request: &Request<'_>, script: &Script) -> Result<Interpreter, InterpreterError> {
+    let caller = request.caller;
+    let search = Search {
+        path: caller.variable("PATH"),
+        home: caller.home(),
+        pyenv_root: caller.variable("PYENV_ROOT"),
+        pyenv_version: caller.variable("PYENV_VERSION"),
+        cwd: &caller.cwd,
+        script_dir: script.folder(),
+        no_user_site: caller.variable("PYTHONNOUSERSITE").is_some_and(|value| !value.is_empty()),
+    };
+    interpreter::find(request.policy.interpreter.as_deref(), &search)
+}
+
+fn refuse(
+    request: &Request<'_>,
+    state: &mut State,
+    at: &str,
+    run: SpanId,
+    script: &Script,
+    refusal: Refusal,
+) -> Result<Report, RunError> {
+    let record = record::refused(at, run, script, request.policy, request.caller, &refusal);
+    let receipt = state.append(Mark::None, run, |index| record::indexed(record, index))?;
+    let report = Report {
+        return_code: 126,
+        cause: refusal.reason,
+        findings: refusal.findings,
+        record: Some(RecordProof { index: receipt.index(), leaf_hash: record::hex(&receipt.leaf_hash()) }),
+        ..blank(request, run, Verdict::Refused, script)
+    };
+    let args: Vec<String> = request.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    views::run(&state.logs(), at, &report, &args, request.policy);
+    Ok(report)
+}
+
+fn blank(request: &Request<'_>, run: SpanId, verdict: Verdict, script: &Script) -> Report {
+    let nothing = record::hex(&Sha256::digest([]));
+    let policy = &request.policy.source;
+    Report {
+        success: false,
+        return_code: 0,
+        stdout: String::new(),
+        stderr: String::new(),
+        output_truncated: false,
+        execution_time: 0.0,
+        resource_usage: ResourceUsage::of(&sandbox::Usage::default()),
+        verdict,
+        cause: String::new(),
+        run_id: run.to_string(),
+        script: [
+            ("path", Some(script.path.to_string_lossy().into_owned())),
+            ("sha256", Some(record::hex(&script.sha256))),
+        ]
+        .into(),
+        policy: [
+            ("path", policy.path.as_ref().map(|path| path.to_string_lossy().into_owned())),
+            ("sha256", Some(policy.sha256_hex())),
+        ]
+        .into(),
+        findings: Vec::new(),
+        violations: Vec::new(),
+        violations_beyond: 0,
+        files_changed: Vec::new(),
+        files_changed_whole: true,
+        network: Vec::new(),
+        enforced: None,
+        record: None,
+        stdout_bytes: 0,
+        stdout_sha256: nothing.clone(),
+        stderr_bytes: 0,
+        stderr_sha256: nothing,
+    }
+}
+
+/// A name for the run: time in milliseconds, then chance (the layout of UUID version 7, RFC 9562), so that names sort
+/// by time.
+fn run_id(now: SystemTime) -> SpanId {
+    let mut bytes = [0u8; 16];
+    // With no entropy at all the time alone tells runs apart; the journal refuses a name that is taken.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    let millis = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    bytes[6] = bytes[6] & 0x0F | 0x70;
+    bytes[8] = bytes[8] & 0x3F | 0x80;
+    SpanId::new(bytes)
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}
+
+impl Streams {
+    fn split(self) -> (Stdio, Capture) {
+        let capture = Capture::new(self.stdout.is_none(), self.stderr.is_none());
+        let destination = |fd: Option<OwnedFd>| fd.map_or(Destination::Captured, Destination::Descriptor);
+        let stderr = if self.joined { None } else { Some(destination(self.stderr)) };
+        (Stdio { stdin: self.stdin, stdout: destination(self.stdout), stderr }, capture)
+    }
+}
+
+/// Hashes of the streams, and what is kept of them.
+struct Capture {
+    streams: [Captured; 2],
+}
+
+struct Captured {
+    keep: bool,
+    kept: Vec<u8>,
+    bytes: u64,
+    hash: Sha256,
+}
+
+impl Capture {
+    fn new(keep_output: bool, keep_error: bool) -> Capture {
+        let captured = |keep| Captured { keep, kept: Vec::new(), bytes: 0, hash: Sha256::new() };
+        Capture { streams: [captured(keep_output), captured(keep_error)] }
+    }
+
+    fn take(&mut self, stream: Stream, bytes: &[u8]) {
+        let captured = &mut self.streams[stream as usize];
+        captured.bytes += bytes.len() as u64;
+        captured.hash.update(bytes);
+        if captured.keep {
+            let room = KEPT.saturating_sub(captured.kept.len()).min(bytes.len());
+            captured.kept.extend_from_slice(&bytes[..room]);
+        }
+    }
+
+    fn into_report(self, report: &mut Report) {
+        let [output, error] = self.streams;
+        let cut = |captured: &Captured| captured.keep && captured.bytes > captured.kept.len() as u64;
+        report.output_truncated = cut(&output) || cut(&error);
+        report.stdout = String::from_utf8_lossy(&output.kept).into_owned();
+        report.stderr = String::from_utf8_lossy(&error.kept).into_owned();
+        report.stdout_bytes = output.bytes;
+        report.stderr_bytes = error.bytes;
+        report.stdout_sha256 = record::hex(&output.hash.finalize());
+        report.stderr_sha256 = record::hex(&error.hash.finalize());
+    }
+}

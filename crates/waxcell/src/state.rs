@@ -1,0 +1,178 @@
+//! The state directory: the journal, the locks of running runs, the log views and what is remembered of interpreters.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use waxcell_journal::{AppendError, Journal, Mark, OpenError, Receipt, SpanId, SpanLock, SpanLockError};
+
+use crate::record;
+use crate::views;
+
+/// Where runs are recorded.
+#[derive(Debug)]
+pub struct State {
+    directory: PathBuf,
+    journal: Journal,
+}
+
+/// The record could not be read or written: then nothing runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The directory cannot be made or used.
+    #[error("cannot use state directory `{}`", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The journal cannot be opened.
+    #[error("cannot open the journal in `{}`", path.display())]
+    Open {
+        /// The state directory.
+        path: PathBuf,
+        /// Why.
+        source: Box<OpenError>,
+    },
+    /// A record cannot be written.
+    #[error("cannot write to the journal in `{}`", path.display())]
+    Append {
+        /// The state directory.
+        path: PathBuf,
+        /// Why.
+        source: Box<AppendError>,
+    },
+    /// The lock that says that a run is alive cannot be taken.
+    #[error("cannot lock the run in `{}`", path.display())]
+    Lock {
+        /// The state directory.
+        path: PathBuf,
+        /// Why.
+        source: Box<SpanLockError>,
+    },
+}
+
+impl State {
+    /// Opens or makes a state directory (mode 0700) and its journal.
+    pub fn open(directory: &Path) -> Result<State, StateError> {
+        let fail = |source| StateError::Directory { path: directory.to_owned(), source };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
+        let directory = directory.canonicalize().map_err(fail)?;
+        let journal = Journal::open(&directory.join("journal"))
+            .map_err(|source| StateError::Open { path: directory.clone(), source: Box::new(source) })?;
+        Ok(State { directory, journal })
+    }
+
+    /// Where it is, canonical.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Makes the next part of the journal ready, when nobody waits.
+    pub fn rest(&self) {
+        // Not being able to now only means that a later append does it, or says why not.
+        let _ = self.journal.prepare_next();
+    }
+
+    /// Records what an earlier process left undone: torn writes that were removed, and runs that nobody watches any
+    /// more (`lost`).
+    pub(crate) fn settle(&mut self, at: &str) -> Result<(), StateError> {
+        for recovered in self.journal.take_recovered() {
+            let payload = record::recovered(at, &recovered);
+            self.append(Mark::None, SpanId::NONE, |index| record::indexed(payload, index))?;
+        }
+        let open = self.journal.open_spans().map_err(|source| self.append_error(source))?;
+        let mut swept = false;
+        for span in open.into_iter().map(|open| (open.span, open.opened_at)) {
+            let (id, opened_at) = span;
+            if SpanLock::is_alive(&self.runs(), id).map_err(|source| self.lock_error(source))? {
+                continue;
+            }
+            let payload = record::lost(at, id, opened_at);
+            let receipt = self.append(Mark::Close, id, |index| record::indexed(payload.clone(), index));
+            match receipt {
+                Ok(_) => views::lost(&self.logs(), at, &id.to_string()),
+                // Another process was quicker to see it.
+                Err(StateError::Append { source, .. }) if matches!(*source, AppendError::Mark { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            SpanLock::clear(&self.runs(), id).map_err(|source| self.lock_error(source))?;
+            swept = true;
+        }
+        if swept {
+            waxcell_sandbox::sweep();
+        }
+        Ok(())
+    }
+
+    /// Says that a run is alive for as long as the lock is held.
+    pub(crate) fn lock(&self, run: SpanId) -> Result<SpanLock, StateError> {
+        SpanLock::hold(&self.runs(), run).map_err(|source| self.lock_error(source))
+    }
+
+    /// Appends one record; durable when this returns.
+    pub(crate) fn append<P: AsRef<[u8]>>(
+        &mut self,
+        mark: Mark,
+        run: SpanId,
+        payload: impl FnOnce(u64) -> P,
+    ) -> Result<Receipt, StateError> {
+        self.journal.append_with(mark, run, payload).map_err(|source| self.append_error(source))
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.directory.join("logs")
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.directory.join("runs")
+    }
+
+    fn append_error(&self, source: AppendError) -> StateError {
+        StateError::Append { path: self.directory.clone(), source: Box::new(source) }
+    }
+
+    fn lock_error(&self, source: SpanLockError) -> StateError {
+        StateError::Lock { path: self.directory.clone(), source: Box::new(source) }
+    }
+
+    /// SHA-256 of a binary, remembered by everything that tells one version of a file from another.
+    pub(crate) fn hash_of_binary(&self, path: &Path) -> io::Result<String> {
+        let meta = fs::metadata(path)?;
+        let key = format!(
+            "{}:{}:{}:{}.{}:{}.{}",
+            meta.dev(),
+            meta.ino(),
+            meta.len(),
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.ctime(),
+            meta.ctime_nsec()
+        );
+        let cache = self.directory.join("cache");
+        let file = cache.join("interpreters.json");
+        let mut known: BTreeMap<String, String> =
+            fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        if let Some(hash) = known.get(&key) {
+            return Ok(hash.clone());
+        }
+        let hash = record::hex(&Sha256::digest(fs::read(path)?));
+        // A cache: if it cannot be kept, the next run hashes again.
+        let keep = || -> io::Result<()> {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&cache)?;
+            if known.len() >= 64 {
+                known.clear();
+            }
+            known.insert(key, hash.clone());
+            let new = cache.join(format!("interpreters.{}.new", std::process::id()));
+            fs::write(&new, serde_json::to_vec(&known)?)?;
+            fs::rename(&new, &file)
+        };
+        let _ = { keep }();
+        Ok(hash)
+    }
+}

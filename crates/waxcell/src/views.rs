@@ -1,0 +1,104 @@
+//! Three JSON-lines views of the journal for people and log shippers, with the proposals' names and fields.
+//!
+//! Views: the journal is the record. A view that cannot be written costs nothing but the view.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::policy::{LogLevel, Policy};
+use crate::report::Report;
+use crate::verdict::Verdict;
+
+const EXECUTION: &str = "execution_audit.log";
+const SECURITY: &str = "security_events.log";
+const RESOURCES: &str = "resource_usage.log";
+
+/// One whole line in one write, so that lines of several processes do not mix.
+fn append(logs: &Path, name: &str, line: &Value) {
+    let write = || -> std::io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(logs)?;
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(logs.join(name))?;
+        file.write_all(format!("{line}\n").as_bytes())
+    };
+    let _ = write();
+}
+
+/// What a run adds to the views. `level` of the policy decides what is worth a line of the security view.
+pub(crate) fn run(logs: &Path, at: &str, report: &Report, args: &[String], policy: &Policy) {
+    let script_path = report.script.get("path").cloned().flatten();
+    let script_hash = report.script.get("sha256").cloned().flatten();
+    append(
+        logs,
+        EXECUTION,
+        &json!({
+            "timestamp": at,
+            "run_id": report.run_id,
+            "script_path": script_path,
+            "script_hash": script_hash,
+            "args": args,
+            "return_code": report.return_code,
+            "stdout_hash": report.stdout_sha256,
+            "stderr_hash": report.stderr_sha256,
+            "execution_time": report.execution_time,
+            "success": report.success,
+            "verdict": report.verdict,
+            "resource_usage": report.resource_usage,
+        }),
+    );
+    append(
+        logs,
+        RESOURCES,
+        &json!({
+            "timestamp": at,
+            "run_id": report.run_id,
+            "script_path": script_path,
+            "execution_time": report.execution_time,
+            "return_code": report.return_code,
+            "resource_usage": report.resource_usage,
+        }),
+    );
+    let event = |level: LogLevel, kind: &str, message: String, details: Value| {
+        if level >= policy.monitoring.log_level {
+            let line = json!({
+                "timestamp": at,
+                "run_id": report.run_id,
+                "level": level.name(),
+                "event_type": kind,
+                "message": message,
+                "script_path": script_path,
+                "details": details,
+            });
+            append(logs, SECURITY, &line);
+        }
+    };
+    for violation in &report.violations {
+        let message = format!("{} on {} was refused {} times", violation.operation, violation.target, violation.count);
+        event(LogLevel::Warning, "VIOLATION", message, json!(violation));
+    }
+    match report.verdict {
+        Verdict::Ok | Verdict::Failed => {}
+        Verdict::Refused => {
+            event(LogLevel::Warning, "REFUSED", report.cause.clone(), json!({"findings": report.findings}));
+        }
+        Verdict::Error => event(LogLevel::Error, "ERROR", report.cause.clone(), json!({})),
+        verdict => event(LogLevel::Warning, "STOPPED", report.cause.clone(), json!({"verdict": verdict})),
+    }
+}
+
+/// A run was lost.
+pub(crate) fn lost(logs: &Path, at: &str, run: &str) {
+    let line = json!({
+        "timestamp": at,
+        "run_id": run,
+        "level": LogLevel::Error.name(),
+        "event_type": "LOST",
+        "message": "the run was started, and its supervisor ended before it did",
+        "script_path": null,
+        "details": {},
+    });
+    append(logs, SECURITY, &line);
+}

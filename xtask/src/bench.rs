@@ -1,0 +1,4 @@
+//! tbd
+pub(crate) fn bench(_runs: usize) -> crate::shell::Done {
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! What depends on what, as cargo resolves it.
+
+use serde_json::Value;
+
+use super::Faults;
+use crate::shell::{Done, cargo, output};
+
+pub(crate) fn metadata() -> Done<Value> {
+    let text = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
+    serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))
+}
+
+/// Invariant 1: an auditor can build this crate without any other of ours, for its tests as well.
+pub(crate) fn alone(name: &str, metadata: &Value) -> Faults {
+    let none = Vec::new();
+    let packages = metadata["packages"].as_array().unwrap_or(&none);
+    let ours: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let Some(package) = packages.iter().find(|package| package["name"] == name) else {
+        return vec![format!("there is no crate `{name}`")];
+    };
+    let dependencies = package["dependencies"].as_array().unwrap_or(&none);
+    let names = dependencies.iter().filter_map(|dependency| dependency["name"].as_str());
+    names.filter(|other| ours.contains(other)).map(|other| format!("`{name}` depends on `{other}`")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alone;
+
+    #[test]
+    fn a_dependency_on_a_crate_of_ours_is_found() {
+        let metadata = serde_json::json!({"packages": [
+            {"name": "waxcell-journal", "dependencies": [{"name": "sha2"}, {"name": "waxcell", "kind": "dev"}]},
+            {"name": "waxcell", "dependencies": [{"name": "waxcell-journal"}]},
+            {"name": "waxcell-operations", "dependencies": []},
+        ]});
+        assert_eq!(alone("waxcell-journal", &metadata), ["`waxcell-journal` depends on `waxcell`"]);
+        assert_eq!(alone("waxcell-operations", &metadata), [""; 0]);
+        assert_eq!(alone("waxcell-ledger", &metadata), ["there is no crate `waxcell-ledger`"]);
+    }
+}
