@@ -37,7 +37,8 @@ fn user_name(passwd: &str, uid: u32) -> String {
     let found = passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
         let (name, given) = (fields.next()?, fields.nth(1)?);
-        (given == id && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))).then_some(name)
+        (given == id && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)))
+            .then_some(name)
     });
     found.unwrap_or("waxcell").to_owned()
 }
@@ -80,7 +81,8 @@ pub(crate) fn streams(captured: bool) -> Result<Streams, String> {
     if kind == Some(FileType::Directory) {
         return Err("standard input is a folder; give a file, or `< /dev/null`".to_owned());
     }
-    let stdin = if kind == Some(FileType::Socket) { through_pipe(stdin).map_err(|e| e.to_string())? } else { stdin };
+    let stdin =
+        if kind == Some(FileType::Socket) { through_pipe(stdin).map_err(|e| e.to_string())? } else { stdin };
     let stdin = read_only_terminal(stdin);
     if captured {
         return Ok(Streams { stdin, stdout: None, stderr: None, joined: false });
@@ -125,7 +127,9 @@ pub(crate) fn color(common: &Common) -> bool {
     match common.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        Color::Auto => {
+            io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        }
     }
 }
 

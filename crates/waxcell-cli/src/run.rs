@@ -83,11 +83,13 @@ pub(crate) fn run(arguments: &Run, common: &Common) -> Exit {
 
 /// Finds and loads the policy for a script, or says what is wrong with it.
 pub(crate) fn load_policy(common: &Common, start: &Path, cwd: &Path) -> Result<Policy, Exit> {
-    let found = waxcell::policy::find(common.policy.as_deref(), edge::policy_variable().as_deref(), start, cwd).map_err(|error| {
-        edge::complain_of(&error);
-        edge::complain(error.help());
-        Exit::REFUSED
-    })?;
+    let found =
+        waxcell::policy::find(common.policy.as_deref(), edge::policy_variable().as_deref(), start, cwd)
+            .map_err(|error| {
+                edge::complain_of(&error);
+                edge::complain(error.help());
+                Exit::REFUSED
+            })?;
     load_found(&found, common)
 }
 
@@ -141,11 +143,20 @@ fn notes(report: &Report) -> Vec<String> {
         verdict => lines.push(format!("{}: {}", verdict.name(), report.cause)),
     }
     if report.verdict == Verdict::Refused {
-        lines.extend(report.findings.iter().filter(|finding| !finding.help.is_empty()).map(|f| format!("help: {}", f.help)));
+        lines.extend(
+            report
+                .findings
+                .iter()
+                .filter(|finding| !finding.help.is_empty())
+                .map(|f| format!("help: {}", f.help)),
+        );
     }
     for violation in report.violations.iter().take(SHOWN) {
         let times = if violation.count > 1 { format!(" ({} times)", violation.count) } else { String::new() };
-        lines.push(format!("denied {} on {}{times}: {}", violation.operation, violation.target, violation.rule));
+        lines.push(format!(
+            "denied {} on {}{times}: {}",
+            violation.operation, violation.target, violation.rule
+        ));
     }
     let more = report.violations.len().saturating_sub(SHOWN) as u64 + report.violations_beyond;
     if more > 0 {

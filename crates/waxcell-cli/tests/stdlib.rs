@@ -185,7 +185,7 @@ execution:
   scratch_mb: 4096
   scratch_files: 1000000
 filesystem:
-  allowed_paths: [\"/tmp\", \"./work\"]
+  allowed_paths: [\"/tmp\", \"./tests\"]
   blocked_operations: []
 interpreter: {python}
 ";
@@ -193,6 +193,9 @@ interpreter: {python}
 /// The ordinary user outside when root runs this, since the script inside is an ordinary user as well: `nobody`, who has
 /// a line in `/etc/passwd`.
 const ORDINARY: u32 = 65534;
+
+/// Behind the name of a module: how it ended as a whole.
+const WHOLE: &str = " (the module)";
 
 /// What tests of one module came to, by name, with the reasons of the last run.
 #[derive(Default)]
@@ -251,7 +254,7 @@ impl Stand {
     fn run(&self, module: &str, side: Side, outcomes: &mut Outcomes) {
         let name = format!("{module}-{}", if side == Side::Inside { "inside" } else { "outside" });
         let project = self.folder.path().join(name);
-        let (work, home) = (project.join("work"), self.folder.path().join("home"));
+        let (work, home) = (project.join("tests"), self.folder.path().join("home"));
         let root = is_root();
         for folder in [&project, &work, &home] {
             fs::create_dir_all(folder).unwrap();
@@ -261,7 +264,7 @@ impl Stand {
             .replace("{open_files}", &open_files().to_string())
             .replace("{python}", self.python.to_str().unwrap());
         fs::write(&policy, text).unwrap();
-        fs::write(project.join("driver.py"), include_str!("stdlib/driver.py")).unwrap();
+        fs::write(work.join("driver.py"), include_str!("stdlib/driver.py")).unwrap();
         if root && side == Side::Outside {
             for folder in [&project, &work, &home] {
                 chown(folder, Some(ORDINARY), Some(ORDINARY)).unwrap();
@@ -294,8 +297,8 @@ impl Stand {
         let mut command = Command::new(&words[0]);
         command
             .args(&words[1..])
-            .args(["driver.py", "work/notes", "--timeout=300", "--tempdir=work", &argument])
-            .current_dir(&project)
+            .args(["driver.py", "notes", "--timeout=300", "--tempdir=.", &argument])
+            .current_dir(&work)
             .env_clear()
             .env("PATH", format!("{}:/usr/bin:/bin", self.python.parent().unwrap().display()))
             .env("LANG", "C.UTF-8")
@@ -313,7 +316,7 @@ impl Stand {
             Some(code) => format!("exit code {code}"),
             None => output.status.to_string(),
         };
-        let whole = format!("{module} (the module)");
+        let whole = format!("{module}{WHOLE}");
         outcomes.why.insert(whole.clone(), format!("{}{}", tail(&output.stdout), tail(&output.stderr)));
         outcomes.seen.entry(whole).or_default().insert(end);
         fs::remove_dir_all(&project).ok();
@@ -383,7 +386,12 @@ fn differences(outside: &Outcomes, inside: &Outcomes) -> Vec<Difference> {
         inside: of(inside, test),
         why: why(test),
     };
-    tests.iter().filter(differs).map(|test| told(test)).collect()
+    let differing: Vec<Difference> = tests.iter().filter(differs).map(|test| told(test)).collect();
+    // How the module ended follows from its tests, and is told only where it does not.
+    let is_test = |difference: &&Difference| !difference.test.ends_with(WHOLE);
+    let tests_alone: Vec<Difference> = differing.iter().filter(is_test).cloned().collect();
+    let ended_early = tests_alone.iter().any(|difference| difference.inside == "did not run");
+    if tests_alone.is_empty() || ended_early { differing } else { tests_alone }
 }
 
 fn is_root() -> bool {

@@ -98,16 +98,21 @@ impl Broker {
     ) {
         let Ok(children) = SignalSet::of(&[libc::SIGCHLD]).descriptor() else { return };
         let mut inbox = Inbox::new();
+        // Once nobody is under the filter any more, its listener says so at every look: it is left out then.
+        let mut asked = 3;
         loop {
             let mut fds = [
                 PollFd::from_borrowed_fd(control, PollFlags::IN),
                 PollFd::new(&children, PollFlags::IN),
                 PollFd::from_borrowed_fd(listener, PollFlags::IN),
             ];
-            if poll(&mut fds, None).is_err_and(|errno| errno != Errno::INTR) {
+            if poll(&mut fds[..asked], None).is_err_and(|errno| errno != Errno::INTR) {
                 return;
             }
             let ready = [fds[0].revents(), fds[1].revents(), fds[2].revents()];
+            if ready[2].contains(PollFlags::HUP) {
+                asked = 2;
+            }
             if !ready[0].is_empty() && self.obey(control, gate, &mut inbox).is_err() {
                 return;
             }
@@ -239,7 +244,9 @@ impl Broker {
             }
             Call::Chmod => self.chmod(control, listener, call, (None, Some(a[0]), 0), a[1]),
             Call::FchmodAt => self.chmod(control, listener, call, (Some(a[0]), Some(a[1]), 0), a[2]),
-            Call::FchmodAt2 => self.chmod(control, listener, call, (Some(a[0]), Some(a[1]), a[3] as u32), a[2]),
+            Call::FchmodAt2 => {
+                self.chmod(control, listener, call, (Some(a[0]), Some(a[1]), a[3] as u32), a[2])
+            }
             Call::Fchmod => self.chmod(control, listener, call, (Some(a[0]), None, 0), a[1]),
             Call::Chown => self.chown(control, listener, call, (None, Some(a[0]), 0), a[1], a[2]),
             Call::Lchown => self.chown(control, listener, call, (None, Some(a[0]), NOFOLLOW), a[1], a[2]),
@@ -247,11 +254,15 @@ impl Broker {
                 self.chown(control, listener, call, (Some(a[0]), Some(a[1]), a[4] as u32), a[2], a[3])
             }
             Call::Fchown => self.chown(control, listener, call, (Some(a[0]), None, 0), a[1], a[2]),
-            Call::SetXattr => self.xattr(control, listener, call, (None, Some(a[0]), 0), Some((a[2], a[3], a[4]))),
+            Call::SetXattr => {
+                self.xattr(control, listener, call, (None, Some(a[0]), 0), Some((a[2], a[3], a[4])))
+            }
             Call::LsetXattr => {
                 self.xattr(control, listener, call, (None, Some(a[0]), NOFOLLOW), Some((a[2], a[3], a[4])))
             }
-            Call::FsetXattr => self.xattr(control, listener, call, (Some(a[0]), None, 0), Some((a[2], a[3], a[4]))),
+            Call::FsetXattr => {
+                self.xattr(control, listener, call, (Some(a[0]), None, 0), Some((a[2], a[3], a[4])))
+            }
             Call::RemoveXattr => self.xattr(control, listener, call, (None, Some(a[0]), 0), None),
             Call::LremoveXattr => self.xattr(control, listener, call, (None, Some(a[0]), NOFOLLOW), None),
             Call::FremoveXattr => self.xattr(control, listener, call, (Some(a[0]), None, 0), None),
@@ -333,7 +344,8 @@ impl Broker {
             None => fs::removexattr(path, name)?,
             Some((address, size, flags)) => {
                 let mut buffer = [0u8; 4096];
-                let size = usize::try_from(size).ok().filter(|size| *size <= buffer.len()).ok_or(Errno::NOSPC)?;
+                let size =
+                    usize::try_from(size).ok().filter(|size| *size <= buffer.len()).ok_or(Errno::NOSPC)?;
                 read_exactly(call.tid, address, &mut buffer[..size])?;
                 still_waiting(listener, call)?;
                 fs::setxattr(path, name, &buffer[..size], fs::XattrFlags::from_bits_retain(flags as u32))?;
@@ -415,8 +427,7 @@ impl Broker {
             path[length..length + room].copy_from_slice(&name[..room]);
             length += room;
         }
-        let report =
-            Report::Denied { operation, errno: Errno::PERM, tid: call.tid, path: &path[..length] };
+        let report = Report::Denied { operation, errno: Errno::PERM, tid: call.tid, path: &path[..length] };
         // A full socket holds the script back, not the count: `send` waits.
         let _ = wire::send_report(control, report);
     }
@@ -436,7 +447,9 @@ impl Target {
         target.length = read_string(call.tid, address, &mut target.path)?;
         if target.path[0] != b'/' {
             target.base = Some(match dirfd.map(|fd| fd as i32) {
-                None | Some(libc::AT_FDCWD) => procfs::open(call.tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC)?,
+                None | Some(libc::AT_FDCWD) => {
+                    procfs::open(call.tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC)?
+                }
                 Some(fd) => open_descriptor(call.tid, fd as u32 as u64)?,
             });
         }
@@ -514,7 +527,9 @@ fn counted(call: &Notification) -> Counted {
 fn alive(kind: Counted) -> u64 {
     // Where they cannot be counted, no more are made.
     match kind {
-        Counted::Processes | Counted::FileSize => procfs::processes(|_, _| {}).map_or(u64::MAX, |count| count.saturating_sub(2)),
+        Counted::Processes | Counted::FileSize => {
+            procfs::processes(|_, _| {}).map_or(u64::MAX, |count| count.saturating_sub(2))
+        }
         Counted::Threads => {
             let mut threads = 0;
             procfs::processes(|dir, name| threads += procfs::threads(dir, name).saturating_sub(1))
@@ -529,7 +544,10 @@ fn wait_until_visible(kind: Counted, before: u64) {
         if alive(kind) > before {
             return;
         }
-        let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: Duration::from_micros(20).as_nanos() as i64 }));
+        let _ = poll(
+            &mut [],
+            Some(&Timespec { tv_sec: 0, tv_nsec: Duration::from_micros(20).as_nanos() as i64 }),
+        );
     }
 }
 

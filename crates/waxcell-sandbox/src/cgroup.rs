@@ -54,7 +54,8 @@ pub(crate) struct Group {
 const PREFIX: &str = "waxcell-";
 
 impl Place {
-    /// Finds a place from the mount table and the caller's own groups. Reads; changes nothing.
+    /// Finds a place from the mount table and the caller's own groups. At the root of cgroup v2, root hands the memory
+    /// controller down where nobody has yet.
     pub(crate) fn find() -> Option<Place> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
@@ -108,7 +109,8 @@ fn v2_place(mounts: &str, own: &str) -> Option<Place> {
     let (point, root, ..) = cgroup_mounts(mounts).find(|(_, _, kind, _)| *kind == "cgroup2")?;
     let own = below(point, root, own_path(own, "")?);
     let has = |dir: &Path, file: &str| {
-        fs::read_to_string(dir.join(file)).is_ok_and(|list| list.split_ascii_whitespace().any(|c| c == "memory"))
+        fs::read_to_string(dir.join(file))
+            .is_ok_and(|list| list.split_ascii_whitespace().any(|c| c == "memory"))
     };
     // A group with processes of its own cannot hand controllers down, so the run's group stands beside the caller's or
     // higher up; only the root is exempt.
@@ -134,8 +136,11 @@ impl Group {
     pub(crate) fn create(place: Place, run: &str, limits: &Limits) -> Result<Group, GroupError> {
         let mut group = Group { place, name: format!("{PREFIX}{run}"), directory: None };
         for dir in group.directories() {
-            fs::create_dir(&dir)
-                .map_err(|source| GroupError { file: dir, value: "a new group".to_owned(), source })?;
+            fs::create_dir(&dir).map_err(|source| GroupError {
+                file: dir,
+                value: "a new group".to_owned(),
+                source,
+            })?;
         }
         match &group.place {
             Place::V2 { .. } => {
@@ -143,9 +148,15 @@ impl Group {
                 set(&dir.join("memory.max"), limits.memory)?;
                 set_if_there(&dir.join("memory.swap.max"), 0)?;
                 set_if_there(&dir.join("memory.oom.group"), 1)?;
-                set_if_there(&dir.join("pids.max"), u64::from(limits.processes) + u64::from(limits.threads) + 2)?;
-                let open = fs::File::open(&dir)
-                    .map_err(|source| GroupError { file: dir, value: "an open directory".to_owned(), source })?;
+                set_if_there(
+                    &dir.join("pids.max"),
+                    u64::from(limits.processes) + u64::from(limits.threads) + 2,
+                )?;
+                let open = fs::File::open(&dir).map_err(|source| GroupError {
+                    file: dir,
+                    value: "an open directory".to_owned(),
+                    source,
+                })?;
                 group.directory = Some(open.into());
             }
             Place::V1 { .. } => {
@@ -212,14 +223,6 @@ impl Group {
         }
     }
 
-    /// Memory that the group holds now.
-    pub(crate) fn memory_now(&self) -> Option<u64> {
-        match &self.place {
-            Place::V2 { .. } => read_number(&self.memory().join("memory.current")),
-            Place::V1 { .. } => read_number(&self.memory().join("memory.usage_in_bytes")),
-        }
-    }
-
     /// How often the kernel killed for this group's limit.
     pub(crate) fn out_of_memory_kills(&self) -> u64 {
         let (file, key) = match &self.place {
@@ -273,8 +276,11 @@ pub fn rung() -> Rung {
 }
 
 fn set(file: &Path, value: u64) -> Result<(), GroupError> {
-    fs::write(file, value.to_string())
-        .map_err(|source| GroupError { file: file.to_owned(), value: value.to_string(), source })
+    fs::write(file, value.to_string()).map_err(|source| GroupError {
+        file: file.to_owned(),
+        value: value.to_string(),
+        source,
+    })
 }
 
 fn set_if_there(file: &Path, value: u64) -> Result<(), GroupError> {
@@ -303,11 +309,14 @@ mod tests {
     #[test]
     fn mounts_are_read_with_their_roots() {
         let found: Vec<_> = cgroup_mounts(MOUNTINFO).collect();
-        assert_eq!(found, [
-            ("/sys/fs/cgroup/cpuacct", "/", "cgroup", "rw,cpuacct"),
-            ("/sys/fs/cgroup/memory", "/docker/a", "cgroup", "rw,memory"),
-            ("/sys/fs/cgroup/unified", "/", "cgroup2", "rw"),
-        ]);
+        assert_eq!(
+            found,
+            [
+                ("/sys/fs/cgroup/cpuacct", "/", "cgroup", "rw,cpuacct"),
+                ("/sys/fs/cgroup/memory", "/docker/a", "cgroup", "rw,memory"),
+                ("/sys/fs/cgroup/unified", "/", "cgroup2", "rw"),
+            ]
+        );
     }
 
     #[test]

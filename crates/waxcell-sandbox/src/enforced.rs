@@ -91,7 +91,11 @@ fn read(pid: i32, file: &str) -> Result<String, ReadBackError> {
 }
 
 fn require(held: bool, what: &str, found: impl ToString) -> Result<(), ReadBackError> {
-    if held { Ok(()) } else { Err(ReadBackError::Missing { what: what.to_owned(), found: found.to_string() }) }
+    if held {
+        Ok(())
+    } else {
+        Err(ReadBackError::Missing { what: what.to_owned(), found: found.to_string() })
+    }
 }
 
 const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
@@ -109,7 +113,8 @@ pub(crate) fn read_back(
         status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map_or("", str::trim)
     };
     let hex = |key: &str| u64::from_str_radix(field(key), 16).unwrap_or(u64::MAX);
-    let capabilities = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(hex).into_iter().fold(0, |a, b| a | b);
+    let capabilities =
+        ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(hex).into_iter().fold(0, |a, b| a | b);
     require(capabilities == 0, "an empty set of capabilities", format!("{capabilities:x}"))?;
     require(field("NoNewPrivs") == "1", "no_new_privs", field("NoNewPrivs"))?;
     require(field("Seccomp") == "2", "a seccomp filter", field("Seccomp"))?;
@@ -121,8 +126,10 @@ pub(crate) fn read_back(
         .iter()
         .map(|name| {
             let link = |who: &str| fs::read_link(format!("/proc/{who}/ns/{name}"));
-            let unreadable = |source| ReadBackError::Unreadable { path: format!("/proc/{pid}/ns/{name}"), source };
-            let (theirs, ours) = (link(&pid.to_string()).map_err(unreadable)?, link("self").map_err(unreadable)?);
+            let unreadable =
+                |source| ReadBackError::Unreadable { path: format!("/proc/{pid}/ns/{name}"), source };
+            let (theirs, ours) =
+                (link(&pid.to_string()).map_err(unreadable)?, link("self").map_err(unreadable)?);
             require(theirs != ours, &format!("a {name} namespace of its own"), theirs.display())?;
             Ok((*name).to_owned())
         })

@@ -32,8 +32,7 @@ const IOCTL_DEV: u64 = 1 << 15;
 const FILE_RIGHTS: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
 
 const READ: u64 = READ_FILE | READ_DIR;
-const CHANGE: u64 =
-    WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | MAKE_SYM | REFER | TRUNCATE;
+const CHANGE: u64 = WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | MAKE_SYM | REFER | TRUNCATE;
 
 /// The file-system rights that an ABI handles: one bit more with each step from 1.
 const fn handled_fs(abi: u32) -> u64 {

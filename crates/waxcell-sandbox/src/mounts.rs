@@ -159,7 +159,8 @@ impl Tree {
                 let fail = |errno| MountFailure { index: index as u32, errno };
                 let fd = clone_tree(source).map_err(fail)?;
                 if *owned {
-                    sys::mount_setattr(fd.as_fd(), true, libc::MOUNT_ATTR_IDMAP, 0, Some(userns)).map_err(fail)?;
+                    sys::mount_setattr(fd.as_fd(), true, libc::MOUNT_ATTR_IDMAP, 0, Some(userns))
+                        .map_err(fail)?;
                 }
                 *tree = Some(fd);
             }
@@ -184,7 +185,9 @@ impl Tree {
         for (index, place) in self.places.iter_mut().enumerate() {
             let fail = |errno| MountFailure { index: index as u32, errno };
             match &mut place.piece {
-                Piece::Bind { source, tree: tree @ None, .. } => *tree = Some(clone_tree(source).map_err(fail)?),
+                Piece::Bind { source, tree: tree @ None, .. } => {
+                    *tree = Some(clone_tree(source).map_err(fail)?)
+                }
                 Piece::Devices { trees } => {
                     for (tree, path) in trees.iter_mut().zip(DEVICES) {
                         *tree = Some(clone_tree(path).map_err(fail)?);
@@ -284,7 +287,8 @@ impl Placed {
                     let tree = tree.as_ref().ok_or(Errno::BADF)?.as_fd();
                     // Not nodev: these few are what /dev is for.
                     sys::mount_setattr(tree, false, NOSUID | NOEXEC, 0, None)?;
-                    let name = CStr::from_bytes_with_nul(&path.to_bytes_with_nul()[1..]).map_err(|_| Errno::INVAL)?;
+                    let name = CStr::from_bytes_with_nul(&path.to_bytes_with_nul()[1..])
+                        .map_err(|_| Errno::INVAL)?;
                     mount_point(tree, root, name)?;
                     attach(tree, root, name)?;
                 }

@@ -190,6 +190,9 @@ fn lossy_list<S: serde::Serializer>(list: &[Vec<u8>], serializer: S) -> Result<S
     serializer.collect_seq(list.iter().map(|bytes| String::from_utf8_lossy(bytes)))
 }
 
-fn names_only<S: serde::Serializer>(env: &BTreeMap<String, Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+fn names_only<S: serde::Serializer>(
+    env: &BTreeMap<String, Vec<u8>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(env.keys())
 }

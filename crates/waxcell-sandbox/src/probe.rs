@@ -115,9 +115,8 @@ impl Probe {
     }
 
     fn missing(&self, importance: Importance) -> Vec<&Feature> {
-        let missing = |feature: &&Feature| {
-            feature.importance == importance && feature.state == FeatureState::Absent
-        };
+        let missing =
+            |feature: &&Feature| feature.importance == importance && feature.state == FeatureState::Absent;
         self.features.iter().filter(missing).collect()
     }
 

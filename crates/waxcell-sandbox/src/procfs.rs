@@ -66,7 +66,8 @@ pub(crate) fn processes_in(
 pub(crate) fn threads(proc: BorrowedFd<'_>, process: &CStr) -> u64 {
     let mut path = [0u8; 32];
     let Some(path) = entry(process, b"/task", &mut path) else { return 0 };
-    fs::statat(proc, path, AtFlags::empty()).map_or(0, |stat| u64::from(stat.st_nlink as u32).saturating_sub(2))
+    fs::statat(proc, path, AtFlags::empty())
+        .map_or(0, |stat| u64::from(stat.st_nlink as u32).saturating_sub(2))
 }
 
 /// Reads a small file whole; returns what fits.
@@ -177,7 +178,12 @@ fn entry<'a>(process: &CStr, name: &[u8], buffer: &'a mut [u8; 32]) -> Option<&'
     CStr::from_bytes_until_nul(buffer).ok()
 }
 
-fn read_entry<'a>(proc: BorrowedFd<'_>, process: &CStr, name: &[u8], buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+fn read_entry<'a>(
+    proc: BorrowedFd<'_>,
+    process: &CStr,
+    name: &[u8],
+    buffer: &'a mut [u8],
+) -> Option<&'a [u8]> {
     let mut path = [0; 32];
     let path = entry(process, name, &mut path)?;
     let fd = fs::openat(proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;

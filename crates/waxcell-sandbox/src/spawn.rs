@@ -115,9 +115,9 @@ impl SpawnError {
             SpawnError::NoLandlock => {
                 Some("boot a kernel with Landlock (CONFIG_SECURITY_LANDLOCK=y, `lsm=landlock,...`)")
             }
-            SpawnError::MapOwner { .. } => {
-                Some("its file system cannot map ids: run as the owner of the files instead of root, or move them")
-            }
+            SpawnError::MapOwner { .. } => Some(
+                "its file system cannot map ids: run as the owner of the files instead of root, or move them",
+            ),
             _ => None,
         }
     }
@@ -155,7 +155,8 @@ pub struct Building {
 ///
 /// The building goes on beside the caller: what it waits for meanwhile (the disk) costs nothing.
 pub fn spawn(plan: &Plan, run: &str, stdio: Stdio, signals: SignalSet) -> Result<Building, SpawnError> {
-    let landlock = landlock::Rules::build(plan, landlock::abi().ok_or(SpawnError::NoLandlock)?.min(NEWEST_ABI));
+    let landlock =
+        landlock::Rules::build(plan, landlock::abi().ok_or(SpawnError::NoLandlock)?.min(NEWEST_ABI));
     let filter = seccomp::build(&plan.guard);
     let instructions = filter.len();
     let mut tree = Tree::build(plan);

@@ -65,7 +65,13 @@ impl Stage {
     /// Notes which descriptors are the stage's own.
     pub(crate) fn list_descriptors(&mut self) {
         let own = [&self.control, &self.gate.0, &self.gate.1, &self.handover.0];
-        let many = self.handover.1.iter().chain(&self.cgroup_tasks).chain(&self.stdio).chain(self.tree.descriptors());
+        let many = self
+            .handover
+            .1
+            .iter()
+            .chain(&self.cgroup_tasks)
+            .chain(&self.stdio)
+            .chain(self.tree.descriptors());
         self.keep = own.into_iter().chain(many).map(|fd| fd.as_raw_fd()).collect();
         self.keep.sort_unstable();
     }
@@ -82,8 +88,7 @@ impl Stage {
     }
 
     fn report(&self, failure: &Failure) {
-        let report =
-            Report::Failed { step: failure.step, detail: failure.detail, errno: failure.errno };
+        let report = Report::Failed { step: failure.step, detail: failure.detail, errno: failure.errno };
         // If the supervisor is gone, nobody is left to tell; the exit says the rest.
         let _ = wire::send_report(self.control.as_fd(), report);
     }
@@ -106,8 +111,9 @@ impl Stage {
             Fork::Parent { pid, pidfd } => (pid, pidfd),
         };
         self.handover.1 = None;
-        self.drop_privileges()?;
+        // While the capabilities are still there: where Yama guards processes, taking a descriptor needs them.
         let listener = self.take_listener(pidfd.as_fd()).map_err(at(Step::Listener))?;
+        self.drop_privileges()?;
         // The script's process has all descriptors of its own by now; a copy here would keep its pipes open.
         let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .map_err(at(Step::Descriptors))?;
@@ -187,7 +193,10 @@ impl Stage {
             sys::default_action(signal);
         }
         // Last of all the filter, which from here on binds this process as well.
-        let listener = sys::install_filter(&self.filter, true).map_err(at(Step::Seccomp))?.ok_or(at(Step::Seccomp)(Errno::INVAL))?;
+        let listener =
+            sys::install_filter(&self.filter, true)
+                .map_err(at(Step::Seccomp))?
+                .ok_or(at(Step::Seccomp)(Errno::INVAL))?;
         let number = listener.as_fd().as_raw_fd().to_le_bytes();
         let handover = self.handover.1.as_ref().ok_or(at(Step::Listener)(Errno::BADF))?;
         rustix::io::write(handover, &number).map_err(at(Step::Listener))?;

@@ -49,7 +49,8 @@ pub(crate) fn fork(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {
     }
     // SAFETY: without CLONE_VM the child runs on its own copy of this stack, so returning twice is a fork; the kernel
     // writes one int to `pidfd`, which lives until after the call.
-    let pid = check(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) })?;
+    let pid =
+        check(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) })?;
     if pid == 0 {
         return Ok(Fork::Child);
     }
@@ -154,7 +155,7 @@ pub(crate) fn install_filter(program: &[libc::sock_filter], listener: bool) -> R
         set(0)?;
         return Ok(None);
     }
-    let new = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u64;
+    let new = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     // Linux 5.19: a call once taken by the broker is only interrupted by a deadly signal, so that it is never done twice.
     const WAIT_KILLABLE_RECV: u64 = 1 << 5;
     let fd = match set(new | WAIT_KILLABLE_RECV) {
@@ -229,7 +230,9 @@ pub(crate) fn read_memory(pid: u32, address: u64, buffer: &mut [u8]) -> Result<u
     let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast::<c_void>(), iov_len: buffer.len() };
     let remote = libc::iovec { iov_base: address as *mut c_void, iov_len: buffer.len() };
     // SAFETY: the kernel writes at most `buffer.len()` bytes to `buffer`; the remote address is checked by the kernel.
-    let read = check(unsafe { libc::process_vm_readv(pid as i32, &raw const local, 1, &raw const remote, 1, 0) as c_long })?;
+    let read = check(unsafe {
+        libc::process_vm_readv(pid as i32, &raw const local, 1, &raw const remote, 1, 0) as c_long
+    })?;
     Ok(read as usize)
 }
 
@@ -237,7 +240,8 @@ pub(crate) fn read_memory(pid: u32, address: u64, buffer: &mut [u8]) -> Result<u
 pub(crate) fn landlock_abi() -> Option<u32> {
     const VERSION: c_uint = 1;
     // SAFETY: asking for the version takes no structure.
-    let abi = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<c_void>(), 0usize, VERSION) };
+    let abi =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<c_void>(), 0usize, VERSION) };
     u32::try_from(abi).ok().filter(|abi| *abi > 0)
 }
 
@@ -379,7 +383,7 @@ pub fn read_signal(fd: BorrowedFd<'_>) -> Option<ReceivedSignal> {
         let mut info: libc::signalfd_siginfo = zeroed();
         let size = size_of::<libc::signalfd_siginfo>();
         let read = libc::read(fd.as_raw_fd(), (&raw mut info).cast::<c_void>(), size);
-        (read == size as isize).then(|| ReceivedSignal {
+        (read == size as isize).then_some(ReceivedSignal {
             signal: info.ssi_signo as c_int,
             from_kernel: info.ssi_code == libc::SI_KERNEL,
         })

@@ -163,6 +163,8 @@ pub struct Running {
     scratch: Option<OwnedFd>,
     processes: Option<OwnedFd>,
     started: Option<Instant>,
+    /// Processors that the run may use at once.
+    cpus: u32,
 }
 
 impl Drop for Running {
@@ -183,7 +185,9 @@ impl Running {
         plan: &Plan,
     ) -> Running {
         let limits = plan.limits.clone();
-        Running { control, pidfd, relays, group, limits, scratch: None, processes: None, started: None }
+        // If it cannot be told, many: then one looks sooner.
+        let cpus = rustix::thread::sched_getaffinity(None).map_or(64, |set| set.count().max(1));
+        Running { control, pidfd, relays, group, limits, scratch: None, processes: None, started: None, cpus }
     }
 
     pub(crate) fn control(&self) -> BorrowedFd<'_> {
@@ -257,7 +261,12 @@ impl Running {
         let mut fds = Vec::with_capacity(2 + self.relays.len());
         fds.push(PollFd::new(&self.control, PollFlags::IN));
         fds.extend(interrupts.map(|Interrupts(fd)| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        fds.extend(self.relays.iter().filter_map(Relay::interest).map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)));
+        fds.extend(
+            self.relays
+                .iter()
+                .filter_map(Relay::interest)
+                .map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)),
+        );
         let timeout = Timespec { tv_sec: longest.as_secs() as i64, tv_nsec: longest.subsec_nanos().into() };
         // Interrupted or not, everything is looked at afterwards.
         let _ = poll(&mut fds, Some(&timeout));
@@ -329,7 +338,7 @@ impl Watch {
 
     /// How long nothing can happen that no event tells: a limit cannot be reached sooner than the hardware allows.
     fn tick(&self, run: &Running) -> Duration {
-        let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+        let cpus = run.cpus;
         let wall = run.limits.wall.saturating_sub(self.started.elapsed());
         let cpu = run.limits.cpu.saturating_sub(self.sampled_cpu) / cpus;
         let memory = match self.rung {
@@ -361,7 +370,9 @@ impl Watch {
     fn note(&mut self, report: Report<'_>) -> bool {
         let now = self.started.elapsed();
         match report {
-            Report::Failed { step, errno, .. } => self.failed = Some((failed_step(step), errno.raw_os_error())),
+            Report::Failed { step, errno, .. } => {
+                self.failed = Some((failed_step(step), errno.raw_os_error()))
+            }
             Report::Denied { operation, errno, tid, path } => {
                 let operation = match operation {
                     Refused::Delete => Operation::FsDelete,
@@ -466,7 +477,8 @@ impl Watch {
     fn sample_processes(&mut self, run: &Running) {
         let Some(proc) = &run.processes else { return };
         let scratch = scratch_usage(run).map_or(0, |usage| usage.bytes);
-        let Some(Sample { cpu, resident, open_files }) = procfs::sample(proc.as_fd(), procfs::Depth::Quick) else {
+        let Some(Sample { cpu, resident, open_files }) = procfs::sample(proc.as_fd(), procfs::Depth::Quick)
+        else {
             return;
         };
         self.sampled_cpu = self.sampled_cpu.max(cpu);

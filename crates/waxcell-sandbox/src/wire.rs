@@ -191,7 +191,11 @@ impl Inbox {
     }
 
     /// Receives one message: its numbers and how many bytes follow. `None` at the end of the conversation.
-    fn receive(&mut self, socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Option<([u64; NUMBERS], usize)>, Errno> {
+    fn receive(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        flags: RecvFlags,
+    ) -> Result<Option<([u64; NUMBERS], usize)>, Errno> {
         let length = loop {
             match rustix::net::recv(socket, &mut self.bytes, flags) {
                 Err(Errno::INTR) => {}

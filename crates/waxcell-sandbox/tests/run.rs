@@ -91,7 +91,6 @@ fn run(plan: &Plan) -> Ran {
     Ran { ending, enforced, output: text(output), error: text(error) }
 }
 
-
 /// A directory that the ordinary user's own tests can use as well.
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -131,7 +130,8 @@ fn what_the_script_writes_belongs_to_the_caller() {
 #[test]
 fn the_kernel_says_that_every_layer_is_in_force() {
     let ran = run_with("print(open('/proc/self/status').read())", |_| {});
-    let line = |key: &str| ran.output.lines().find_map(|l| l.strip_prefix(key)).unwrap_or("").trim().to_owned();
+    let line =
+        |key: &str| ran.output.lines().find_map(|l| l.strip_prefix(key)).unwrap_or("").trim().to_owned();
     assert_eq!(line("CapEff:"), "0000000000000000");
     assert_eq!(line("CapBnd:"), "0000000000000000");
     assert_eq!((line("NoNewPrivs:"), line("Seccomp:")), ("1".into(), "2".into()));
@@ -237,7 +237,8 @@ for _ in range(4): os.wait()
 
 #[test]
 fn scratch_counts_as_memory() {
-    let script = "import time\nfor i in range(7): open(f'/tmp/{i}','wb').write(bytes(4<<20))\ntime.sleep(0.3)";
+    let script =
+        "import time\nfor i in range(7): open(f'/tmp/{i}','wb').write(bytes(4<<20))\ntime.sleep(0.3)";
     let roomy = |plan: &mut Plan| plan.limits.scratch_bytes = 64 << 20;
     assert_eq!(run_with(script, roomy).ending.stop, None);
     let ran = run_with(script, |plan| {
@@ -264,7 +265,8 @@ for _ in kids: os.wait()
 
 #[test]
 fn processes_one_after_the_other_are_not_many() {
-    let script = "import subprocess\nfor _ in range(30): subprocess.run(['/bin/true'], check=True)\nprint('done')";
+    let script =
+        "import subprocess\nfor _ in range(30): subprocess.run(['/bin/true'], check=True)\nprint('done')";
     let ran = run_with(script, |plan| plan.limits.processes = 1);
     assert_eq!((ran.output.as_str(), ran.ending.stop), ("done\n", None), "{}", ran.error);
     assert_eq!(ran.ending.usage.processes, 31);
@@ -348,7 +350,12 @@ os._exit(0)
     );
     let started = std::time::Instant::now();
     let ran = run_with(&script, |_| {});
-    assert_eq!((ran.output.as_str(), ran.ending.exit), ("main is done\n", Some(Exit::Code(0))), "{}", ran.error);
+    assert_eq!(
+        (ran.output.as_str(), ran.ending.exit),
+        ("main is done\n", Some(Exit::Code(0))),
+        "{}",
+        ran.error
+    );
     assert!(started.elapsed() < Duration::from_secs(5), "a held pipe keeps nobody waiting");
     let alive = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
         std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line.starts_with(marker.as_bytes()))
@@ -394,7 +401,11 @@ for where in ("/data", "/tmp"):
                     let result = if name == "rm" && result != "ok" { "CalledProcessError" } else { result };
                     format!("{name} {result}")
                 })
-                .chain(["replace ok".to_owned(), "missing FileNotFoundError".to_owned(), format!("rmtree {result}")])
+                .chain([
+                    "replace ok".to_owned(),
+                    "missing FileNotFoundError".to_owned(),
+                    format!("rmtree {result}"),
+                ])
         })
         .collect();
     assert_eq!(ran.output.lines().collect::<Vec<_>>(), expected, "{}", ran.error);
@@ -404,11 +415,14 @@ for where in ("/data", "/tmp"):
         .iter()
         .map(|d| (d.operation.name(), String::from_utf8_lossy(&d.path).into_owned(), d.count))
         .collect();
-    assert_eq!(denials, [
-        ("fs.delete", "/data/d/f".to_owned(), 6),
-        ("fs.chmod", "/data/d/f".to_owned(), 3),
-        ("fs.chown", "/data/d/f".to_owned(), 2),
-    ]);
+    assert_eq!(
+        denials,
+        [
+            ("fs.delete", "/data/d/f".to_owned(), 6),
+            ("fs.chmod", "/data/d/f".to_owned(), 3),
+            ("fs.chown", "/data/d/f".to_owned(), 2),
+        ]
+    );
 }
 
 #[test]

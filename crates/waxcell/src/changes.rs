@@ -76,7 +76,7 @@ impl Before {
         let whole = walk(&roots, &mut |path| {
             let known = names.remove(&path).is_some();
             let Ok(meta) = fs::symlink_metadata(&path) else { return };
-            let touched = (meta.ctime(), meta.ctime_nsec()) >= (since.tv_sec, since.tv_nsec as i64);
+            let touched = (meta.ctime(), meta.ctime_nsec()) >= (since.tv_sec, since.tv_nsec);
             let change = match (known, touched) {
                 (true, false) => return,
                 (true, true) => Kind::Changed,
@@ -154,12 +154,15 @@ mod tests {
             .iter()
             .map(|c| (c.path.rsplit('/').next().unwrap().to_owned(), c.change, c.size))
             .collect();
-        assert_eq!(short, [
-            ("changed".to_owned(), Kind::Changed, Some(5)),
-            ("removed".to_owned(), Kind::Removed, None),
-            ("replaced".to_owned(), Kind::Changed, Some(1)),
-            ("new".to_owned(), Kind::Created, Some(5)),
-        ]);
+        assert_eq!(
+            short,
+            [
+                ("changed".to_owned(), Kind::Changed, Some(5)),
+                ("removed".to_owned(), Kind::Removed, None),
+                ("replaced".to_owned(), Kind::Changed, Some(1)),
+                ("new".to_owned(), Kind::Created, Some(5)),
+            ]
+        );
         assert!(changes.whole);
     }
 }

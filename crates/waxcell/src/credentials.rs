@@ -171,8 +171,11 @@ mod tests {
         fs::write(root.join("keys/server.pem"), "-----BEGIN PRIVATE KEY-----").unwrap();
         fs::create_dir_all(root.join(".git/hooks")).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(root.join("a/s.sock")).unwrap();
-        let mut expected: Vec<_> =
-            covered.iter().map(|name| root.join(name)).chain([root.join(".git/hooks"), root.join("a/s.sock")]).collect();
+        let mut expected: Vec<_> = covered
+            .iter()
+            .map(|name| root.join(name))
+            .chain([root.join(".git/hooks"), root.join("a/s.sock")])
+            .collect();
         expected.sort();
         assert_eq!(find(&root, &[&root.join("venv")], &[]), Ok(expected.clone()));
         let named = root.join(".env");

@@ -21,6 +21,12 @@ pub struct Refusal {
     pub findings: Vec<Finding>,
 }
 
+/// A script that may not run.
+pub(crate) struct Refused {
+    pub(crate) script: Script,
+    pub(crate) refusal: Refusal,
+}
+
 impl Approved {
     /// The script.
     pub fn script(&self) -> &Script {
@@ -34,7 +40,7 @@ impl Approved {
 }
 
 /// Judges a script for an interpreter. What cannot be understood is refused: nobody could say what it does.
-pub fn judge(script: Script, version: PythonVersion) -> Result<Approved, (Script, Refusal)> {
+pub(crate) fn judge(script: Script, version: PythonVersion) -> Result<Approved, Box<Refused>> {
     let analysis = analyse(&script.bytes, version);
     if !analysis.blocks() {
         return Ok(Approved { script, findings: analysis.findings });
@@ -47,5 +53,5 @@ pub fn judge(script: Script, version: PythonVersion) -> Result<Approved, (Script
             format!("{}:{line}:{column}: {}", script.given.display(), finding.message)
         },
     );
-    Err((script, Refusal { reason, findings: analysis.findings }))
+    Err(Box::new(Refused { script, refusal: Refusal { reason, findings: analysis.findings } }))
 }

@@ -55,10 +55,8 @@ pub enum PlanError {
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
-    /// Writable paths of the host.
-    pub(crate) writable: Vec<PathBuf>,
     pub(crate) placeholders: Placeholders,
-    /// The interpreter's own folders.
+    /// What was there before the run.
     pub(crate) before: crate::changes::Before,
 }
 
@@ -123,8 +121,7 @@ pub(crate) fn plan(
     keep_out: &[&Path],
 ) -> Result<Planned, PlanError> {
     refuse_writable_trust(policy, interpreter, keep_out)?;
-    let writable: Vec<PathBuf> = writable_paths(policy);
-    let before = crate::changes::Before::note(writable.clone());
+    let before = crate::changes::Before::note(writable_paths(policy));
     let mut placeholders = Placeholders::default();
     for rule in policy.filesystem.paths.iter().filter(|rule| is_lasting_write(rule)) {
         if may_be_made(&rule.path, &policy.project_root) {
@@ -159,7 +156,7 @@ pub(crate) fn plan(
         }
         view.reach(&rule.path, &binds);
     }
-    covers.extend(credentials_in(policy, project, interpreter, &binds)?);
+    covers.extend(credentials_in(policy, project, interpreter)?);
     covers.extend(keep_out.iter().filter_map(|path| path.canonicalize().ok()));
     // A deeper mount lies over a shallower one; equal depths keep their order.
     binds.sort_by_key(depth);
@@ -191,11 +188,15 @@ pub(crate) fn plan(
         limits: limits(policy),
         network: Network { loopback: policy.network.loopback },
     };
-    Ok(Planned { plan, writable, placeholders, before })
+    Ok(Planned { plan, placeholders, before })
 }
 
 /// The policy that judged this run and the record of it are out of reach of what they judge.
-fn refuse_writable_trust(policy: &Policy, interpreter: &Interpreter, keep_out: &[&Path]) -> Result<(), PlanError> {
+fn refuse_writable_trust(
+    policy: &Policy,
+    interpreter: &Interpreter,
+    keep_out: &[&Path],
+) -> Result<(), PlanError> {
     let policy_file = policy.source.path.as_deref().map(|path| ("the policy itself", path));
     let own = keep_out.iter().map(|path| ("waxcell's own state", *path));
     let python = interpreter.roots.iter().map(|root| ("the interpreter", root.as_path()));
@@ -244,7 +245,9 @@ fn may_be_made(path: &Path, project: &Path) -> bool {
 fn project_shown<'a>(policy: &'a Policy, caller: &Caller) -> Option<&'a Path> {
     let root = policy.project_root.as_path();
     let home = caller.home();
-    let wide = ["/", "/tmp", "/var/tmp", "/home", "/root", "/dev/shm", "/etc", "/var", "/run", "/opt", "/mnt", "/srv"];
+    let wide = [
+        "/", "/tmp", "/var/tmp", "/home", "/root", "/dev/shm", "/etc", "/var", "/run", "/opt", "/mnt", "/srv",
+    ];
     let is_wide = wide.iter().any(|path| root == Path::new(path))
         || SYSTEM.iter().any(|path| root.starts_with(path))
         || home.is_some_and(|home| home.starts_with(root));
@@ -255,19 +258,19 @@ fn credentials_in(
     policy: &Policy,
     project: Option<&Path>,
     interpreter: &Interpreter,
-    binds: &[Mount],
 ) -> Result<Vec<PathBuf>, PlanError> {
     let except: Vec<&Path> = interpreter.roots.iter().map(PathBuf::as_path).collect();
     let named: Vec<&Path> = policy.filesystem.paths.iter().map(|rule| rule.path.as_path()).collect();
     let rules = policy.filesystem.paths.iter().filter(|rule| is_lasting_write(rule) && rule.path.is_dir());
-    let outside = rules.map(|rule| rule.path.as_path()).filter(|path| project.is_none_or(|p| !path.starts_with(p)));
+    let outside =
+        rules.map(|rule| rule.path.as_path()).filter(|path| project.is_none_or(|p| !path.starts_with(p)));
     let mut found = Vec::new();
     for root in project.into_iter().chain(outside) {
         found.extend(
-            credentials::find(root, &except, &named).map_err(|_| PlanError::ProjectTooLarge(root.to_owned()))?,
+            credentials::find(root, &except, &named)
+                .map_err(|_| PlanError::ProjectTooLarge(root.to_owned()))?,
         );
     }
-    debug_assert!(!binds.is_empty() || found.is_empty());
     Ok(found)
 }
 
@@ -315,9 +318,10 @@ impl View {
     }
 
     fn etc(&mut self, identity: &Identity, caller: &Caller) {
-        let versioned = fs::read_dir("/etc").into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| {
-            path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"python3.")) && path.is_dir()
-        });
+        let versioned =
+            fs::read_dir("/etc").into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| {
+                path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"python3.")) && path.is_dir()
+            });
         for path in ETC.iter().map(PathBuf::from).chain(versioned) {
             match fs::read_link(&path) {
                 Ok(to) => self.mounts.push(Mount::Symlink { target: path, to }),
@@ -349,8 +353,9 @@ impl View {
 
     fn scratch(&mut self, policy: &Policy) {
         self.mounts.extend([Mount::Devices, Mount::Processes]);
-        let shared =
-            |path: &str| policy.filesystem.paths.iter().any(|rule| rule.shared && rule.path == Path::new(path));
+        let shared = |path: &str| {
+            policy.filesystem.paths.iter().any(|rule| rule.shared && rule.path == Path::new(path))
+        };
         for (path, mode) in [(HOME, 0o700), ("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/dev/shm", 0o1777)] {
             if !shared(path) {
                 self.mounts.push(Mount::Scratch { target: PathBuf::from(path), mode });
@@ -359,7 +364,9 @@ impl View {
     }
 
     fn shows(&self, path: &Path) -> bool {
-        self.mounts.iter().any(|mount| matches!(mount, Mount::Bind { target, .. } if path.starts_with(target)))
+        self.mounts
+            .iter()
+            .any(|mount| matches!(mount, Mount::Bind { target, .. } if path.starts_with(target)))
     }
 
     /// Makes a path that leads through symbolic links of the host lead to the same place inside.
@@ -375,7 +382,8 @@ impl View {
             let visible = is_within_bind(&at, binds) || self.shows(&at);
             if let (false, Ok(to)) = (visible, fs::read_link(&at)) {
                 let known = self.links.iter().any(|(link, _)| *link == at);
-                let system = self.mounts.iter().any(|m| matches!(m, Mount::Symlink { target, .. } if *target == at));
+                let system =
+                    self.mounts.iter().any(|m| matches!(m, Mount::Symlink { target, .. } if *target == at));
                 if !known && !system {
                     self.links.push((at.clone(), to));
                 }
@@ -448,7 +456,10 @@ fn program(
     let mut env = BTreeMap::new();
     for (name, value) in &caller.env {
         let Some(name) = name.to_str() else { continue };
-        if PASSED.contains(&name) || name.starts_with("LC_") || policy.environment.pass.iter().any(|pass| pass == name) {
+        if PASSED.contains(&name)
+            || name.starts_with("LC_")
+            || policy.environment.pass.iter().any(|pass| pass == name)
+        {
             env.insert(name.to_owned(), value.as_bytes().to_vec());
         }
     }
@@ -477,7 +488,11 @@ fn program(
     let own = [interpreter.argv0.as_os_str(), script.given.as_os_str()];
     Program {
         path: interpreter.path.clone(),
-        argv: own.into_iter().chain(args.iter().map(OsString::as_os_str)).map(|a| a.as_bytes().to_vec()).collect(),
+        argv: own
+            .into_iter()
+            .chain(args.iter().map(OsString::as_os_str))
+            .map(|a| a.as_bytes().to_vec())
+            .collect(),
         env,
         cwd: caller.cwd.clone(),
         umask: caller.umask,

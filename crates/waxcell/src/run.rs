@@ -146,14 +146,14 @@ pub fn run(
     // The gate. What it refuses is on record as well.
     let approved = match judge::judge(script, interpreter.version) {
         Ok(approved) => approved,
-        Err((script, refusal)) => return refuse(request, state, &now(), run, &script, refusal),
+        Err(refused) => return refuse(request, state, &now(), run, &refused.script, refused.refusal),
     };
 
     // Decide everything before a process is started.
     let args: Vec<String> = request.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let keep_out = [state.directory().to_owned()];
     let keep_out: Vec<&Path> = keep_out.iter().map(PathBuf::as_path).collect();
-    let Planned { plan, writable: _, mut placeholders, before } =
+    let Planned { plan, mut placeholders, before } =
         planning::plan(policy, approved.script(), request.args, &interpreter, caller, &keep_out)?;
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)

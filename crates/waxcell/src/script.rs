@@ -126,7 +126,9 @@ impl Script {
 
 fn read_bounded(file: &File, given: &Path) -> Result<Vec<u8>, ScriptError> {
     let mut bytes = Vec::new();
-    file.take(MAX_SOURCE as u64 + 1).read_to_end(&mut bytes).map_err(|error| ScriptError::of(given, error))?;
+    file.take(MAX_SOURCE as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| ScriptError::of(given, error))?;
     if bytes.len() > MAX_SOURCE {
         let size = file.metadata().map_or(bytes.len() as u64, |meta| meta.len());
         return Err(ScriptError::TooLarge { path: given.to_owned(), size });

@@ -50,7 +50,9 @@ impl Verdict {
         match ending.stop {
             Some(Stop::Wall) => return limit(Verdict::Timeout, "the wall-clock limit was reached"),
             Some(Stop::Cpu) => return limit(Verdict::CpuLimit, "the CPU limit of the run was reached"),
-            Some(Stop::Memory) => return limit(Verdict::MemoryLimit, "the memory limit of the run was reached"),
+            Some(Stop::Memory) => {
+                return limit(Verdict::MemoryLimit, "the memory limit of the run was reached");
+            }
             Some(Stop::Processes) => return limit(Verdict::ProcessLimit, "max_processes was reached"),
             Some(Stop::Threads) => return limit(Verdict::ProcessLimit, "max_threads was reached"),
             Some(Stop::Output) => return limit(Verdict::OutputLimit, "the output limit was reached"),

@@ -76,7 +76,8 @@ pub(crate) fn run(logs: &Path, at: &str, report: &Report, args: &[String], polic
         }
     };
     for violation in &report.violations {
-        let message = format!("{} on {} was refused {} times", violation.operation, violation.target, violation.count);
+        let message =
+            format!("{} on {} was refused {} times", violation.operation, violation.target, violation.count);
         event(LogLevel::Warning, "VIOLATION", message, json!(violation));
     }
     match report.verdict {

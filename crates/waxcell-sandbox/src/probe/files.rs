@@ -98,7 +98,7 @@ const ID_MAPPED: Entry = entry(
     Importance::Layer,
     "id-mapped mounts",
     "root's files cannot be shown to the script's unprivileged user as its own; such a path is refused",
-    "run waxcell as an ordinary user, or put the path on ext4, xfs, btrfs (5.15), overlay (5.19), tmpfs (6.3)",
+    "run waxcell as an ordinary user, or put the path on ext4, xfs, btrfs (5.15), tmpfs (6.3); overlay has none",
 );
 
 /// In the child, in its own namespaces: builds a small root and moves into it.

@@ -12,6 +12,8 @@ use super::namespaces::setting;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) root: bool,
+    /// Whether this process has CAP_SYS_ADMIN, which spares it the restrictions of ordinary users.
+    pub(super) admin: bool,
     pub(super) release: String,
     pub(super) machine: String,
     pub(super) proc_is_there: bool,
@@ -31,21 +33,22 @@ pub(super) struct Settings {
     pub(super) tmp: Option<(String, String)>,
 }
 
+const CAP_SYS_ADMIN: u64 = 1 << 21;
+
 impl Settings {
     /// Reads below `proc` and `sys`, which are `/proc` and `/sys`.
     pub(super) fn read(proc: &Path, sys: &Path) -> Settings {
         let name = rustix::system::uname();
         let text = |path: PathBuf| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
         let status = text(proc.join("self/status")).unwrap_or_default();
-        let field = |key: &str| {
-            status
-                .lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix(':')?.trim().parse::<u32>().ok())
-        };
+        let value = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        let field = |key: &str| value(key)?.trim().parse::<u32>().ok();
+        let capabilities = value("CapEff").and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
         let filtered = field("Seccomp").is_some_and(|mode| mode != 0);
         let mounts = text(proc.join("self/mountinfo")).unwrap_or_default();
         Settings {
             root: rustix::process::geteuid().is_root(),
+            admin: capabilities.is_some_and(|bits| bits & CAP_SYS_ADMIN != 0),
             release: name.release().to_string_lossy().into_owned(),
             machine: name.machine().to_string_lossy().into_owned(),
             proc_is_there: !status.is_empty(),
@@ -241,7 +244,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        write("proc/self/status", "Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t3\n");
+        write("proc/self/status", "Name:\tx\nCapEff:\t0000000000200000\nSeccomp:\t2\nSeccomp_filters:\t3\n");
         write(
             "proc/self/mountinfo",
             "1 0 0:1 / / rw - ext4 /dev/a rw\n2 1 0:2 / /tmp rw,noexec - tmpfs t rw\n",
@@ -253,6 +256,7 @@ mod tests {
         write("sys/kernel/security/lsm", "lockdown,capability,landlock,yama,apparmor");
         let settings = Settings::read(&dir.path().join("proc"), &dir.path().join("sys"));
         assert_eq!(settings.filters, 3);
+        assert!(settings.admin);
         assert_eq!(settings.max_user_namespaces, Some(0));
         assert_eq!(settings.apparmor_userns, Some(1));
         assert_eq!(settings.modules.len(), 5);

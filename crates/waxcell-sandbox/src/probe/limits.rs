@@ -121,20 +121,31 @@ fn parent(place: &Place) -> String {
     }
 }
 
+/// Which of the hierarchies has the memory controller, and why it is of no use.
 fn no_place(mounts: &str) -> Feature {
-    let mounted = |kind: &str| mounts.lines().any(|line| line.contains(&format!(" - {kind} ")));
-    match (mounted("cgroup2"), mounted("cgroup")) {
-        (true, _) => {
-            CONTROL_GROUPS.absent("cgroup2 is mounted, but no group above waxcell with memory control is its user's")
-        }
-        (false, true) => CONTROL_GROUPS.absent_because(
-            "cgroup1 is mounted, but its memory and cpuacct groups are not this user's",
-            "run waxcell as root, or have root make groups for this user",
-        ),
-        (false, false) => CONTROL_GROUPS.absent_because(
+    let kinds: Vec<(&str, &str)> = mounts
+        .lines()
+        .filter_map(|line| {
+            let mut right = line.split_once(" - ")?.1.split(' ');
+            Some((right.next()?, right.nth(1).unwrap_or_default()))
+        })
+        .collect();
+    let version_1 = |(kind, options): &(&str, &str)| {
+        *kind == "cgroup" && options.split(',').any(|option| option == "memory")
+    };
+    if kinds.iter().any(version_1) {
+        CONTROL_GROUPS.absent_because(
+            "cgroup1 has the memory controller, and its groups are not this user's",
+            "run waxcell as root, or boot with systemd.unified_cgroup_hierarchy=1 for version 2",
+        )
+    } else if kinds.iter().any(|(kind, _)| *kind == "cgroup2") {
+        CONTROL_GROUPS
+            .absent("cgroup2 is mounted, but this user has no group with the memory controller above waxcell")
+    } else {
+        CONTROL_GROUPS.absent_because(
             "not mounted",
-            "mount -t cgroup2 none /sys/fs/cgroup, or a container with --cgroupns=private and a writable mount",
-        ),
+            "mount -t cgroup2 none /sys/fs/cgroup; in a container, a writable mount of its own group",
+        )
     }
 }
 
@@ -176,5 +187,21 @@ fn try_group(place: Place) -> Result<(), String> {
     match group.memory_limit() {
         Some(MEMORY) => Ok(()),
         other => Err(format!("the memory limit reads {other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hierarchy_that_has_the_memory_controller_is_blamed() {
+        let hybrid =
+            "1 0 0:1 / /c/memory rw - cgroup cgroup rw,memory\n2 0 0:2 / /c/unified rw - cgroup2 cgroup2 rw";
+        assert!(no_place(hybrid).found.starts_with("cgroup1"));
+        let pure = "2 0 0:2 / /sys/fs/cgroup ro - cgroup2 cgroup2 rw,nsdelegate";
+        assert!(no_place(pure).found.starts_with("cgroup2"));
+        let other = "1 0 0:1 / /c/pids rw - cgroup cgroup rw,pids";
+        assert_eq!(no_place(other).found, "not mounted");
     }
 }

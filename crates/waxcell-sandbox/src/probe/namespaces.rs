@@ -377,25 +377,39 @@ fn blame(failure: Errno, settings: &Settings) -> (String, Option<String>) {
             "raise user.max_user_namespaces there, or start waxcell further out",
         );
     }
-    if denied && !settings.root && settings.userns_clone == Some(0) {
+    if denied && !settings.admin && settings.userns_clone == Some(0) {
         return tell(
             "kernel.unprivileged_userns_clone is 0",
             "sysctl -w kernel.unprivileged_userns_clone=1 (and in /etc/sysctl.d to keep it)",
         );
     }
-    if denied && !settings.root && settings.apparmor_userns == Some(1) {
-        return tell(
+    let filtered = (denied || failure == Errno::NOSYS) && settings.filters != 0;
+    let apparmor = denied && !settings.admin && settings.apparmor_userns == Some(1);
+    match (filtered, apparmor) {
+        (true, true) => tell(
+            "refused by the seccomp filter that is in force on waxcell itself, most likely a container's, or because \
+             kernel.apparmor_restrict_unprivileged_userns is 1",
+            "start the container with --security-opt seccomp=unconfined, and on the host \
+             sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+        (true, false) => tell(
+            "a seccomp filter is in force on waxcell itself, most likely a container's",
+            "start the container with --security-opt seccomp=unconfined, or with a profile that passes it",
+        ),
+        (false, true) => tell(
             "kernel.apparmor_restrict_unprivileged_userns is 1",
             "an AppArmor profile for waxcell with `userns,` (docs/doctor.md), or \
              sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
-        );
+        ),
+        (false, false) => unexplained(failure, settings),
     }
-    if (denied || failure == Errno::NOSYS) && settings.filters != 0 {
-        return tell(
-            "a seccomp filter is in force on waxcell itself, most likely a container's",
-            "start the container with --security-opt seccomp=unconfined, or with a profile that passes it",
-        );
-    }
+}
+
+/// A refusal that no setting explains.
+fn unexplained(failure: Errno, settings: &Settings) -> (String, Option<String>) {
+    let name = errno(failure);
+    let denied = matches!(failure, Errno::PERM | Errno::ACCESS);
+    let tell = |found: &str, how: &str| (format!("{name}: {found}"), Some(how.to_owned()));
     if denied && settings.modules.iter().any(|module| module == "selinux") {
         return tell(
             "SELinux or another security module refuses, or waxcell runs in a chroot",
@@ -452,7 +466,11 @@ mod tests {
         assert!(says(Errno::PERM, &debian).contains("kernel.unprivileged_userns_clone=1"));
         let ubuntu = Settings { apparmor_userns: Some(1), ..settings() };
         assert!(says(Errno::ACCESS, &ubuntu).contains("apparmor_restrict_unprivileged_userns=0"));
-        let root = Settings { root: true, ..ubuntu };
+        let both = Settings { filters: 1, ..ubuntu.clone() };
+        assert!(
+            says(Errno::PERM, &both).contains("seccomp") && says(Errno::PERM, &both).contains("apparmor")
+        );
+        let root = Settings { root: true, admin: true, ..ubuntu };
         assert!(!says(Errno::PERM, &root).contains("apparmor"), "the restriction spares root");
         let docker = Settings { filters: 1, ..settings() };
         assert!(says(Errno::PERM, &docker).contains("seccomp=unconfined"));

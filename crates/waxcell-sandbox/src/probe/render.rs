@@ -181,12 +181,12 @@ mod tests {
             "Files\n\
             \u{20} ✓ one            found \u{fffd}[2J it\n\
             \u{20} ✗ a longer name  found \u{fffd}[2J it\n\
-            \u{20}                  without  a layer: a loss that takes some words to tell, so many that one line\n\
-            \u{20}                           is surely not enough for it\n\
+            \u{20}                  without  a layer: a loss that takes some words to tell, so many that one line is\n\
+            \u{20}                           surely not enough for it\n\
             \u{20}                  get it   a way\n\
             \u{20} ~ three          found \u{fffd}[2J it\n\
-            \u{20}                  without  a loss that takes some words to tell, so many that one line is\n\
-            \u{20}                           surely not enough for it\n\
+            \u{20}                  without  a loss that takes some words to tell, so many that one line is surely\n\
+            \u{20}                           not enough for it\n\
             \u{20}                  get it   a way\n\
             \n\
             A run is refused on this host unless its policy accepts the loss of: a longer name. One point is\n\

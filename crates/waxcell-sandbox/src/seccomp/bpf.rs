@@ -121,10 +121,7 @@ fn search(segments: &[(u32, Rule)]) -> Vec<sock_filter> {
     let mut code = match u8::try_from(left_code.len()) {
         Ok(distance) => vec![instruction(IF_AT_LEAST, right[0].0, distance, 0)],
         Err(_) => {
-            vec![
-                instruction(IF_AT_LEAST, right[0].0, 0, 1),
-                instruction(JUMP, left_code.len() as u32, 0, 0),
-            ]
+            vec![instruction(IF_AT_LEAST, right[0].0, 0, 1), instruction(JUMP, left_code.len() as u32, 0, 0)]
         }
     };
     code.extend(left_code);

@@ -89,7 +89,13 @@ fn other_architectures_and_x32_are_closed() {
 fn clone_cannot_make_namespaces_and_clone3_is_absent() {
     let guard = Guard::default();
     let high = 0xFFFF_FFFF_0000_0000u64;
-    for flag in [libc::CLONE_NEWUSER, libc::CLONE_NEWNS, libc::CLONE_NEWPID, libc::CLONE_NEWNET, libc::CLONE_NEWCGROUP] {
+    for flag in [
+        libc::CLONE_NEWUSER,
+        libc::CLONE_NEWNS,
+        libc::CLONE_NEWPID,
+        libc::CLONE_NEWNET,
+        libc::CLONE_NEWCGROUP,
+    ] {
         for upper in [0, high] {
             let flags = flag as u64 | libc::SIGCHLD as u64 | upper;
             assert_eq!(answer(&guard, libc::SYS_clone, [flags, 0, 0, 0, 0, 0]), errno(libc::EPERM));
@@ -111,7 +117,10 @@ fn upper_bits_of_an_int_change_nothing() {
         }
     }
     assert_eq!(answer(&guard, libc::SYS_ioctl, [0, libc::TCGETS as u64, 0, 0, 0, 0]), Action::Allow.code());
-    assert_eq!(answer(&guard, libc::SYS_ioctl, [0, libc::TCGETS as u64 | 1 << 40, 0, 0, 0, 0]), Action::Allow.code());
+    assert_eq!(
+        answer(&guard, libc::SYS_ioctl, [0, libc::TCGETS as u64 | 1 << 40, 0, 0, 0, 0]),
+        Action::Allow.code()
+    );
 }
 
 #[test]
@@ -124,7 +133,9 @@ fn sockets_are_of_three_families_and_plain_protocols() {
         assert_eq!(socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0), Action::Allow.code());
         assert_eq!(socket(family, libc::SOCK_RAW, 0), errno(libc::EPERM));
     }
-    for family in [libc::AF_NETLINK, libc::AF_PACKET, libc::AF_VSOCK, libc::AF_ALG, libc::AF_CAN, libc::AF_TIPC] {
+    for family in
+        [libc::AF_NETLINK, libc::AF_PACKET, libc::AF_VSOCK, libc::AF_ALG, libc::AF_CAN, libc::AF_TIPC]
+    {
         assert_eq!(socket(family, libc::SOCK_STREAM, 0), errno(libc::EAFNOSUPPORT));
         let hidden = family as u64 | 1 << 32;
         assert_eq!(answer(&guard, libc::SYS_socket, [hidden, 1, 0, 0, 0, 0]), errno(libc::EAFNOSUPPORT));

@@ -108,9 +108,10 @@ pub fn find(
     let script_root = script_root?;
     // The working directory is the caller's choice, never the script's: a policy beside the script would be in the
     // hands of whoever may write there.
-    let inside = cwd.canonicalize().ok().filter(|cwd| {
-        *cwd != script_root && (cwd.starts_with(&script_root) || script_root.starts_with(cwd))
-    });
+    let inside = cwd
+        .canonicalize()
+        .ok()
+        .filter(|cwd| *cwd != script_root && (cwd.starts_with(&script_root) || script_root.starts_with(cwd)));
     let found = policy_in(&script_root).or_else(|| policy_in(&inside?));
     Ok(match found {
         Some(path) => Found { path: Some(path), origin: Origin::Project, script_root },
@@ -121,9 +122,11 @@ pub fn find(
 /// The policy file of a project. Anything by that name counts, readable or not: one that cannot be read is an error,
 /// not an absent one.
 fn policy_in(root: &Path) -> Option<PathBuf> {
-    FOLDERS.iter().map(|folder| root.join(folder).join(FILE_NAME)).find(|path| match path.symlink_metadata() {
-        Ok(_) => true,
-        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    FOLDERS.iter().map(|folder| root.join(folder).join(FILE_NAME)).find(|path| {
+        match path.symlink_metadata() {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        }
     })
 }
 

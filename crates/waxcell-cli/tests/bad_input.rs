@@ -1,0 +1,581 @@
+//! Input that cannot be used: one clear error, the documented exit code, nothing run and nothing half-written.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod support;
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use support::{Place, Running, Said, bytes, is_root, skip};
+
+/// Says so by itself if it ran: in a writable path of the policy.
+const MARKS: &str = "open('data/ran', 'w').write('x')\nprint('ran')\n";
+/// Its path is missing, so that a placeholder would be made for it.
+const POLICY: &str = "filesystem:\n  allowed_paths: [./data, ./deep/er, ./out.json]\n";
+
+fn place() -> Place {
+    let place = Place::new(POLICY);
+    place.write("script.py", MARKS);
+    place
+}
+
+/// One error, what and where, and nothing else.
+#[track_caller]
+fn check_said(said: &Said, code: i32, words: &[&str]) {
+    let err = said.err();
+    assert_eq!(said.code, code, "{said:?}");
+    assert_eq!(said.out(), "", "{said:?}");
+    let errors =
+        err.lines().filter(|line| line.starts_with("waxcell: error:") || line.starts_with("error:")).count();
+    assert_eq!(errors, 1, "one error: {said:?}");
+    assert!(!err.contains("panicked") && !err.contains("RUST_BACKTRACE"), "{said:?}");
+    assert!(err.lines().count() <= 16, "short: {said:?}");
+    assert!(!err.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+    for word in words {
+        assert!(err.contains(word), "`{word}` is not in it: {said:?}");
+    }
+}
+
+/// As [`check_said`], and the project is as it was.
+#[track_caller]
+fn refuses(place: &Place, command: &mut Command, code: i32, words: &[&str]) -> Said {
+    let before = place.tree();
+    let said = Running::start(command).end_within(Duration::from_secs(15));
+    check_said(&said, code, words);
+    assert_eq!(place.tree(), before, "something was left or changed: {said:?}");
+    if place.journal().is_dir() {
+        place.check_journal();
+    }
+    said
+}
+
+fn fifo(path: &Path) {
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
+}
+
+/// A path of every kind that is no usable file; the name of the kind first.
+fn no_files(folder: &Path) -> Vec<(&'static str, PathBuf)> {
+    fs::create_dir_all(folder.join("folder")).unwrap();
+    fifo(&folder.join("fifo"));
+    symlink("loop", folder.join("loop")).unwrap();
+    symlink("nowhere", folder.join("dangling")).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap());
+    vec![
+        ("missing", folder.join("missing")),
+        ("folder", folder.join("folder")),
+        ("fifo", folder.join("fifo")),
+        ("loop", folder.join("loop")),
+        ("dangling", folder.join("dangling")),
+        ("socket", folder.join("socket")),
+        ("null", PathBuf::from("/dev/null")),
+        ("zero", PathBuf::from("/dev/zero")),
+        ("below a file", folder.join("../script.py/below")),
+    ]
+}
+
+#[test]
+fn control_the_same_project_runs() {
+    let place = place();
+    let said = support::say(&mut place.waxcell(&["run", "script.py"]));
+    assert_eq!((said.code, said.out(), said.err()), (0, "ran\n".to_owned(), String::new()));
+    assert!(place.has("data/ran"));
+    assert!(!place.has("deep") && !place.has("out.json"));
+    place.check_journal();
+}
+
+#[test]
+fn script_of_every_wrong_kind() {
+    let place = place();
+    for (kind, path) in no_files(&place.project().join("kinds")) {
+        println!("{kind}");
+        let code = if ["missing", "dangling", "below a file"].contains(&kind) { 127 } else { 126 };
+        let path = path.to_str().unwrap();
+        refuses(&place, &mut place.waxcell(&["run", path]), code, &["script", path]);
+        // With `--json` the streams are the same: there is no report of what has no run.
+        refuses(&place, &mut place.waxcell(&["--json", "run", path]), code, &["script", path]);
+    }
+}
+
+#[test]
+fn script_unreadable() {
+    if is_root() {
+        return skip("bad_input::script_unreadable", "root may read every file");
+    }
+    let place = place();
+    fs::set_permissions(place.project().join("script.py"), fs::Permissions::from_mode(0)).unwrap();
+    let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
+    check_said(&said, 126, &["script.py", "permissions"]);
+}
+
+#[test]
+fn script_huge() {
+    let place = place();
+    place.write("huge.py", vec![b'#'; 9 << 20]);
+    refuses(&place, &mut place.waxcell(&["run", "huge.py"]), 126, &["huge.py", "bytes"]);
+    place.write("large.py", [&b"#".repeat(7 << 20), MARKS.as_bytes()].join(&b'\n'));
+    assert_eq!(
+        support::say(&mut place.waxcell(&["run", "large.py"])).out(),
+        "ran\n",
+        "control: it is the size"
+    );
+}
+
+#[test]
+fn script_malformed() {
+    let place = place();
+    let cases: [(&str, &[u8]); 4] = [
+        ("syntax.py", b"open('data/ran', 'w')\nif True print(1)\n"),
+        ("latin.py", b"open('data/ran', 'w')\nx = '\xff\xfe'\n"),
+        ("nul.py", b"open('data/ran', 'w')\nx = '\0'\n"),
+        ("codec.py", b"# -*- coding: no-such-codec -*-\nopen('data/ran', 'w')\n"),
+    ];
+    for (name, text) in cases {
+        place.write(name, text);
+        assert_ne!(
+            support::say(place.command(support::PYTHON).arg(name)).code,
+            0,
+            "control: bare Python refuses {name}"
+        );
+        let before = place.tree();
+        let said = Running::start(&mut place.waxcell(&["run", name])).end();
+        assert_eq!((said.code, said.out()), (126, String::new()), "{said:?}");
+        assert!(said.err().contains("refused") && said.err().contains(name), "which file: {said:?}");
+        assert_eq!(place.tree(), before);
+        let record = place.records().pop().unwrap();
+        assert_eq!(
+            (record["type"].as_str(), record["script"]["path"].as_str()),
+            (Some("refused"), place.project().join(name).to_str())
+        );
+        assert!(!record["findings"].as_array().unwrap().is_empty(), "{record:#}");
+        place.check_journal();
+    }
+}
+
+#[test]
+fn script_empty_is_a_script() {
+    let place = place();
+    place.write("empty.py", "");
+    let said = support::say(&mut place.waxcell(&["run", "empty.py"]));
+    assert_eq!((said.code, said.out(), said.err()), (0, String::new(), String::new()));
+}
+
+#[test]
+fn policy_of_every_wrong_kind() {
+    let place = place();
+    for (kind, path) in no_files(&place.project().join("kinds")) {
+        println!("{kind}");
+        let path = path.to_str().unwrap();
+        refuses(&place, &mut place.waxcell(&["--policy", path, "run", "script.py"]), 126, &["policy", path]);
+        refuses(
+            &place,
+            place.waxcell(&["run", "script.py"]).env("WAXCELL_POLICY", path),
+            126,
+            &["policy", path],
+        );
+        assert!(!place.journal().exists(), "{kind}: nothing was begun");
+    }
+}
+
+#[test]
+fn policy_malformed() {
+    let place = place();
+    let huge = format!("# {}\n{POLICY}", "x".repeat(2 << 20));
+    let cases: [(&[u8], &str); 12] = [
+        (b"", "empty"),
+        (b"# nothing\n", "empty"),
+        (b"execution: {timeout_seconds: \xff}\n", "UTF-8"),
+        (b"execution: {timeout_seconds: 1\0}\n", "security_policy.yml"),
+        (b"execution: {timeout_seconds: [}\n", "1:"),
+        (b"execution: {timeout_second: 1}\n", "timeout_seconds"),
+        (b"execution: {timeout_seconds: -1}\n", "1:30"),
+        (b"execution: {timeout_seconds: 1, timeout_seconds: 2}\n", "timeout_seconds"),
+        (b"filesystem: {allowed_paths: ['../..']}\n", ".."),
+        (b"a: &a [x, x]\nb: &b [*a, *a]\n", "security_policy.yml"),
+        (b"- 1\n", "keys"),
+        (huge.as_bytes(), "1 MiB"),
+    ];
+    for (text, word) in cases {
+        place.write("security_policy.yml", text);
+        let said =
+            Running::start(&mut place.waxcell(&["run", "script.py"])).end_within(Duration::from_secs(15));
+        assert_eq!((said.code, said.out()), (126, String::new()), "{said:?}");
+        assert!(said.err().contains(word) && said.err().contains("security_policy.yml"), "{word}: {said:?}");
+        assert!(!said.err().contains("panicked"), "{said:?}");
+        assert!(!place.has("data") && !place.state().exists(), "{said:?}");
+    }
+}
+
+#[test]
+fn policy_unreadable() {
+    if is_root() {
+        return skip("bad_input::policy_unreadable", "root may read every file");
+    }
+    let place = place();
+    fs::set_permissions(place.project().join("security_policy.yml"), fs::Permissions::from_mode(0)).unwrap();
+    let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
+    check_said(&said, 126, &["security_policy.yml", "read"]);
+    assert!(!place.has("data"));
+}
+
+#[test]
+fn policy_over_the_whole_host_says_one_error() {
+    let place = place();
+    let said = Running::start(
+        place.waxcell(&["--policy", "/security_policy.yml", "run", "script.py"]).current_dir("/"),
+    )
+    .end();
+    assert_eq!(said.out(), "");
+    assert!(said.code == 126 || said.code == 127, "{said:?}");
+    let errors = said.err().lines().filter(|line| line.contains("error:")).count();
+    assert_eq!(errors, 1, "{said:?}");
+}
+
+#[test]
+fn interpreter_of_every_wrong_kind() {
+    let place = place();
+    for (kind, path) in no_files(&place.project().join("kinds")) {
+        println!("{kind}");
+        let code = if ["missing", "dangling", "below a file"].contains(&kind) { 127 } else { 126 };
+        place.write("security_policy.yml", format!("interpreter: {}\n{POLICY}", path.display()));
+        refuses(&place, &mut place.waxcell(&["run", "script.py"]), code, &[path.to_str().unwrap()]);
+    }
+}
+
+#[test]
+fn interpreter_that_is_no_python() {
+    let place = place();
+    let odd = place.project().join("bin");
+    fs::create_dir(&odd).unwrap();
+    let cases: [(&str, &[u8], u32); 4] = [
+        ("plain", b"text", 0o644),
+        ("empty", b"", 0o755),
+        ("shell", b"#!/bin/sh\necho ran\n", 0o755),
+        ("elf", b"\x7fELF\x02\x01\x01", 0o755),
+    ];
+    for (name, contents, mode) in cases {
+        let path = odd.join(name);
+        fs::write(&path, contents).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        place.write("security_policy.yml", format!("interpreter: ./bin/{name}\n{POLICY}"));
+        refuses(&place, &mut place.waxcell(&["run", "script.py"]), 126, &[path.to_str().unwrap()]);
+    }
+    place.write("security_policy.yml", format!("interpreter: /usr/bin/true\n{POLICY}"));
+    refuses(&place, &mut place.waxcell(&["run", "script.py"]), 126, &["/usr/bin/true"]);
+}
+
+#[test]
+fn interpreter_nowhere_on_path() {
+    let place = place();
+    refuses(&place, place.waxcell(&["run", "script.py"]).env("PATH", "/nowhere"), 127, &["python3", "PATH"]);
+    refuses(
+        &place,
+        place.waxcell(&["run", "script.py"]).env_remove("PATH").env("PATH", ""),
+        127,
+        &["python3"],
+    );
+}
+
+#[test]
+fn state_of_every_wrong_kind() {
+    let place = place();
+    for (kind, path) in no_files(&place.project().join("kinds")) {
+        // These it can make.
+        if ["missing", "folder"].contains(&kind) {
+            continue;
+        }
+        println!("{kind}");
+        let path = path.to_str().unwrap();
+        refuses(&place, &mut place.waxcell(&["--state", path, "run", "script.py"]), 125, &["state", path]);
+    }
+}
+
+#[test]
+fn state_that_cannot_be_written() {
+    let place = place();
+    let home = place.root().join("home");
+    // Where an ordinary user may not write, and nobody at all.
+    refuses(
+        &place,
+        &mut place.waxcell(&["--state", "/proc/waxcell", "run", "script.py"]),
+        125,
+        &["/proc/waxcell"],
+    );
+    refuses(
+        &place,
+        place.waxcell(&["run", "script.py"]).env("WAXCELL_STATE", "/sys/waxcell"),
+        125,
+        &["/sys/waxcell"],
+    );
+    if is_root() {
+        return skip("bad_input::state_that_cannot_be_written", "root may write into a read-only folder");
+    }
+    let before = place.tree();
+    fs::create_dir(home.join("state")).unwrap();
+    fs::set_permissions(home.join("state"), fs::Permissions::from_mode(0o500)).unwrap();
+    let path = home.join("state");
+    refuses(
+        &place,
+        &mut place.waxcell(&["--state", path.to_str().unwrap(), "run", "script.py"]),
+        125,
+        &["state"],
+    );
+    assert_eq!(place.tree(), before);
+    // A journal that was good and is read-only now.
+    assert_eq!(support::say(&mut place.waxcell(&["run", "script.py"])).code, 0);
+    fs::remove_file(place.project().join("data/ran")).unwrap();
+    fs::set_permissions(place.journal(), fs::Permissions::from_mode(0o500)).unwrap();
+    for entry in fs::read_dir(place.journal()).unwrap().flatten() {
+        fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o400)).unwrap();
+    }
+    refuses(&place, &mut place.waxcell(&["run", "script.py"]), 125, &["journal"]);
+}
+
+#[test]
+fn state_without_a_place() {
+    let place = place();
+    if is_root() {
+        return skip("bad_input::state_without_a_place", "root has /var/lib/waxcell");
+    }
+    refuses(
+        &place,
+        place.waxcell(&["run", "script.py"]).env_remove("WAXCELL_STATE").env_remove("HOME"),
+        125,
+        &["--state"],
+    );
+}
+
+#[test]
+fn journal_that_is_a_file_or_was_damaged() {
+    let place = place();
+    fs::create_dir(place.state()).unwrap();
+    fs::write(place.journal(), "text").unwrap();
+    let before = place.tree();
+    let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
+    check_said(&said, 125, &["journal"]);
+    assert_eq!(place.tree(), before);
+    fs::remove_file(place.journal()).unwrap();
+    assert_eq!(support::say(&mut place.waxcell(&["run", "script.py"])).code, 0);
+    fs::remove_file(place.project().join("data/ran")).unwrap();
+    let segments = || fs::read_dir(place.journal()).unwrap().flatten().map(|entry| entry.path());
+    let first = segments().filter(|path| path.metadata().unwrap().len() > 4096).min().unwrap();
+    let mut contents = fs::read(&first).unwrap();
+    let at = contents.windows(9).position(|window| window == b"\"started\"").unwrap();
+    contents[at + 1] ^= 1;
+    fs::write(&first, contents).unwrap();
+    let verified = support::say(&mut place.waxcell(&["audit", "verify"]));
+    assert_eq!(verified.code, 1, "{verified:?}");
+    let before = place.tree();
+    let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
+    check_said(&said, 125, &["journal"]);
+    assert_eq!(place.tree(), before);
+}
+
+#[test]
+fn full_disk() {
+    let name = "bad_input::full_disk";
+    if !is_root() {
+        return skip(name, "only root may mount a small file system");
+    }
+    let place = place();
+    let small = place.root().join("small");
+    fs::create_dir(&small).unwrap();
+    let inner = format!(
+        "mount -t tmpfs -o size=64k none {small} || exit 99; {waxcell} --state {small}/state run script.py",
+        small = small.display(),
+        waxcell = support::waxcell().display()
+    );
+    let before = place.tree();
+    let said = Running::start(place.command("/usr/bin/unshare").args(["-m", "/bin/sh", "-c", &inner]))
+        .end_within(Duration::from_secs(20));
+    if said.code == 99 || said.err().contains("unshare failed") {
+        return skip(name, "no private mount namespace here");
+    }
+    check_said(&said, 125, &["journal"]);
+    assert!(said.err().contains("space"), "{said:?}");
+    assert_eq!(place.tree(), before);
+}
+
+/// A disk with room for the journal's first part alone: at some run it is full. Each run is whole or did not begin.
+#[test]
+fn a_disk_that_fills_up() {
+    let name = "bad_input::a_disk_that_fills_up";
+    if !is_root() {
+        return skip(name, "only root may mount a small file system");
+    }
+    let place = place();
+    place.write("script.py", "print('ran')\nopen('data/count', 'a').write('x')\n");
+    place.write("data/count", "");
+    let small = place.root().join("small");
+    fs::create_dir(&small).unwrap();
+    let inner = format!(
+        "mount -t tmpfs -o size=12m none {small} || exit 99
+         {waxcell} --state {small}/state run script.py || exit 98
+         cat /dev/zero > {small}/filler 2>/dev/null
+         for i in 1 2 3 4 5 6; do {waxcell} --state {small}/state run script.py; echo code $?; done
+         {waxcell} --state {small}/state audit verify --complete; echo verify $?",
+        small = small.display(),
+        waxcell = support::waxcell().display()
+    );
+    let said = Running::start(place.command("/usr/bin/unshare").args(["-m", "/bin/sh", "-c", &inner])).end();
+    if [98, 99].contains(&said.code) || said.err().contains("unshare failed") {
+        return skip(name, "no private mount namespace here, or none of that size");
+    }
+    println!("{said:?}");
+    let (out, ran) = (said.out(), place.read("data/count").len());
+    assert!(out.contains("verify 0"), "{said:?}");
+    assert_eq!(out.matches("code 0").count() + 1, ran, "what ran said so, what did not run is 125: {said:?}");
+    assert_eq!(out.matches("code 0").count() + out.matches("code 125").count(), 6, "{said:?}");
+}
+
+#[test]
+fn report_file_of_every_wrong_kind() {
+    let place = place();
+    let kinds = no_files(&place.project().join("kinds"));
+    for (kind, path) in kinds {
+        if ["missing", "dangling", "null", "zero"].contains(&kind) {
+            continue;
+        }
+        println!("{kind}");
+        let path = path.to_str().unwrap();
+        let said = refuses(
+            &place,
+            &mut place.waxcell(&["run", "--report", path, "script.py"]),
+            125,
+            &["report", path],
+        );
+        assert!(!said.out().contains("ran") && !place.has("data/ran"), "{kind}: told before it is run");
+    }
+    let missing = "no/such/folder/report.json";
+    refuses(
+        &place,
+        &mut place.waxcell(&["run", "--report", missing, "script.py"]),
+        125,
+        &["report", missing],
+    );
+}
+
+#[test]
+fn wrong_usage() {
+    let place = place();
+    let cases: [&[&str]; 8] = [
+        &["run"],
+        &["run", "--no-such", "script.py"],
+        &["run", "--report"],
+        &["--color", "sometimes", "run", "script.py"],
+        &["no-such-command"],
+        &["policy"],
+        &["audit", "show", "--last", "many"],
+        &["run", "--policy", "a", "--policy", "b", "script.py"],
+    ];
+    for args in cases {
+        refuses(&place, &mut place.waxcell(args), 2, &["error"]);
+    }
+    let said = support::say(&mut place.waxcell(&[]));
+    assert_eq!((said.code, said.out()), (2, String::new()));
+}
+
+#[test]
+fn arguments_of_bytes() {
+    let place = place();
+    let said = Running::start(place.waxcell(&["run"]).arg(bytes(b"no-\xff-such.py"))).end();
+    check_said(&said, 127, &["script"]);
+    let said = Running::start(place.waxcell(&["run"]).arg("")).end();
+    assert!([2, 126, 127].contains(&said.code), "{said:?}");
+    assert_eq!(said.out(), "");
+    let long = OsString::from_vec(vec![b'x'; 5000]);
+    let said = Running::start(place.waxcell(&["run"]).arg(long)).end();
+    assert!([126, 127].contains(&said.code), "{}", said.code);
+    let said = Running::start(place.waxcell(&["run"]).arg("no\x1b[31m\nsuch.py")).end();
+    assert_eq!(said.code, 127);
+    assert!(!said.err().contains('\x1b'), "{said:?}");
+    assert_eq!(said.err().lines().count(), 1, "a name is on one line: {said:?}");
+}
+
+#[test]
+fn stdin_that_is_a_folder() {
+    let place = place();
+    let folder = || Stdio::from(fs::File::open(place.root()).unwrap());
+    refuses(&place, place.waxcell(&["run", "script.py"]).stdin(folder()), 125, &["standard input"]);
+    refuses(&place, place.waxcell(&["--json", "run", "script.py"]).stdin(folder()), 125, &["standard input"]);
+}
+
+#[test]
+fn closed_streams() {
+    let place = place();
+    let line = format!("{} run script.py", support::waxcell().display());
+    for (closed, code) in [("<&-", 0), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0)] {
+        let _ = fs::remove_dir_all(place.project().join("data"));
+        let said = Running::start(&mut place.waxcell_shell(&format!("{line} {closed}")))
+            .end_within(Duration::from_secs(15));
+        let bare = Running::start(
+            &mut place.waxcell_shell(&format!("mkdir data; {} script.py {closed}", support::PYTHON)),
+        )
+        .end();
+        println!("{closed}: {said:?} bare {bare:?}");
+        assert_eq!(said.code, code, "{closed}: {said:?}");
+        assert!(place.has("data/ran"), "{closed}");
+    }
+}
+
+#[test]
+fn working_directory_that_is_gone() {
+    let place = place();
+    let script = place.project().join("script.py");
+    let line = format!(
+        "mkdir gone && cd gone && rmdir ../gone && exec {} run {}",
+        support::waxcell().display(),
+        script.display()
+    );
+    let before = place.tree();
+    let said = Running::start(&mut place.waxcell_shell(&line)).end();
+    check_said(&said, 125, &["working directory"]);
+    assert_eq!(place.tree(), before);
+}
+
+#[test]
+fn allowed_path_that_cannot_be_made() {
+    let place = place();
+    symlink("nowhere-at-all", place.project().join("dangling")).unwrap();
+    place.write("file", "");
+    for entry in ["./file/below", "./dangling/below"] {
+        place.write(
+            "security_policy.yml",
+            format!("filesystem:\n  allowed_paths: [./data, ./new/er, {entry}]\n"),
+        );
+        let before = place.tree();
+        let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
+        println!("{entry}: {said:?}");
+        assert!(!said.err().contains("panicked"), "{said:?}");
+        if said.code != 0 {
+            check_said(&said, 126, &[entry.trim_start_matches("./")]);
+            assert_eq!(place.tree(), before, "no placeholder is left");
+            place.check_journal();
+        }
+    }
+}
+
+#[test]
+fn other_commands_over_nothing() {
+    let place = place();
+    for args in [&["audit", "show"][..], &["audit", "verify"], &["audit", "show", "no-such-run"]] {
+        let said = Running::start(&mut place.waxcell(args)).end();
+        assert_ne!(said.code, 0, "{args:?} {said:?}");
+        assert_eq!(said.out(), "", "{args:?}");
+        assert!(said.err().starts_with("waxcell: error:"), "{args:?} {said:?}");
+        assert!(!place.state().exists(), "{args:?}: looking makes nothing");
+    }
+    for (kind, path) in no_files(&place.project().join("kinds")) {
+        println!("{kind}");
+        let path = path.to_str().unwrap();
+        for args in [&["policy", "lint", path][..], &["policy", "explain", path]] {
+            let said = Running::start(&mut place.waxcell(args)).end_within(Duration::from_secs(15));
+            assert_ne!(said.code, 0, "{said:?}");
+            assert!(said.err().contains(path), "{said:?}");
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! Each limit of the policy, tripped alone through the command line: with more room the same script ends by itself.
+
+mod support;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{Place, Running, Said, alive, marker, say};
+
+/// A policy with room for every script here, but for what `tight` says.
+fn policy(tight: &[(&str, &str)]) -> String {
+    let roomy = [
+        ("timeout_seconds", "30"),
+        ("cpu_seconds", "20"),
+        ("memory_mb", "400"),
+        ("max_processes", "8"),
+        ("max_threads", "32"),
+        ("file_size_mb", "16"),
+        ("max_open_files", "128"),
+        ("output_mb", "8"),
+        ("scratch_mb", "64"),
+        ("scratch_files", "512"),
+    ];
+    let mut text = "execution:\n".to_owned();
+    for (key, value) in roomy {
+        let value = tight.iter().find(|(tight, _)| *tight == key).map_or(value, |(_, value)| value);
+        text.push_str(&format!("  {key}: {value}\n"));
+    }
+    text + "filesystem:\n  allowed_paths: [./data]\n  blocked_operations: []\n"
+}
+
+struct Limited {
+    place: Place,
+    report: Value,
+}
+
+/// Trips one limit; the control is the same script with room.
+#[track_caller]
+fn trip(limit: (&str, &str), verdict: &str, code: i32, script: &str) -> Limited {
+    let control = Place::new(&policy(&[]));
+    let (said, report) = control.report(script);
+    assert_eq!((report["verdict"].as_str(), said.code), (Some("ok"), 0), "control: {report:#}");
+    tight(limit, verdict, code, script)
+}
+
+/// Trips one limit, without a control.
+#[track_caller]
+fn tight(limit: (&str, &str), verdict: &str, code: i32, script: &str) -> Limited {
+    let place = Place::new(&policy(&[limit]));
+    let begun = Instant::now();
+    let (said, report) = place.report(script);
+    assert_eq!((report["verdict"].as_str(), said.code), (Some(verdict), code), "{report:#} {}", said.err());
+    assert_eq!(report["return_code"], code, "{report:#}");
+    assert_eq!(report["success"], false);
+    assert!(begun.elapsed() < Duration::from_secs(15), "it took {:?}", begun.elapsed());
+    let finished = place.records().pop().expect("a record");
+    assert_eq!((finished["type"].as_str(), finished["verdict"].as_str()), (Some("finished"), Some(verdict)));
+    assert_eq!(finished["exit_code"], code);
+    place.check_journal();
+    Limited { place, report }
+}
+
+#[test]
+fn wall_clock() {
+    let begun = Instant::now();
+    let ran = trip(
+        ("timeout_seconds", "1"),
+        "timeout",
+        124,
+        "import time; print('begun', flush=True); time.sleep(2.5)",
+    );
+    let wall = ran.report["execution_time"].as_f64().expect("a number");
+    assert!((1.0..1.6).contains(&wall), "{wall}");
+    assert_eq!(ran.report["stdout"], "begun\n", "what was written before is kept");
+    assert!(begun.elapsed() < Duration::from_secs(8));
+}
+
+#[test]
+fn wall_clock_of_a_script_that_ignores_every_signal() {
+    let script = "
+import signal, time
+for s in range(1, 65):
+    try: signal.signal(s, signal.SIG_IGN)
+    except (OSError, ValueError): pass
+time.sleep(2)
+";
+    trip(("timeout_seconds", "1"), "timeout", 124, script);
+}
+
+#[test]
+fn cpu_of_one_process() {
+    let ran =
+        trip(("cpu_seconds", "1"), "cpu_limit", 152, "import time\nwhile time.process_time() < 2: pass");
+    let cpu = ran.report["resource_usage"]["cpu_seconds"].as_f64().expect("a number");
+    assert!((0.9..1.6).contains(&cpu), "{cpu}");
+}
+
+#[test]
+fn cpu_of_many_children_each_below_it() {
+    let script = "
+import os, time
+for _ in range(8):
+    if os.fork() == 0:
+        while time.process_time() < 0.3: pass
+        os._exit(0)
+    os.wait()
+";
+    trip(("cpu_seconds", "1"), "cpu_limit", 152, script);
+}
+
+#[test]
+fn cpu_of_threads_at_once() {
+    let script = "
+import hashlib, threading, time
+def work():
+    while time.process_time() < 2: hashlib.sha256(bytes(1 << 22)).digest()
+ts = [threading.Thread(target=work) for _ in range(3)]
+[t.start() for t in ts]; [t.join() for t in ts]
+";
+    trip(("cpu_seconds", "1"), "cpu_limit", 152, script);
+}
+
+#[test]
+fn memory_of_one_process() {
+    let ran = trip(
+        ("memory_mb", "64"),
+        "memory_limit",
+        137,
+        "import time\nx = bytearray(120 << 20); time.sleep(0.2)",
+    );
+    let peak = ran.report["resource_usage"]["memory_mb"].as_f64().expect("a number");
+    // Where only a watch holds it, it is seen a little late.
+    assert!((32.0..=150.0).contains(&peak), "{peak}");
+}
+
+#[test]
+fn memory_of_many_children_each_below_it() {
+    let script = "
+import os, time
+for _ in range(5):
+    if os.fork() == 0:
+        x = bytearray(30 << 20); time.sleep(0.6); os._exit(0)
+for _ in range(5): os.wait()
+";
+    trip(("memory_mb", "100"), "memory_limit", 137, script);
+}
+
+#[test]
+fn memory_as_scratch_space() {
+    let script = "
+import time
+for i in range(10):
+    with open(f'/tmp/{i}', 'wb') as f: f.write(bytes(6 << 20))
+time.sleep(0.3)
+";
+    trip(("memory_mb", "40"), "memory_limit", 137, script);
+}
+
+#[test]
+fn processes() {
+    let script = "
+import os, time
+for _ in range(4):
+    if os.fork() == 0: time.sleep(0.4); os._exit(0)
+for _ in range(4): os.wait()
+";
+    trip(("max_processes", "3"), "process_limit", 137, script);
+    let exactly = Place::new(&policy(&[("max_processes", "4")]));
+    assert_eq!(exactly.report(script).1["verdict"], "ok", "the bound itself is allowed");
+}
+
+#[test]
+fn processes_none_at_all() {
+    let script = "import subprocess, sys\nprint(subprocess.run(['/bin/true']).returncode)";
+    trip(("max_processes", "0"), "process_limit", 137, script);
+}
+
+#[test]
+fn processes_one_after_the_other_are_not_many() {
+    let place = Place::new(&policy(&[("max_processes", "1")]));
+    let (_, report) =
+        place.report("import subprocess\nfor _ in range(40): subprocess.run(['/bin/true'], check=True)");
+    assert_eq!(report["verdict"], "ok", "{report:#}");
+    assert_eq!(report["resource_usage"]["processes"], 41);
+}
+
+#[test]
+fn threads() {
+    let script = "
+import threading, time
+ts = [threading.Thread(target=time.sleep, args=(0.3,)) for _ in range(9)]
+for t in ts: t.start()
+for t in ts: t.join()
+";
+    trip(("max_threads", "8"), "process_limit", 137, script);
+    let exactly = Place::new(&policy(&[("max_threads", "9")]));
+    assert_eq!(exactly.report(script).1["verdict"], "ok", "the bound itself is allowed");
+}
+
+#[test]
+fn threads_are_no_processes() {
+    let place = Place::new(&policy(&[("max_processes", "0")]));
+    let (_, report) = place.report(
+        "import threading, time\nts = [threading.Thread(target=time.sleep, args=(0.1,)) for _ in range(9)]\n[t.start() for t in ts]; [t.join() for t in ts]",
+    );
+    assert_eq!(report["verdict"], "ok", "{report:#}");
+}
+
+#[test]
+fn file_size() {
+    let script = "open('data/big', 'wb').write(bytes(2 << 20))";
+    let ran = trip(("file_size_mb", "1"), "file_size_limit", 1, script);
+    let size = fs::metadata(ran.place.project().join("data/big")).expect("the file").len();
+    assert_eq!(size, 1 << 20, "the file stays at the limit");
+    assert!(ran.report["stderr"].as_str().expect("text").contains("File too large"), "{:#}", ran.report);
+}
+
+#[test]
+fn file_size_that_the_script_takes_no_notice_of() {
+    let script = "
+try:
+    with open('data/big', 'wb') as f: f.write(bytes(2 << 20))
+except OSError: pass
+";
+    // Its own exit code 0 stays; that a write was cut off is what the verdict is for.
+    let place = Place::new(&policy(&[("file_size_mb", "1")]));
+    let (said, report) = place.report(script);
+    assert_eq!((report["verdict"].as_str(), said.code), (Some("file_size_limit"), 0), "{report:#}");
+    let roomy = Place::new(&policy(&[]));
+    assert_eq!(roomy.report(script).1["verdict"], "ok");
+}
+
+#[test]
+fn file_size_of_a_child() {
+    let script = "import subprocess\nsubprocess.run(['/usr/bin/truncate', '-s', '2M', 'data/big'])";
+    let ran = Place::new(&policy(&[("file_size_mb", "1")]));
+    let (_, report) = ran.report(script);
+    assert_eq!(report["verdict"], "file_size_limit", "{report:#}");
+}
+
+#[test]
+fn open_files() {
+    let script = "
+import errno, os
+own = len(os.listdir('/proc/self/fd')) - 1
+try:
+    for n in range(1000): os.open('/dev/null', os.O_RDONLY)
+except OSError as e:
+    print(own + n, errno.errorcode[e.errno])
+";
+    for bound in ["40", "100"] {
+        let place = Place::new(&policy(&[("max_open_files", bound)]));
+        assert_eq!(place.report(script).1["stdout"], format!("{bound} EMFILE\n"));
+    }
+}
+
+#[test]
+fn output() {
+    let script = "import sys\nfor _ in range(48): sys.stdout.write('x' * 65536)";
+    let ran = trip(("output_mb", "1"), "output_limit", 137, script);
+    assert_eq!(ran.report["stdout"].as_str().map(str::len), Some(1 << 20), "cut exactly");
+    assert_eq!(ran.report["stdout_bytes"], 1 << 20);
+}
+
+#[test]
+fn output_while_streaming_and_of_both_streams_together() {
+    let script = "import os\nfor _ in range(48): os.write(1, b'x' * 32768); os.write(2, b'y' * 32768)";
+    let place = Place::new(&policy(&[("output_mb", "1")]));
+    let said = place.run(script);
+    let errors = said.err.iter().filter(|byte| **byte == b'y').count();
+    assert_eq!(said.code, 137, "{}", said.err.len());
+    // The note at the end holds a `y` or two of its own.
+    let note = said.err().rsplit("yy").next().unwrap_or_default().matches('y').count();
+    assert!(said.err().contains("output_limit"), "the person is told why");
+    assert_eq!(said.out.len() + errors - note.saturating_sub(1), 1 << 20, "cut exactly");
+    let roomy = Place::new(&policy(&[]));
+    let said = roomy.run(script);
+    assert_eq!((said.code, said.out.len(), said.err.len()), (0, 48 * 32768, 48 * 32768));
+}
+
+#[test]
+fn scratch_space() {
+    let ran = trip(("scratch_mb", "4"), "disk_limit", 1, "open('/tmp/x', 'wb').write(bytes(6 << 20))");
+    assert!(ran.report["stderr"].as_str().expect("text").contains("No space left"), "{:#}", ran.report);
+}
+
+#[test]
+fn scratch_space_that_the_script_gives_back() {
+    let script = "
+import os
+try: open('/tmp/x', 'wb').write(bytes(6 << 20))
+except OSError: pass
+os.unlink('/tmp/x')
+";
+    let place = Place::new(&policy(&[("scratch_mb", "4")]));
+    let (said, report) = place.report(script);
+    println!("{} {}", said.code, report["verdict"]);
+    assert_eq!(said.code, 0, "{report:#}");
+}
+
+#[test]
+fn scratch_files() {
+    let script = "for i in range(100): open(f'/tmp/{i}', 'w').close()";
+    trip(("scratch_files", "64"), "disk_limit", 1, script);
+}
+
+#[test]
+fn an_exit_code_is_not_a_limit() {
+    let place = Place::new(&policy(&[]));
+    for code in [124, 125, 126, 127, 130, 137, 139, 152, 153, 1, 2, 255] {
+        let (said, report) = place.report(&format!("raise SystemExit({code})"));
+        assert_eq!((report["verdict"].as_str(), said.code), (Some("failed"), code), "{report:#}");
+    }
+}
+
+#[test]
+fn a_signal_of_ones_own_is_not_a_limit() {
+    let place = Place::new(&policy(&[]));
+    for signal in ["SIGKILL", "SIGTERM", "SIGSEGV", "SIGABRT"] {
+        let script = format!(
+            "import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_DFL)\nos.kill(os.getpid(), signal.{signal})"
+        );
+        let (said, report) = place.report(&script);
+        assert_eq!(report["verdict"], "killed", "{signal} {report:#}");
+        assert_eq!(said.code, place.bare(&script).code, "{signal}");
+    }
+}
+
+#[test]
+fn a_limits_signal_sent_by_the_script_is_not_a_limit() {
+    let place = Place::new(&policy(&[]));
+    for signal in ["SIGXCPU", "SIGXFSZ"] {
+        let script = format!(
+            "import os, signal\nsignal.signal(signal.{signal}, signal.SIG_DFL)\nos.kill(os.getpid(), signal.{signal})"
+        );
+        let (_, report) = place.report(&script);
+        assert_eq!(report["verdict"], "killed", "{signal}: no limit was reached: {report:#}");
+    }
+}
+
+/// Runs a script that wants to outlive its run, and looks for what is left.
+#[track_caller]
+fn nothing_is_left(tight: &[(&str, &str)], script: &str) -> (Said, Value) {
+    let marker = marker();
+    let place = Place::new(&policy(tight));
+    place.write("script.py", script);
+    let begun = Instant::now();
+    let running = Running::start(&mut place.waxcell(&["--json", "run", "script.py", &marker]));
+    let said = running.end_within(Duration::from_secs(20));
+    let left = alive(&marker);
+    assert!(left.is_empty(), "{left:?}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    place.check_journal();
+    let report = said.report();
+    (said, report)
+}
+
+#[test]
+fn the_search_for_the_living_finds_them() {
+    let marker = marker();
+    let place = Place::new(&policy(&[]));
+    place.write("script.py", "import time; time.sleep(1.5)");
+    let running = Running::start(&mut place.waxcell(&["run", "script.py", &marker]));
+    support::until(Duration::from_secs(5), "waxcell and its script are seen", || alive(&marker).len() >= 2);
+    assert_eq!(running.end().code, 0);
+    assert!(alive(&marker).is_empty());
+}
+
+#[test]
+fn fork_bomb() {
+    let (_, report) =
+        nothing_is_left(&[], "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass");
+    assert_eq!(report["verdict"], "process_limit", "{report:#}");
+}
+
+#[test]
+fn thread_bomb() {
+    let (_, report) = nothing_is_left(
+        &[],
+        "import _thread, time\nwhile True:\n    try: _thread.start_new_thread(time.sleep, (60,))\n    except RuntimeError: pass",
+    );
+    assert_eq!(report["verdict"], "process_limit", "{report:#}");
+}
+
+#[test]
+fn a_daemon_that_ignores_signals_and_holds_the_streams() {
+    let script = "
+import os, signal, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for s in range(1, 65):
+            try: signal.signal(s, signal.SIG_IGN)
+            except (OSError, ValueError): pass
+        os.execv('/usr/bin/python3', ['python3', '-c', 'import time; time.sleep(60)', sys.argv[1]])
+    os._exit(0)
+os.wait()
+time.sleep(0.3)
+print('done', flush=True)
+os._exit(5)
+";
+    let (said, report) = nothing_is_left(&[], script);
+    assert_eq!(
+        (said.code, report["verdict"].as_str(), report["stdout"].as_str()),
+        (5, Some("failed"), Some("done\n"))
+    );
+}
+
+#[test]
+fn stopped_children() {
+    let script = "
+import os, signal, subprocess, sys, time
+p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', sys.argv[1]])
+os.kill(p.pid, signal.SIGSTOP)
+time.sleep(0.2)
+os._exit(0)
+";
+    let (said, _) = nothing_is_left(&[], script);
+    assert_eq!(said.code, 0);
+}
+
+#[test]
+fn a_script_that_stops_itself_ends_by_its_timeout() {
+    let (said, report) = nothing_is_left(
+        &[("timeout_seconds", "1")],
+        "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+    );
+    assert_eq!((said.code, report["verdict"].as_str()), (124, Some("timeout")));
+}
+
+#[test]
+fn traced_and_vforked_and_threaded_leaders() {
+    // The first thread ends, another one goes on: the process is alive until its timeout.
+    let script = "
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+";
+    let (said, report) = nothing_is_left(&[("timeout_seconds", "1")], script);
+    assert_eq!((said.code, report["verdict"].as_str()), (124, Some("timeout")), "{report:#}");
+}
+
+#[test]
+fn while_streaming_a_held_stdout_keeps_nobody_waiting() {
+    let marker = marker();
+    let place = Place::new(&policy(&[]));
+    place.write("script.py", "import os, sys, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(60)\nprint('done', flush=True)\nos._exit(0)");
+    let begun = Instant::now();
+    let said = say(&mut place.waxcell(&["run", "script.py", &marker]));
+    assert_eq!((said.code, said.out()), (0, "done\n".to_owned()));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(alive(&marker).is_empty());
+}

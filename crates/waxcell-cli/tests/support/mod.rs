@@ -1,0 +1,336 @@
+//! What the black-box tests share: a project with a policy and a state directory of its own, and the built binary over
+//! it, with a bound on every wait.
+//!
+//! | variable | what | without it |
+//! |---|---|---|
+//! | `WAXCELL_BIN` | the binary under test | the one that cargo built |
+//! | `WAXCELL_SKIP_LOG` | a file that collects a line for each test that did not take place | only the test's own output |
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start the program under test, and the environment says which"
+)]
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Longer than anything here takes; what reaches it hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+/// The Python that the tests compare with.
+pub(crate) const PYTHON: &str = "/usr/bin/python3";
+
+/// The binary under test.
+pub(crate) fn waxcell() -> PathBuf {
+    std::env::var_os("WAXCELL_BIN")
+        .filter(|value| !value.is_empty())
+        .map_or_else(|| env!("CARGO_BIN_EXE_waxcell").into(), PathBuf::from)
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Says that `name` did not take place.
+pub(crate) fn skip(name: &str, why: &str) {
+    let line = format!("SKIPPED {name}: {why}");
+    println!("{line}");
+    if let Some(list) = std::env::var_os("WAXCELL_SKIP_LOG").filter(|value| !value.is_empty()) {
+        let list = fs::OpenOptions::new().create(true).append(true).open(list);
+        writeln!(list.expect("the list of skips"), "{line}").expect("the list of skips");
+    }
+}
+
+/// A word that is on the command line of this test's own processes alone.
+pub(crate) fn marker() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("waxcell-mark-{}-{}-", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The processes with `marker` in their arguments.
+pub(crate) fn alive(marker: &str) -> Vec<String> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = entries.filter_map(|entry| {
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        let text = String::from_utf8_lossy(&line).replace('\0', " ");
+        text.contains(marker).then(|| format!("{}: {text}", entry.file_name().to_string_lossy()))
+    });
+    lines.collect()
+}
+
+/// Waits until `condition` holds.
+pub(crate) fn until(longest: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < longest, "not within {longest:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What ended, and what it said.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The exit code, as a shell gives it.
+    pub(crate) code: i32,
+    pub(crate) out: Vec<u8>,
+    pub(crate) err: Vec<u8>,
+}
+
+impl std::fmt::Debug for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit code {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.out(), self.err())
+    }
+}
+
+impl Said {
+    pub(crate) fn out(&self) -> String {
+        String::from_utf8_lossy(&self.out).into_owned()
+    }
+
+    pub(crate) fn err(&self) -> String {
+        String::from_utf8_lossy(&self.err).into_owned()
+    }
+
+    /// The report that `--json` printed.
+    #[track_caller]
+    pub(crate) fn report(&self) -> Value {
+        serde_json::from_slice(&self.out).unwrap_or_else(|error| panic!("no report: {error}: {self:?}"))
+    }
+}
+
+/// A program that is running, in a process group of its own, with its output collected.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    out: mpsc::Receiver<Vec<u8>>,
+    err: mpsc::Receiver<Vec<u8>>,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Running {
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let out = collect(child.stdout.take().expect("piped"));
+        let err = collect(child.stderr.take().expect("piped"));
+        Running { child, out, err }
+    }
+
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.pid(), signal).expect("kill");
+    }
+
+    #[track_caller]
+    pub(crate) fn end(self) -> Said {
+        self.end_within(PATIENCE)
+    }
+
+    #[track_caller]
+    pub(crate) fn end_within(mut self, longest: Duration) -> Said {
+        let end = Instant::now() + longest;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                break status;
+            }
+            if Instant::now() > end {
+                let _ = rustix::process::kill_process_group(self.pid(), rustix::process::Signal::KILL);
+                panic!("still running after {longest:?}");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().expect("a signal"));
+        let rest = |stream: &mpsc::Receiver<Vec<u8>>| {
+            stream.recv_timeout(Duration::from_secs(10)).expect("somebody holds a stream open after the end")
+        };
+        Said { code, out: rest(&self.out), err: rest(&self.err) }
+    }
+}
+
+fn collect(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let _ = send.send(bytes);
+    });
+    receive
+}
+
+/// A project with its policy and a state directory beside it.
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    /// With `policy` as its policy.
+    pub(crate) fn new(policy: &str) -> Place {
+        let place = Place { folder: tempfile::tempdir().expect("a folder") };
+        for folder in ["project", "home"] {
+            fs::create_dir(place.root().join(folder)).expect("a folder");
+        }
+        place.write("security_policy.yml", policy);
+        place
+    }
+
+    /// The folder around everything, canonical.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().canonicalize().expect("the folder")
+    }
+
+    pub(crate) fn project(&self) -> PathBuf {
+        self.root().join("project")
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.root().join("state")
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.state().join("journal")
+    }
+
+    /// A file of the project, with the folders above it.
+    pub(crate) fn write(&self, name: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.project().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        fs::write(&path, contents).expect("a file");
+        path
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.project().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.project().join(name).symlink_metadata().is_ok()
+    }
+
+    /// Any program in the project, with a small environment and nothing to read.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.project())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("LANG", "C.UTF-8")
+            .env("HOME", self.root().join("home"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `waxcell` over this project's record.
+    pub(crate) fn waxcell(&self, args: &[&str]) -> Command {
+        let mut command = self.command(waxcell());
+        command.env("WAXCELL_STATE", self.state()).args(args);
+        command
+    }
+
+    /// A line for the shell, with the same environment.
+    pub(crate) fn waxcell_shell(&self, line: &str) -> Command {
+        let mut command = self.command("/bin/sh");
+        command.env("WAXCELL_STATE", self.state()).args(["-c", line]);
+        command
+    }
+
+    /// Runs a script's text as `waxcell run`, streaming.
+    #[track_caller]
+    pub(crate) fn run(&self, text: &str) -> Said {
+        self.write("script.py", text);
+        say(&mut self.waxcell(&["run", "script.py"]))
+    }
+
+    /// Runs a script's text as `waxcell run --json`.
+    #[track_caller]
+    pub(crate) fn report(&self, text: &str) -> (Said, Value) {
+        self.write("script.py", text);
+        let said = say(&mut self.waxcell(&["--json", "run", "script.py"]));
+        let report = said.report();
+        (said, report)
+    }
+
+    /// Runs a script's text with the bare interpreter.
+    #[track_caller]
+    pub(crate) fn bare(&self, text: &str) -> Said {
+        self.write("script.py", text);
+        say(self.command(PYTHON).arg("script.py"))
+    }
+
+    /// All records.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        records(&self.journal())
+    }
+
+    /// The journal is sound, and every run of it closed.
+    #[track_caller]
+    pub(crate) fn check_journal(&self) {
+        let report = waxcell_journal::verify(&self.journal()).expect("a journal");
+        assert!(report.is_sound() && report.open.is_empty(), "{report:?}");
+    }
+
+    /// The lines of a log view.
+    pub(crate) fn view(&self, name: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.state().join("logs").join(name)).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line:?}: {error}")))
+            .collect()
+    }
+
+    /// Everything in the project: path, mode, content.
+    pub(crate) fn tree(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.project()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).expect("a folder").flatten() {
+                let meta = entry.metadata().expect("an entry");
+                if meta.is_dir() {
+                    folders.push(entry.path());
+                }
+                let content =
+                    if meta.is_file() { fs::read(entry.path()).unwrap_or_default() } else { Vec::new() };
+                found.insert(entry.path(), (meta.permissions().mode(), content));
+            }
+        }
+        found
+    }
+}
+
+pub(crate) fn records(journal: &Path) -> Vec<Value> {
+    let Ok(reader) = waxcell_journal::Reader::open(journal) else { return Vec::new() };
+    reader.flatten().map(|record| serde_json::from_slice(&record.payload).expect("JSON")).collect()
+}
+
+/// Runs a command to its end.
+#[track_caller]
+pub(crate) fn say(command: &mut Command) -> Said {
+    Running::start(command).end()
+}
+
+/// Runs a command to its end with something to read.
+#[track_caller]
+pub(crate) fn say_with(command: &mut Command, input: &[u8]) -> Said {
+    let mut running = Running::start(command.stdin(Stdio::piped()));
+    let mut pipe = running.child.stdin.take().expect("piped");
+    let input = input.to_vec();
+    std::thread::spawn(move || {
+        let _ = pipe.write_all(&input);
+    });
+    running.end()
+}
+
+/// Bytes as an argument.
+pub(crate) fn bytes(text: &[u8]) -> &OsStr {
+    OsStr::from_bytes(text)
+}
