@@ -14,7 +14,7 @@ pub(crate) fn check() -> Done {
     } else {
         println!("\n!! the advisory database cannot be fetched here: ADVISORIES WERE NOT CHECKED\n");
     }
-    run(program(&deny).args(["--all-features", "check"]).args(checked))
+    run(program(&deny).args(["--all-features", "check", "--hide-inclusion-graph"]).args(checked))
 }
 
 /// The cargo-deny of this workspace. A debug build: it takes a third of the time, and it runs for a second.

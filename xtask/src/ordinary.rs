@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::shell::{Done, at, program, root, run};
-use crate::skips::List;
+use crate::skips::{self, List};
 use crate::test::Built;
 
 /// A user that exists nowhere else.
@@ -49,7 +49,7 @@ pub(crate) fn test(built: &[Built], python: &Path, skipped: &List) -> Done {
             .env("WAXCELL_TEST_PYTHON", place.0.join("python/bin/python3"))
             // All of it takes minutes, and it ran as root already.
             .env("WAXCELL_STDLIB", "few")
-            .env("WAXCELL_SKIPS", &skips);
+            .envs(skips::VARIABLES.map(|name| (name, &skips)));
         if let Err(why) = run(&mut command) {
             failed.push(why);
         }

@@ -1,10 +1,13 @@
-//! Tests that did not take place: each says so in the file that `WAXCELL_SKIPS` names, as `SKIPPED name: why`, and
+//! Tests that did not take place: each says so in the file that `WAXCELL_SKIP_LOG` names, as `SKIPPED name: why`, and
 //! `xtask/announced-skips.txt` has to know the name. A test that is silently not there is worth nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::shell::{Done, at, root, target};
+
+/// The variables that name the list to tests; the second is an older name of the first.
+pub(crate) const VARIABLES: [&str; 2] = ["WAXCELL_SKIP_LOG", "WAXCELL_SKIPS"];
 
 /// The list of one run of all tests.
 pub(crate) struct List {

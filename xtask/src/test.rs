@@ -28,7 +28,8 @@ pub(crate) fn test() -> Done {
     let built = build()?;
     report.step("tests", || {
         let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
-        run(tests.env("WAXCELL_TEST_PYTHON", &python).env("WAXCELL_SKIPS", skipped.path()))
+        tests.env("WAXCELL_TEST_PYTHON", &python);
+        run(tests.envs(skips::VARIABLES.map(|name| (name, skipped.path()))))
     });
     report.step("tidy", tidy::tidy);
     if is_root() {

@@ -1,6 +1,6 @@
 //! The command line: the only place that prints, parses arguments and picks exit codes.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this crate is the one that prints")]
+#![expect(clippy::print_stderr, reason = "this crate is the one that prints")]
 #![expect(clippy::disallowed_methods, reason = "this crate is the edge that reads clock and environment")]
 
 mod args;

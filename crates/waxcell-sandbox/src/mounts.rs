@@ -145,8 +145,7 @@ impl Tree {
         Tree {
             places,
             scratch_size: number(plan.limits.scratch_bytes),
-            // Directories that the scratch space is made of count as well.
-            scratch_inodes: number(plan.limits.scratch_files + 16),
+            scratch_inodes: number(plan.limits.scratch_files + scratch_overhead(plan)),
         }
     }
 
@@ -217,6 +216,34 @@ impl Tree {
         drop(fs::openat(root, BLANK_FILE, OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::empty())?);
         Ok(())
     }
+}
+
+/// Inodes of the scratch space that are not the script's: its root and one directory a mount, and the mount points of
+/// what lies below one of them.
+pub(crate) fn scratch_overhead(plan: &Plan) -> u64 {
+    let scratch: Vec<&Path> = plan
+        .mounts
+        .iter()
+        .filter_map(|mount| match mount {
+            Mount::Scratch { target, .. } => Some(target.as_path()),
+            _ => None,
+        })
+        .collect();
+    let below = plan.mounts.iter().filter_map(|mount| match mount {
+        Mount::Bind { target, .. } | Mount::File { target, .. } | Mount::Directory { target } => Some(target),
+        _ => None,
+    });
+    let steps: std::collections::BTreeSet<&Path> = below
+        .flat_map(|target| target.ancestors())
+        .filter(|path| scratch.iter().any(|scratch| path.starts_with(scratch) && path != scratch))
+        // Below a bind the mount points are the host's.
+        .filter(|path| {
+            !plan.mounts.iter().any(
+                |m| matches!(m, Mount::Bind { target, .. } if path.starts_with(target) && *path != target),
+            )
+        })
+        .collect();
+    1 + scratch.len() as u64 + steps.len() as u64
 }
 
 fn relative(path: &Path) -> CString {

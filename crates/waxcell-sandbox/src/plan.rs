@@ -24,6 +24,8 @@ pub struct Plan {
     pub limits: Limits,
     /// The network it has.
     pub network: Network,
+    /// Whether it may run where the kernel has no Landlock, held by the mounts alone.
+    pub without_landlock: bool,
 }
 
 /// Who the script is.

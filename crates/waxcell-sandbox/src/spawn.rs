@@ -155,8 +155,11 @@ pub struct Building {
 ///
 /// The building goes on beside the caller: what it waits for meanwhile (the disk) costs nothing.
 pub fn spawn(plan: &Plan, run: &str, stdio: Stdio, signals: SignalSet) -> Result<Building, SpawnError> {
-    let landlock =
-        landlock::Rules::build(plan, landlock::abi().ok_or(SpawnError::NoLandlock)?.min(NEWEST_ABI));
+    let landlock = match landlock::abi() {
+        Some(abi) => Some(landlock::Rules::build(plan, abi.min(NEWEST_ABI))),
+        None if plan.without_landlock => None,
+        None => return Err(SpawnError::NoLandlock),
+    };
     let filter = seccomp::build(&plan.guard);
     let instructions = filter.len();
     let mut tree = Tree::build(plan);
@@ -192,7 +195,7 @@ pub fn spawn(plan: &Plan, run: &str, stdio: Stdio, signals: SignalSet) -> Result
         umask: plan.program.umask,
         cwd: mounts::c_path(&plan.program.cwd),
         rlimits: rlimits(plan),
-        landlock: Some(landlock),
+        landlock,
         filter,
         broker: Broker::new(&plan.guard, scratch_path(plan), plan.limits.processes, plan.limits.threads),
         gate: pipe()?,

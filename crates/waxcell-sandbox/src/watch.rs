@@ -14,6 +14,7 @@ use serde::Serialize;
 use waxcell_operations::Operation;
 
 use crate::cgroup::{Group, Rung};
+use crate::mounts;
 use crate::plan::{Limits, Plan};
 use crate::procfs::{self, Sample};
 use crate::relay::{Relay, Stream};
@@ -165,6 +166,8 @@ pub struct Running {
     started: Option<Instant>,
     /// Processors that the run may use at once.
     cpus: u32,
+    /// Files of the scratch space that are not the script's.
+    scratch_overhead: u64,
 }
 
 impl Drop for Running {
@@ -187,7 +190,18 @@ impl Running {
         let limits = plan.limits.clone();
         // If it cannot be told, many: then one looks sooner.
         let cpus = rustix::thread::sched_getaffinity(None).map_or(64, |set| set.count().max(1));
-        Running { control, pidfd, relays, group, limits, scratch: None, processes: None, started: None, cpus }
+        Running {
+            control,
+            pidfd,
+            relays,
+            group,
+            limits,
+            scratch: None,
+            processes: None,
+            started: None,
+            cpus,
+            scratch_overhead: mounts::scratch_overhead(plan),
+        }
     }
 
     pub(crate) fn control(&self) -> BorrowedFd<'_> {
@@ -500,7 +514,7 @@ impl Watch {
     fn sample_scratch(&mut self, run: &Running) {
         let Some(usage) = scratch_usage(run) else { return };
         self.usage.scratch_bytes = usage.bytes;
-        self.usage.scratch_files = usage.files;
+        self.usage.scratch_files = usage.files.saturating_sub(run.scratch_overhead);
         if usage.bytes_left == 0 {
             self.reached(Stop::ScratchBytes);
         }

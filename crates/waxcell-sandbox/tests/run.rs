@@ -62,6 +62,7 @@ fn plan(script: &str, data: &Path) -> Plan {
             scratch_files: 64,
         },
         network: Network { loopback: true },
+        without_landlock: false,
     }
 }
 

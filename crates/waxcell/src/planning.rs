@@ -13,7 +13,7 @@ use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Pl
 use crate::credentials;
 use crate::interpreter::Interpreter;
 use crate::placeholders::Placeholders;
-use crate::policy::{PathAccess, PathRule, Policy};
+use crate::policy::{Degradation, PathAccess, PathRule, Policy};
 use crate::run::Caller;
 use crate::script::Script;
 
@@ -187,6 +187,7 @@ pub(crate) fn plan(
         program: program(policy, script, args, interpreter, caller),
         limits: limits(policy),
         network: Network { loopback: policy.network.loopback },
+        without_landlock: policy.degrade.contains(&Degradation::Landlock),
     };
     Ok(Planned { plan, placeholders, before })
 }

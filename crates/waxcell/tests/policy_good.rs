@@ -207,7 +207,7 @@ interpreter: .venv/bin/python3
 environment:
   pass: [GITHUB_ACTOR, GITHUB_ACTOR, _X1]
   set: {PYTHONHASHSEED: 0, EMPTY: "", MODE: yes}
-degrade: [landlock, namespaces]
+degrade: [landlock]
 "#,
     );
     let mut expected = strict();
@@ -260,7 +260,7 @@ degrade: [landlock, namespaces]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
     };
-    expected.degrade = BTreeSet::from([Degradation::Namespaces, Degradation::Landlock]);
+    expected.degrade = BTreeSet::from([Degradation::Landlock]);
     assert_eq!(meaning(policy), expected);
 }
 

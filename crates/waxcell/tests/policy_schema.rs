@@ -43,7 +43,7 @@ fn both_accept_good_policies() {
         r#"{"monitoring": {"security_events": {"log_network_activity": true}, "alert_thresholds": {"execution_time": 1.5}}}"#,
         r#"{"interpreter": ".venv/bin/python3"}"#,
         r#"{"environment": {"pass": ["A", "_b1"], "set": {"X": "1", "Y": 1, "Z": true}}}"#,
-        r#"{"degrade": ["namespaces", "landlock", "seccomp_notify"]}"#,
+        r#"{"degrade": ["landlock"]}"#,
     ] {
         assert_eq!(verdicts(&validator, text), (true, true), "{text}");
     }

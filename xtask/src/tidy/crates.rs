@@ -23,9 +23,34 @@ pub(crate) fn alone(name: &str, metadata: &Value) -> Faults {
     names.filter(|other| ours.contains(other)).map(|other| format!("`{name}` depends on `{other}`")).collect()
 }
 
+/// A dependency on any version is one on what somebody publishes tomorrow.
+pub(crate) fn versions(metadata: &Value) -> Faults {
+    let none = Vec::new();
+    let mut faults = Vec::new();
+    for package in metadata["packages"].as_array().unwrap_or(&none) {
+        for dependency in package["dependencies"].as_array().unwrap_or(&none) {
+            // What has no source is found by its path, in this very tree.
+            if dependency["req"] == "*" && !dependency["source"].is_null() {
+                faults.push(format!("{} depends on any version of {}", package["name"], dependency["name"]));
+            }
+        }
+    }
+    faults
+}
+
 #[cfg(test)]
 mod tests {
-    use super::alone;
+    use super::{alone, versions};
+
+    #[test]
+    fn a_dependency_on_any_version_is_found() {
+        let metadata = serde_json::json!({"packages": [{"name": "a", "dependencies": [
+            {"name": "b", "req": "*", "source": "registry"},
+            {"name": "c", "req": "*", "source": null},
+            {"name": "d", "req": "^1", "source": "registry"},
+        ]}]});
+        assert_eq!(versions(&metadata), ["\"a\" depends on any version of \"b\""]);
+    }
 
     #[test]
     fn a_dependency_on_a_crate_of_ours_is_found() {

@@ -2,6 +2,7 @@
 
 use super::Faults;
 use super::source::Source;
+use crate::skips::VARIABLES;
 
 const MOST_LINES: usize = 600;
 
@@ -36,7 +37,7 @@ pub(crate) fn skips(sources: &[Source]) -> Faults {
     let ours = sources.iter().filter(|source| source.home() != "xtask");
     ours.filter(silent)
         .map(|source| {
-            format!("{}: a skip is not appended to the file that `WAXCELL_SKIPS` names", source.path)
+            format!("{}: a skip is not appended to the file that `{}` names", source.path, VARIABLES[0])
         })
         .collect()
 }
@@ -70,7 +71,8 @@ mod tests {
     #[test]
     fn a_skip_that_is_not_counted_is_found() {
         let silent = Source::new("crates/a/tests/x.rs", "eprintln!(\"SKIPPED: not today\");\n");
-        let counted = Source::new("crates/a/tests/y.rs", "// WAXCELL_SKIPS\nprintln!(\"SKIPPED {name}\");\n");
+        let counted =
+            Source::new("crates/a/tests/y.rs", "// WAXCELL_SKIP_LOG\nprintln!(\"SKIPPED {name}\");\n");
         assert_eq!(skips(&[silent, counted]).len(), 1);
     }
 }

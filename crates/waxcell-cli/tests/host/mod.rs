@@ -8,7 +8,7 @@
 //! | `WAXCELL_BIN` | the binary under test | the one that cargo built |
 //! | `WAXCELL_TREE` | a folder that holds `examples/` and `docs/` | the workspace |
 //! | `WAXCELL_TEST_PYTHON` | a Python that has what `xtask/requirements.txt` names | `/usr/bin/python3` |
-//! | `WAXCELL_SKIPS` | a file that collects a line for each test that did not take place | only the test's own output |
+//! | `WAXCELL_SKIP_LOG` | a file that collects a line for each test that did not take place | only the test's own output |
 #![expect(clippy::disallowed_methods, reason = "the environment is how `cargo xtask test` says what to use")]
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
@@ -39,7 +39,7 @@ pub(crate) fn variable(name: &str) -> Option<PathBuf> {
 pub(crate) fn skip(name: &str, why: &str) {
     let line = format!("SKIPPED {name}: {why}");
     println!("{line}");
-    if let Some(list) = variable("WAXCELL_SKIPS") {
+    if let Some(list) = variable("WAXCELL_SKIP_LOG") {
         let list = std::fs::OpenOptions::new().create(true).append(true).open(list);
         writeln!(list.expect("the list of skips"), "{line}").expect("the list of skips");
     }

@@ -28,7 +28,11 @@ pub fn explain(policy: &Policy, host: &HostFacts) -> Explanation {
             .filter(|degradation| !policy.degrade.contains(degradation))
             .map(|degradation| {
                 let name = degradation.name();
-                format!("this host lacks `{name}`; `degrade: [{name}]` would accept: {}", degradation.loses())
+                let loses = degradation.loses();
+                match Degradation::ACCEPTED.contains(&degradation) {
+                    true => format!("this host lacks `{name}`; `degrade: [{name}]` would accept: {loses}"),
+                    false => format!("this host lacks `{name}`, and nothing is run without it"),
+                }
             })
             .collect(),
         warnings: policy.warnings.iter().map(|d| format!("line {}: {}", d.line, d.message)).collect(),
@@ -101,13 +105,13 @@ impl Explainer<'_> {
         self.add(
             "execution.max_processes",
             processes,
-            "beside the script's own; one more is refused",
+            "beside the script's own; one more ends the run",
             mechanisms::processes(host),
         );
         self.add(
             "execution.max_threads",
             threads,
-            "beside the first of each process; one more is refused",
+            "beside the first of each process; one more ends the run",
             mechanisms::threads(host),
         );
         let open_files = execution.open_files.to_string();

@@ -341,10 +341,10 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "degrade",
-        kind: Kind::Words(&["namespaces", "landlock", "seccomp_notify"]),
+        kind: Kind::Words(&["landlock"]),
         default: "[]",
-        summary: "Layers that a run may do without where the host lacks them. Without its name here, a missing layer means that the run is refused",
-        example: "[namespaces]",
+        summary: "Layers that a run may do without where the host lacks them. Without its name here, a missing layer means that the run is refused. This version can do without `landlock` alone",
+        example: "[landlock]",
     },
     later("extends", "Another policy that this one builds on"),
     later("scripts", "Sections for single scripts, by path or hash"),
@@ -406,7 +406,7 @@ mod tests {
             Some(Kind::Words(words) | Kind::Choice(words)) => words.to_vec(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(words("degrade"), Degradation::ALL.map(Degradation::name));
+        assert_eq!(words("degrade"), Degradation::ACCEPTED.map(Degradation::name));
         assert_eq!(words("monitoring.log_level"), LogLevel::ALL.map(LogLevel::name));
     }
 }

@@ -49,8 +49,8 @@ pub(super) fn memory(host: &HostFacts) -> &'static str {
 
 pub(super) fn processes(host: &HostFacts) -> String {
     let floor = match host.limits_rung {
-        LimitsRung::Cgroup2 | LimitsRung::Cgroup1 => "pids.max",
-        LimitsRung::RlimitWatch => "RLIMIT_NPROC",
+        LimitsRung::Cgroup2 => "pids.max and RLIMIT_NPROC of the run's user namespace",
+        LimitsRung::Cgroup1 | LimitsRung::RlimitWatch => "RLIMIT_NPROC of the run's user namespace",
     };
     match host.seccomp_notify {
         true => format!("seccomp user notification counts clone and fork, {floor} as the floor"),

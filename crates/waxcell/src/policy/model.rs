@@ -289,6 +289,9 @@ impl Degradation {
     pub const ALL: [Degradation; 3] =
         [Degradation::Namespaces, Degradation::Landlock, Degradation::SeccompNotify];
 
+    /// Those that a policy can accept in this version: without the others nothing is run yet.
+    pub const ACCEPTED: [Degradation; 1] = [Degradation::Landlock];
+
     /// The word for it in a policy.
     pub const fn name(self) -> &'static str {
         match self {
