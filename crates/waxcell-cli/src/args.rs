@@ -1,7 +1,7 @@
 //! Arguments as typed.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -83,11 +83,19 @@ pub(crate) struct Run {
     /// Why this is run: goes into the record
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// The Python script
-    pub(crate) script: PathBuf,
-    /// Everything behind the script belongs to it
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) args: Vec<OsString>,
+    /// The Python script; everything behind it belongs to it, also what looks like an option
+    #[arg(required = true, trailing_var_arg = true, value_names = ["SCRIPT", "ARGS"])]
+    command: Vec<OsString>,
+}
+
+impl Run {
+    /// The script and its arguments. One positional for both: of two, the options behind the first would be ours.
+    pub(crate) fn command(&self) -> (&Path, &[OsString]) {
+        match self.command.split_first() {
+            Some((script, args)) => (Path::new(script), args),
+            None => (Path::new(""), &[]),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

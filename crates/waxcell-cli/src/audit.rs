@@ -66,7 +66,7 @@ fn render(record: &Record, json: bool) -> String {
         return format!("{value}\n");
     }
     let pretty = serde_json::to_string_pretty(&value).unwrap_or_default();
-    format!("record {} (leaf {leaf_hash})\n{}\n", record.index, edge::printable(&pretty))
+    format!("record {} (leaf {leaf_hash})\n{}\n", record.index, edge::printable_lines(&pretty))
 }
 
 fn verify(directory: &std::path::Path, complete: bool, common: &Common) -> Exit {
@@ -106,7 +106,15 @@ fn verify(directory: &std::path::Path, complete: bool, common: &Common) -> Exit 
         let runs = if open > 0 { format!("; {open} runs are open") } else { String::new() };
         edge::print(&format!("sound: {} records in {} segments{runs}\n", report.records, report.segments));
     } else if exit == Exit::INCOMPLETE {
-        eprintln!("waxcell: not whole: {open} runs are open; the next run closes those that nobody watches");
+        if open > 0 {
+            eprintln!(
+                "waxcell: not whole: {open} runs are open; the next run closes those that nobody watches"
+            );
+        } else {
+            eprintln!(
+                "waxcell: not whole: the last write was never finished; the next run removes and records it"
+            );
+        }
     }
     exit
 }

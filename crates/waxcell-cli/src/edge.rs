@@ -32,7 +32,7 @@ pub(crate) fn caller() -> io::Result<Caller> {
 }
 
 /// The name of a user in the text of a `passwd(5)` file. Not asked of NSS: a lookup there may go anywhere.
-fn user_name(passwd: &str, uid: u32) -> String {
+fn user_name(passwd: &str, uid: u32) -> Option<String> {
     let id = uid.to_string();
     let found = passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -40,7 +40,7 @@ fn user_name(passwd: &str, uid: u32) -> String {
         (given == id && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)))
             .then_some(name)
     });
-    found.unwrap_or("waxcell").to_owned()
+    found.map(str::to_owned)
 }
 
 /// Where runs are recorded.
@@ -105,8 +105,15 @@ fn same_file(a: &OwnedFd, b: &OwnedFd) -> bool {
 fn through_pipe(socket: OwnedFd) -> io::Result<OwnedFd> {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     std::thread::spawn(move || {
-        // Ends when either side does.
-        let _ = io::copy(&mut std::fs::File::from(socket), &mut std::fs::File::from(write));
+        let mut buffer = [0u8; 8192];
+        // Ends when either side does. Not `io::copy`, which splices: that holds the pipe while it waits for more.
+        while let Ok(read @ 1..) = rustix::io::read(&socket, &mut buffer) {
+            let mut rest = &buffer[..read];
+            while !rest.is_empty() {
+                let Ok(written) = rustix::io::write(&write, rest) else { return };
+                rest = &rest[written..];
+            }
+        }
     });
     Ok(read)
 }
@@ -150,8 +157,13 @@ pub(crate) fn complain_of(error: &dyn std::error::Error) {
     complain(&text);
 }
 
-/// Text with nothing in it that a terminal would act on.
+/// Text on one line with nothing in it that a terminal would act on.
 pub(crate) fn printable(text: &str) -> String {
+    printable_lines(text).replace('\n', "\\n")
+}
+
+/// As [`printable`], for text of ours that has several lines.
+pub(crate) fn printable_lines(text: &str) -> String {
     let bidi = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}');
     text.chars()
         .flat_map(|c| {
@@ -186,13 +198,14 @@ mod tests {
     #[test]
     fn a_user_is_named_by_the_file_alone() {
         let passwd = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\ne\u{1b}vil:x:7:7::/:/bin/sh\n";
-        assert_eq!(user_name(passwd, 1000), "alice");
-        assert_eq!(user_name(passwd, 7), "waxcell");
-        assert_eq!(user_name(passwd, 5), "waxcell");
+        assert_eq!(user_name(passwd, 1000).as_deref(), Some("alice"));
+        assert_eq!(user_name(passwd, 7), None);
+        assert_eq!(user_name(passwd, 5), None);
     }
 
     #[test]
     fn nothing_reaches_a_terminal_that_it_would_act_on() {
-        assert_eq!(printable("a\u{1b}[31m\r\u{202e}b\nc"), "a\\u{1b}[31m\\r\\u{202e}b\nc");
+        assert_eq!(printable_lines("a\u{1b}[31m\r\u{202e}b\nc"), "a\\u{1b}[31m\\r\\u{202e}b\nc");
+        assert_eq!(printable("a\nb"), "a\\nb");
     }
 }

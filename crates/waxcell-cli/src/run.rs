@@ -1,5 +1,8 @@
 //! `waxcell run`.
 
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -33,7 +36,8 @@ pub(crate) fn run(arguments: &Run, common: &Common) -> Exit {
             return Exit::FAILED;
         }
     };
-    let start = edge::folder_of(&arguments.script, &caller.cwd);
+    let (script, args) = arguments.command();
+    let start = edge::folder_of(script, &caller.cwd);
     let policy = match load_policy(common, &start, &caller.cwd) {
         Ok(policy) => policy,
         Err(exit) => return exit,
@@ -56,13 +60,21 @@ pub(crate) fn run(arguments: &Run, common: &Common) -> Exit {
         }
     };
     let request = Request {
-        script: &arguments.script,
-        args: &arguments.args,
+        script,
+        args,
         policy: &policy,
         caller: &caller,
         reason: arguments.reason.as_deref(),
         interrupts: Some(Interrupts(std::os::fd::AsFd::as_fd(&descriptor))),
         signals,
+    };
+    // Before the run, so that a report that cannot be written is known while nothing has happened.
+    let file = match arguments.report.as_deref().map(ReportFile::open).transpose() {
+        Ok(file) => file,
+        Err(message) => {
+            edge::complain(&message);
+            return Exit::FAILED;
+        }
     };
     let report = match waxcell::run(&request, streams, &mut state, &SystemTime::now) {
         Ok(report) => report,
@@ -76,9 +88,55 @@ pub(crate) fn run(arguments: &Run, common: &Common) -> Exit {
             return exit_of(&error);
         }
     };
-    let exit = tell(&report, arguments.report.as_deref(), common);
+    let exit = tell(&report, file, common);
     state.rest();
     exit
+}
+
+/// The file of `--report`: opened before the run, not through a link that an earlier script may have planted, and gone
+/// again if it was made for nothing.
+struct ReportFile<'a> {
+    path: &'a Path,
+    file: File,
+    made: bool,
+}
+
+impl<'a> ReportFile<'a> {
+    fn open(path: &'a Path) -> Result<ReportFile<'a>, String> {
+        let made = path.symlink_metadata().is_err();
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let open = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .custom_flags(flags.bits() as i32)
+            .open(path);
+        let file = open.map_err(|error| {
+            let why = match rustix::io::Errno::from_io_error(&error) {
+                Some(rustix::io::Errno::LOOP) => "it is a symbolic link; name the file itself".to_owned(),
+                Some(rustix::io::Errno::NXIO) => "nobody reads from it".to_owned(),
+                _ => error.to_string(),
+            };
+            format!("cannot write the report to `{}`: {why}", path.display())
+        })?;
+        Ok(ReportFile { path, file, made })
+    }
+
+    fn write(mut self, text: &str) -> Result<(), String> {
+        let cut = self.file.metadata().is_ok_and(|meta| meta.is_file()).then(|| self.file.set_len(0));
+        let written = cut.transpose().and_then(|_| self.file.write_all(text.as_bytes()));
+        self.made = false;
+        written.map_err(|error| format!("cannot write the report to `{}`: {error}", self.path.display()))
+    }
+}
+
+impl Drop for ReportFile<'_> {
+    fn drop(&mut self) {
+        if self.made {
+            // Only what this process made, and nothing was written to.
+            let _ = std::fs::remove_file(self.path);
+        }
+    }
 }
 
 /// Finds and loads the policy for a script, or says what is wrong with it.
@@ -115,21 +173,20 @@ fn exit_of(error: &RunError) -> Exit {
 }
 
 /// Renders the report: JSON where it was asked for, else only what the script itself could not say.
-fn tell(report: &Report, file: Option<&Path>, common: &Common) -> Exit {
+fn tell(report: &Report, file: Option<ReportFile<'_>>, common: &Common) -> Exit {
     let exit = Exit::of_run(report.return_code);
     let json = || serde_json::to_string_pretty(report).unwrap_or_default() + "\n";
-    if let Some(file) = file
-        && let Err(error) = std::fs::write(file, json())
-    {
-        edge::complain(&format!("cannot write the report to `{}`: {error}", file.display()));
-        return Exit::FAILED;
-    }
+    let written = file.map_or(Ok(()), |file| file.write(&json()));
     if common.json {
         edge::print(&json());
     } else if !common.quiet {
         for line in notes(report) {
             eprintln!("waxcell: {}", edge::printable(&line));
         }
+    }
+    if let Err(message) = written {
+        edge::complain(&message);
+        return Exit::FAILED;
     }
     exit
 }
@@ -143,13 +200,14 @@ fn notes(report: &Report) -> Vec<String> {
         verdict => lines.push(format!("{}: {}", verdict.name(), report.cause)),
     }
     if report.verdict == Verdict::Refused {
-        lines.extend(
-            report
-                .findings
-                .iter()
-                .filter(|finding| !finding.help.is_empty())
-                .map(|f| format!("help: {}", f.help)),
-        );
+        let mut help: Vec<String> = report
+            .findings
+            .iter()
+            .filter(|f| !f.help.is_empty())
+            .map(|f| format!("help: {}", f.help))
+            .collect();
+        help.dedup();
+        lines.extend(help);
     }
     for violation in report.violations.iter().take(SHOWN) {
         let times = if violation.count > 1 { format!(" ({} times)", violation.count) } else { String::new() };

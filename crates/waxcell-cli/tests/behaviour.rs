@@ -61,14 +61,29 @@ print(os.getpriority(os.PRIO_PROCESS, 0), sorted(os.listdir('.')))
 
 #[test]
 fn the_signal_mask_is_the_callers() {
-    same("import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))");
+    // But for SIGXFSZ, which Python ignores anyway and whose blocking is how a verdict is found (docs/decisions/0006).
+    same("import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []) - {signal.SIGXFSZ})");
 }
 
 #[test]
 fn everything_behind_the_script_belongs_to_it() {
     let place = Place::new(POLICY);
     place.write("script.py", "import sys; print(sys.argv[1:])");
-    for argument in ["--json", "--quiet", "-q", "--help", "-h", "--version", "-V", "--policy=/nowhere", "--state=/nowhere", "--report=data/r", "--reason=x", "--color=x", "--"] {
+    for argument in [
+        "--json",
+        "--quiet",
+        "-q",
+        "--help",
+        "-h",
+        "--version",
+        "-V",
+        "--policy=/nowhere",
+        "--state=/nowhere",
+        "--report=data/r",
+        "--reason=x",
+        "--color=x",
+        "--",
+    ] {
         let args: [&[u8]; 2] = [argument.as_bytes(), b"--json"];
         same_as(&place, "script.py", &args, |_| {});
     }
@@ -87,7 +102,8 @@ fn executable_is_the_name_that_the_caller_would_have_typed() {
 fn arguments_of_any_bytes() {
     let place = Place::new(POLICY);
     place.write("script.py", "import os, sys; print([os.fsencode(a) for a in sys.argv])");
-    let args: [&[u8]; 9] = [b"", b" ", b"--json", b"--help", b"-h", b"\xff\xfe", "ü\u{202e}".as_bytes(), b"a\nb", b"--"];
+    let args: [&[u8]; 9] =
+        [b"", b" ", b"--json", b"--help", b"-h", b"\xff\xfe", "ü\u{202e}".as_bytes(), b"a\nb", b"--"];
     let said = same_as(&place, "script.py", &args, |_| {});
     assert!(said.out().contains("xff"), "{said:?}");
 }
@@ -102,13 +118,27 @@ fn paths_to_the_script() {
     symlink("../scripts/tool.py", place.project().join("other/link.py")).unwrap();
     fs::create_dir(place.project().join("deep")).unwrap();
     let absolute = place.project().join("scripts/tool.py");
-    for script in ["scripts/tool.py", "./scripts/tool.py", "other/../scripts//tool.py", absolute.to_str().unwrap(), "other/link.py"] {
+    for script in [
+        "scripts/tool.py",
+        "./scripts/tool.py",
+        "other/../scripts//tool.py",
+        absolute.to_str().unwrap(),
+        "other/link.py",
+    ] {
         println!("{script}");
-        assert_eq!(same_as(&place, script, &[], |c| { c.env("PYTHONDONTWRITEBYTECODE", "1"); }).code, 0);
+        assert_eq!(
+            same_as(&place, script, &[], |c| {
+                c.env("PYTHONDONTWRITEBYTECODE", "1");
+            })
+            .code,
+            0
+        );
     }
     for script in ["../scripts/tool.py", "../other/link.py"] {
         let deep = place.project().join("deep");
-        let said = same_as(&place, script, &[], |c| { c.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(&deep); });
+        let said = same_as(&place, script, &[], |c| {
+            c.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(&deep);
+        });
         assert_eq!(said.code, 0, "{said:?}");
     }
 }
@@ -130,13 +160,18 @@ fn a_script_outside_of_the_project_and_a_working_directory_elsewhere() {
     let place = Place::new(POLICY);
     let outside = place.root().join("elsewhere");
     fs::create_dir(&outside).unwrap();
-    fs::write(outside.join("tool.py"), "import os; print(__file__, os.getcwd())\nprint(os.path.exists('security_policy.yml'))").unwrap();
+    fs::write(
+        outside.join("tool.py"),
+        "import os; print(__file__, os.getcwd())\nprint(os.path.exists('security_policy.yml'))",
+    )
+    .unwrap();
     let policy = place.project().join("security_policy.yml");
     let script = outside.join("tool.py");
     let held = say(place.waxcell(&["--policy", policy.to_str().unwrap(), "run"]).arg(&script));
     let bare = say(place.command(PYTHON).arg(&script));
     assert_eq!(held, bare);
-    let held = say(place.waxcell(&["--policy", policy.to_str().unwrap(), "run"]).arg(&script).current_dir(&outside));
+    let held =
+        say(place.waxcell(&["--policy", policy.to_str().unwrap(), "run"]).arg(&script).current_dir(&outside));
     let bare = say(place.command(PYTHON).arg(&script).current_dir(&outside));
     assert_eq!(held, bare);
 }
@@ -165,16 +200,22 @@ fn standard_input() {
     place.write("input", "from a file");
     same_as(&place, "script.py", &[], |_| {});
     let project = place.project();
-    same_as(&place, "script.py", &[], |c| { c.stdin(fs::File::open(project.join("input")).unwrap()); });
+    same_as(&place, "script.py", &[], |c| {
+        c.stdin(fs::File::open(project.join("input")).unwrap());
+    });
     let large = "x\n".repeat(200_000);
     let bare = say_with(place.command(PYTHON).arg("script.py"), large.as_bytes());
     assert_eq!(say_with(&mut place.waxcell(&["run", "script.py"]), large.as_bytes()), bare);
-    assert_eq!(say_with(&mut place.waxcell(&["run", "script.py"]), b""), say_with(place.command(PYTHON).arg("script.py"), b""));
+    assert_eq!(
+        say_with(&mut place.waxcell(&["run", "script.py"]), b""),
+        say_with(place.command(PYTHON).arg("script.py"), b"")
+    );
     // A script that reads nothing leaves what is there for the next program.
     place.write("first.py", "import os; os.read(0, 5)");
     let line = |first: &str| format!("(echo 'one\ntwo'; sleep 0.2) | ({first}; cat)");
     let bare = say(&mut place.waxcell_shell(&line(&format!("{PYTHON} first.py"))));
-    let held = say(&mut place.waxcell_shell(&line(&format!("{} run first.py", support::waxcell().display()))));
+    let held =
+        say(&mut place.waxcell_shell(&line(&format!("{} run first.py", support::waxcell().display()))));
     assert_eq!(held, bare);
 }
 
@@ -183,7 +224,14 @@ fn output_into_a_file_and_in_order() {
     let place = Place::new(POLICY);
     place.write("script.py", "import os, sys\nfor n in range(300):\n    os.write(1, b'o%d\\n' % n); os.write(2, b'e%d\\n' % n)\nprint(sys.stdout.isatty())");
     let waxcell = support::waxcell();
-    for redirect in ["2>&1", "> ../out 2>&1; cat ../out", "> ../out; cat ../out", "2> ../err; cat ../err", "2>&1 | cat", ">> ../appended 2>&1; cat ../appended; rm ../appended"] {
+    for redirect in [
+        "2>&1",
+        "> ../out 2>&1; cat ../out",
+        "> ../out; cat ../out",
+        "2> ../err; cat ../err",
+        "2>&1 | cat",
+        ">> ../appended 2>&1; cat ../appended; rm ../appended",
+    ] {
         let bare = say(&mut place.waxcell_shell(&format!("{PYTHON} script.py {redirect}")));
         let held = say(&mut place.waxcell_shell(&format!("{} run script.py {redirect}", waxcell.display())));
         assert_eq!(held, bare, "{redirect}");
@@ -195,7 +243,10 @@ fn output_comes_while_the_script_runs() {
     let place = Place::new(POLICY);
     let text = "import sys, time\nprint('first', flush=True)\ntime.sleep(1.5)\nprint('second')";
     place.write("script.py", text);
-    let line = format!("{} run script.py | (head -n 1; date +%s.%N; cat; date +%s.%N)", support::waxcell().display());
+    let line = format!(
+        "{} run script.py | (head -n 1; date +%s.%N; cat; date +%s.%N)",
+        support::waxcell().display()
+    );
     let said = say(&mut place.waxcell_shell(&line));
     let out = said.out();
     let lines: Vec<&str> = out.lines().collect();
@@ -210,7 +261,8 @@ fn a_reader_that_goes_away() {
     place.write("quiet.py", "import os, sys\ntry:\n    for n in range(200000): os.write(1, b'x' * 1000)\nexcept BrokenPipeError: sys.exit(7)\n");
     for script in ["script.py", "quiet.py"] {
         // Without `pipefail` in every `sh`: the code goes into a file.
-        let line = |program: &str| format!("({program} {script}; echo $? > ../code) | head -c 10; cat ../code");
+        let line =
+            |program: &str| format!("({program} {script}; echo $? > ../code) | head -c 10; cat ../code");
         let bare = say(&mut place.waxcell_shell(&line(PYTHON)));
         let held = say(&mut place.waxcell_shell(&line(&format!("{} run", support::waxcell().display()))));
         assert_eq!(held, bare, "{script}");
@@ -220,8 +272,12 @@ fn a_reader_that_goes_away() {
 #[test]
 fn a_slow_reader_gets_everything() {
     let place = Place::new(&format!("{POLICY}execution: {{output_mb: 64}}\n"));
-    place.write("script.py", "import sys\nsys.stdout.write('x' * (5 << 20)); sys.stderr.write('y' * (1 << 20))");
-    let line = format!("{} run script.py 2>../err | (sleep 1; wc -c); wc -c < ../err", support::waxcell().display());
+    place.write(
+        "script.py",
+        "import sys\nsys.stdout.write('x' * (5 << 20)); sys.stderr.write('y' * (1 << 20))",
+    );
+    let line =
+        format!("{} run script.py 2>../err | (sleep 1; wc -c); wc -c < ../err", support::waxcell().display());
     assert_eq!(say(&mut place.waxcell_shell(&line)).out(), format!("{}\n{}\n", 5 << 20, 1 << 20));
 }
 
@@ -233,7 +289,18 @@ fn exit_codes() {
         let said = say(&mut place.waxcell(&["run", "script.py", &code.to_string()]));
         assert_eq!((said.code, said.err()), (code, String::new()));
     }
-    for exit in ["sys.exit('a message')", "sys.exit(None)", "sys.exit(-1)", "sys.exit(256)", "sys.exit(1.5)", "raise SystemExit(True)", "1/0", "os._exit(9)", "raise KeyboardInterrupt", "print('x'); sys.stdout.close(); os.close(1)"] {
+    for exit in [
+        "sys.exit('a message')",
+        "sys.exit(None)",
+        "sys.exit(-1)",
+        "sys.exit(256)",
+        "sys.exit(1.5)",
+        "raise SystemExit(True)",
+        "1/0",
+        "os._exit(9)",
+        "raise KeyboardInterrupt",
+        "print('x'); sys.stdout.close(); os.close(1)",
+    ] {
         same(&format!("import os, sys\n{exit}"));
     }
 }
@@ -241,7 +308,9 @@ fn exit_codes() {
 #[test]
 fn death_by_signal() {
     let place = Place::new(POLICY);
-    for signal in [Signal::TERM, Signal::SEGV, Signal::ABORT, Signal::KILL, Signal::HUP, Signal::USR1, Signal::PIPE] {
+    for signal in
+        [Signal::TERM, Signal::SEGV, Signal::ABORT, Signal::KILL, Signal::HUP, Signal::USR1, Signal::PIPE]
+    {
         place.write("script.py", format!("import os, signal\nsignal.signal({0}, signal.SIG_DFL) if {0} != 9 else 0\nos.kill(os.getpid(), {0})\nimport time; time.sleep(5)", signal.as_raw()));
         let held = say(&mut place.waxcell(&["run", "script.py"]));
         assert_eq!(held.code, 128 + signal.as_raw(), "{held:?}");
@@ -282,7 +351,11 @@ except KeyboardInterrupt: print('interrupted'); sys.exit(8)
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::USR1, Signal::USR2, Signal::QUIT] {
         for text in [handled, unhandled] {
             let [bare, held] = signalled(text, signal);
-            assert_eq!((held.code, held.out(), held.err()), (bare.code, bare.out(), bare.err()), "{signal:?} {text}");
+            assert_eq!(
+                (held.code, held.out(), held.err()),
+                (bare.code, bare.out(), bare.err()),
+                "{signal:?} {text}"
+            );
         }
     }
 }
@@ -310,9 +383,13 @@ fn encodings_follow_the_callers_locale() {
     ];
     for variables in cases {
         println!("{variables:?}");
-        same_as(&place, "script.py", &[], |c| { c.env_remove("LANG").envs(variables.iter().copied()); });
+        same_as(&place, "script.py", &[], |c| {
+            c.env_remove("LANG").envs(variables.iter().copied());
+        });
     }
-    same_as(&place, "script.py", &[], |c| { c.env_remove("LANG"); });
+    same_as(&place, "script.py", &[], |c| {
+        c.env_remove("LANG");
+    });
 }
 
 #[test]
@@ -320,7 +397,10 @@ fn packages_of_a_virtual_environment() {
     let place = Place::new(POLICY);
     let made = say(place.command(PYTHON).args(["-m", "venv", "--without-pip", ".venv"]));
     assert_eq!(made.code, 0, "{made:?}");
-    let site = say(place.command(place.project().join(".venv/bin/python3")).args(["-c", "import site; print(site.getsitepackages()[0])"])).out();
+    let site = say(place
+        .command(place.project().join(".venv/bin/python3"))
+        .args(["-c", "import site; print(site.getsitepackages()[0])"]))
+    .out();
     fs::write(Path::new(site.trim()).join("ours.py"), "WORD = 'from the venv'").unwrap();
     fs::write(Path::new(site.trim()).join("more.pth"), "../more\n").unwrap();
     fs::create_dir(Path::new(site.trim()).join("../more")).unwrap();
@@ -328,7 +408,9 @@ fn packages_of_a_virtual_environment() {
     place.write("script.py", "import sys, ours, further; print(ours.WORD, ours.__file__, sys.prefix, sys.base_prefix, sys.executable, sys.path, further.__file__)");
     let venv = place.project().join(".venv");
     let path = format!("{}/bin:/usr/bin:/bin", venv.display());
-    let active = |command: &mut Command| { command.env("PATH", &path).env("VIRTUAL_ENV", &venv).env("PYTHONDONTWRITEBYTECODE", "1"); };
+    let active = |command: &mut Command| {
+        command.env("PATH", &path).env("VIRTUAL_ENV", &venv).env("PYTHONDONTWRITEBYTECODE", "1");
+    };
     let mut bare = place.command("/usr/bin/env");
     active(bare.args(["python3", "script.py"]));
     // `env` looks at the new PATH by itself.
@@ -346,32 +428,50 @@ fn packages_of_a_virtual_environment() {
 
 #[test]
 fn the_environment_is_an_allow_list() {
-    let place = Place::new(&format!("{POLICY}environment: {{pass: [GITHUB_ACTOR, NOT_THERE], set: {{PYTHONHASHSEED: \"7\", OURS: x}}}}\n"));
+    let place = Place::new(&format!(
+        "{POLICY}environment: {{pass: [GITHUB_ACTOR, NOT_THERE], set: {{PYTHONHASHSEED: \"7\", OURS: x}}}}\n"
+    ));
     place.write("script.py", "import json, os; print(json.dumps(dict(os.environ)))");
     place.write("evil/json.py", "print('EVIL')");
     let library = place.project().join("evil.so");
-    let said = say(
-        place
-            .waxcell(&["run", "script.py"])
-            .envs([("GITHUB_ACTOR", "bee"), ("GITHUB_TOKEN", "t0ken"), ("AWS_SECRET_ACCESS_KEY", "s3cret"), ("AWS_PROFILE", "x")])
-            .envs([("PYTHONSTARTUP", "evil/json.py"), ("PYTHONHOME", "/nowhere"), ("PYTHONWARNINGS", "error"), ("PYTHONBREAKPOINT", "evil")])
-            .env("PYTHONPATH", place.project().join("evil"))
-            .env("LD_LIBRARY_PATH", "/nowhere")
-            .env("BASH_ENV", "x")
-            .env("SSH_AUTH_SOCK", &library)
-            .env("TZ", "Europe/Vienna")
-            .env("LC_TIME", "C"),
-    );
+    let said = say(place
+        .waxcell(&["run", "script.py"])
+        .envs([
+            ("GITHUB_ACTOR", "bee"),
+            ("GITHUB_TOKEN", "t0ken"),
+            ("AWS_SECRET_ACCESS_KEY", "s3cret"),
+            ("AWS_PROFILE", "x"),
+        ])
+        .envs([
+            ("PYTHONSTARTUP", "evil/json.py"),
+            ("PYTHONHOME", "/nowhere"),
+            ("PYTHONWARNINGS", "error"),
+            ("PYTHONBREAKPOINT", "evil"),
+        ])
+        .env("PYTHONPATH", place.project().join("evil"))
+        .env("LD_LIBRARY_PATH", "/nowhere")
+        .env("BASH_ENV", "x")
+        .env("SSH_AUTH_SOCK", &library)
+        .env("TZ", "Europe/Vienna")
+        .env("LC_TIME", "C"));
     assert_eq!(said.code, 0, "{said:?}");
     let inside: serde_json::Value = serde_json::from_slice(&said.out).unwrap();
     let mut names: Vec<&str> = inside.as_object().unwrap().keys().map(String::as_str).collect();
     names.retain(|name| *name != "PYTHONUSERBASE");
     names.sort_unstable();
-    assert_eq!(names, ["GITHUB_ACTOR", "HOME", "LANG", "LC_TIME", "OURS", "PATH", "PYTHONHASHSEED", "TZ"], "{inside:#}");
-    assert_eq!((inside["PYTHONHASHSEED"].as_str(), inside["OURS"].as_str(), inside["TZ"].as_str()), (Some("7"), Some("x"), Some("Europe/Vienna")));
+    assert_eq!(
+        names,
+        ["GITHUB_ACTOR", "HOME", "LANG", "LC_TIME", "OURS", "PATH", "PYTHONHASHSEED", "TZ"],
+        "{inside:#}"
+    );
+    assert_eq!(
+        (inside["PYTHONHASHSEED"].as_str(), inside["OURS"].as_str(), inside["TZ"].as_str()),
+        (Some("7"), Some("x"), Some("Europe/Vienna"))
+    );
     assert_ne!(inside["HOME"].as_str(), place.root().join("home").to_str());
     let secrets = ["t0ken", "s3cret"];
-    let record = fs::read(fs::read_dir(place.journal()).unwrap().flatten().map(|e| e.path()).min().unwrap()).unwrap();
+    let record =
+        fs::read(fs::read_dir(place.journal()).unwrap().flatten().map(|e| e.path()).min().unwrap()).unwrap();
     let record = String::from_utf8_lossy(&record);
     assert!(secrets.iter().all(|secret| !record.contains(secret)));
 }
@@ -380,7 +480,9 @@ fn the_environment_is_an_allow_list() {
 fn tmp_is_private_unless_it_is_shared() {
     let name = format!("/tmp/waxcell-test-{}", std::process::id());
     let seen = format!("{name}-seen");
-    let text = format!("import os\nprint(os.path.exists('{seen}'))\nopen('{name}', 'w').write('x')\nprint(os.path.exists('{name}'))");
+    let text = format!(
+        "import os\nprint(os.path.exists('{seen}'))\nopen('{name}', 'w').write('x')\nprint(os.path.exists('{name}'))"
+    );
     fs::write(&seen, "").unwrap();
     let private = Place::new(POLICY);
     assert_eq!(private.run(&text).out(), "False\nTrue\n");
@@ -401,15 +503,22 @@ fn tmp_is_private_unless_it_is_shared() {
 
 #[test]
 fn tmp_shared_by_a_project_elsewhere() {
-    let Some(elsewhere) = ["/var/tmp", "/dev/shm"].into_iter().find_map(|folder| tempfile::tempdir_in(folder).ok()) else {
+    let Some(elsewhere) =
+        ["/var/tmp", "/dev/shm"].into_iter().find_map(|folder| tempfile::tempdir_in(folder).ok())
+    else {
         return support::skip("behaviour::tmp_shared_by_a_project_elsewhere", "nowhere to write but /tmp");
     };
     let root = elsewhere.path();
     let name = format!("/tmp/waxcell-shared-{}", std::process::id());
-    fs::write(root.join("security_policy.yml"), "filesystem:\n  allowed_paths: [{path: /tmp, shared: true}]\n  blocked_operations: []\n").unwrap();
+    fs::write(
+        root.join("security_policy.yml"),
+        "filesystem:\n  allowed_paths: [{path: /tmp, shared: true}]\n  blocked_operations: []\n",
+    )
+    .unwrap();
     fs::write(root.join("script.py"), format!("open('{name}', 'w').write('x')")).unwrap();
     let place = Place::new(POLICY);
-    let said = say(place.waxcell(&["run", "script.py"]).current_dir(root).env("WAXCELL_STATE", root.join("state")));
+    let said =
+        say(place.waxcell(&["run", "script.py"]).current_dir(root).env("WAXCELL_STATE", root.join("state")));
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(fs::read(&name).unwrap(), b"x");
     let meta = fs::metadata(&name).unwrap();
@@ -440,7 +549,15 @@ print(sorted(p for p in os.listdir('/proc') if p.isdigit() and int(p) > 2))
 
 #[test]
 fn credentials_are_covered_unless_they_are_named() {
-    let names = [".env", ".git/config", ".git/hooks/pre-commit", "lib/x.pth", "deep/.netrc", "sitecustomize.py", "deep/id_rsa"];
+    let names = [
+        ".env",
+        ".git/config",
+        ".git/hooks/pre-commit",
+        "lib/x.pth",
+        "deep/.netrc",
+        "sitecustomize.py",
+        "deep/id_rsa",
+    ];
     let open = [".env.example", ".git/HEAD", "deep/config"];
     let text = "
 import os, sys
@@ -515,7 +632,11 @@ try: print(os.listdir('data/private'))
 except OSError: print('closed')
 ",
     );
-    assert_eq!(said.out(), "data/private/x n n\ndata/fixed/x y n\ndata/fixed/open/x y y\ndata/x y y\nsecret.txt n n\nplain.txt y n\nclosed\n", "{said:?}");
+    assert_eq!(
+        said.out(),
+        "data/private/x n n\ndata/fixed/x y n\ndata/fixed/open/x y y\ndata/x y y\nsecret.txt n n\nplain.txt y n\nclosed\n",
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -554,9 +675,16 @@ fn a_missing_allowed_path_is_made_by_the_script_alone() {
             let place = Place::new("filesystem:\n  allowed_paths: [./fresh]\n");
             place.write("README", "");
             place.write("script.py", format!("import os, pathlib\n{way}\n"));
-            let said = if held { say(&mut place.waxcell(&["run", "script.py"])) } else { say(place.command(PYTHON).arg("script.py")) };
-            let files: Vec<String> =
-                place.tree().into_keys().map(|path| path.strip_prefix(place.project()).unwrap().display().to_string()).collect();
+            let said = if held {
+                say(&mut place.waxcell(&["run", "script.py"]))
+            } else {
+                say(place.command(PYTHON).arg("script.py"))
+            };
+            let files: Vec<String> = place
+                .tree()
+                .into_keys()
+                .map(|path| path.strip_prefix(place.project()).unwrap().display().to_string())
+                .collect();
             (said.code, said.out(), said.err(), files)
         };
         let (bare, held) = (run(false), run(true));
@@ -564,11 +692,22 @@ fn a_missing_allowed_path_is_made_by_the_script_alone() {
         assert_eq!(bare.3.contains(&"fresh".to_owned()), stays, "control: {way}");
     }
     // A second `mkdir` fails as it does bare, and an absent path does not seem to be there.
-    for way in ["os.mkdir('fresh'); os.mkdir('fresh')", "print(os.path.exists('fresh'))", "print(os.path.isfile('out.json'))", "open('out.json').read()", "print(sorted(os.listdir('.')))", "open('fresh/x', 'w')"] {
+    for way in [
+        "os.mkdir('fresh'); os.mkdir('fresh')",
+        "print(os.path.exists('fresh'))",
+        "print(os.path.isfile('out.json'))",
+        "open('out.json').read()",
+        "print(sorted(os.listdir('.')))",
+        "open('fresh/x', 'w')",
+    ] {
         let run = |held: bool| {
             let place = Place::new("filesystem:\n  allowed_paths: [./fresh, ./out.json]\n");
             place.write("script.py", format!("import os\n{way}\n"));
-            let said = if held { say(&mut place.waxcell(&["run", "script.py"])) } else { say(place.command(PYTHON).arg("script.py")) };
+            let said = if held {
+                say(&mut place.waxcell(&["run", "script.py"]))
+            } else {
+                say(place.command(PYTHON).arg("script.py"))
+            };
             (said.code, said.out())
         };
         let (bare, held) = (run(false), run(true));
@@ -580,7 +719,11 @@ fn a_missing_allowed_path_is_made_by_the_script_alone() {
 fn a_missing_allowed_file_is_made_by_open() {
     let place = Place::new("filesystem:\n  allowed_paths: [./out.json, ./new/log.txt]\n");
     let said = place.run("open('out.json', 'w').write('{}')");
-    assert_eq!((said.code, place.read("out.json"), place.has("new")), (0, "{}".to_owned(), false), "{said:?}");
+    assert_eq!(
+        (said.code, place.read("out.json"), place.has("new")),
+        (0, "{}".to_owned(), false),
+        "{said:?}"
+    );
     let said = place.run("import os\nos.makedirs('new', exist_ok=True)\nopen('new/log.txt', 'a').write('x')");
     assert_eq!((said.code, place.read("new/log.txt")), (0, "x".to_owned()), "{said:?}");
     // Through a temporary file beside it: only the entry itself is writable.
@@ -666,7 +809,11 @@ fn same_on_a_terminal(text: &str, keys: &str) -> String {
     let bare = on_a_terminal(&place, &[PYTHON, "script.py"], keys);
     let waxcell = support::waxcell();
     let state = place.state();
-    let held = on_a_terminal(&place, &[waxcell.to_str().unwrap(), "--state", state.to_str().unwrap(), "run", "script.py"], keys);
+    let held = on_a_terminal(
+        &place,
+        &[waxcell.to_str().unwrap(), "--state", state.to_str().unwrap(), "run", "script.py"],
+        keys,
+    );
     assert_eq!(held, bare, "held is left, bare is right");
     held
 }
@@ -697,7 +844,10 @@ fn an_interrupt_from_the_terminal_without_a_handler() {
 
 #[test]
 fn the_end_of_input_from_the_terminal() {
-    let said = same_on_a_terminal("import sys\nprint('READY', flush=True)\nprint(repr(sys.stdin.read()))", "one\\n\\x04");
+    let said = same_on_a_terminal(
+        "import sys\nprint('READY', flush=True)\nprint(repr(sys.stdin.read()))",
+        "one\\n\\x04",
+    );
     assert!(said.contains("'one"), "{said}");
 }
 
@@ -706,7 +856,11 @@ fn a_terminal_cannot_be_typed_into_by_the_script() {
     let place = Place::new(POLICY);
     place.write("script.py", "import fcntl, termios\ntry: fcntl.ioctl(0, termios.TIOCSTI, b'x'); print('TYPED')\nexcept OSError as e: print('refused')\ntry: open('/dev/tty'); print('OPENED')\nexcept OSError: print('none')\n");
     let (waxcell, state) = (support::waxcell(), place.state());
-    let held = on_a_terminal(&place, &[waxcell.to_str().unwrap(), "--state", state.to_str().unwrap(), "run", "script.py"], "");
+    let held = on_a_terminal(
+        &place,
+        &[waxcell.to_str().unwrap(), "--state", state.to_str().unwrap(), "run", "script.py"],
+        "",
+    );
     assert!(held.contains("refused") && held.contains("none"), "{held}");
 }
 
@@ -730,17 +884,39 @@ fn json_prints_one_report_and_report_writes_it_beside_the_streams() {
     let said = say(&mut place.waxcell(&["--json", "run", "script.py"]));
     let report = said.report();
     let keys = [
-        "success", "return_code", "stdout", "stderr", "execution_time", "resource_usage", "verdict", "cause", "run_id", "script", "policy",
-        "findings", "violations", "files_changed", "network", "enforced", "record",
+        "success",
+        "return_code",
+        "stdout",
+        "stderr",
+        "execution_time",
+        "resource_usage",
+        "verdict",
+        "cause",
+        "run_id",
+        "script",
+        "policy",
+        "findings",
+        "violations",
+        "files_changed",
+        "network",
+        "enforced",
+        "record",
     ];
     for key in keys {
         assert!(report.get(key).is_some_and(|value| !value.is_null()), "{key}");
     }
-    assert_eq!((said.code, said.err(), report["stdout"].as_str(), report["stderr"].as_str()), (3, String::new(), Some("ü\n"), Some("err\n")));
+    assert_eq!(
+        (said.code, said.err(), report["stdout"].as_str(), report["stderr"].as_str()),
+        (3, String::new(), Some("ü\n"), Some("err\n"))
+    );
     let said = say(&mut place.waxcell(&["run", "--report", "../report.json", "script.py"]));
     assert_eq!((said.code, said.out(), said.err()), (3, "ü\n".to_owned(), "err\n".to_owned()));
-    let written: serde_json::Value = serde_json::from_slice(&fs::read(place.root().join("report.json")).unwrap()).unwrap();
-    assert_eq!((written["verdict"].as_str(), written["stdout_sha256"].as_str()), (Some("failed"), report["stdout_sha256"].as_str()));
+    let written: serde_json::Value =
+        serde_json::from_slice(&fs::read(place.root().join("report.json")).unwrap()).unwrap();
+    assert_eq!(
+        (written["verdict"].as_str(), written["stdout_sha256"].as_str()),
+        (Some("failed"), report["stdout_sha256"].as_str())
+    );
     // The options may stand on either side of `run`, but not behind the script.
     assert_eq!(say(&mut place.waxcell(&["run", "--json", "script.py"])).report()["verdict"], "failed");
     assert_eq!(say(&mut place.waxcell(&["run", "script.py", "--json"])).out(), "ü\n");
@@ -753,7 +929,12 @@ fn a_socket_as_standard_input_ends_with_the_script() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     (&ours).write_all(b"over a socket\n").unwrap();
     let theirs: std::os::fd::OwnedFd = theirs.into();
-    let said = Running::start(place.waxcell(&["run", "script.py"]).stdin(Stdio::from(theirs))).end_within(Duration::from_secs(10));
-    assert_eq!((said.code, said.out()), (0, "over a socket\n\n".to_owned()), "the other end stays open: {said:?}");
+    let said = Running::start(place.waxcell(&["run", "script.py"]).stdin(Stdio::from(theirs)))
+        .end_within(Duration::from_secs(10));
+    assert_eq!(
+        (said.code, said.out()),
+        (0, "over a socket\n\n".to_owned()),
+        "the other end stays open: {said:?}"
+    );
     drop(ours);
 }

@@ -518,7 +518,9 @@ fn bytes_that_are_no_text_can_be_told_from_each_other_in_the_record() {
     let fields = |record: &Value| {
         let mut fields = record.as_object().unwrap().clone();
         // What differs between any two runs, or is a hash of everything.
-        fields.retain(|key, _| !["index", "time", "run", "plan", "plan_sha256", "actor"].contains(&key.as_str()));
+        fields.retain(|key, _| {
+            !["index", "time", "run", "plan", "plan_sha256", "actor"].contains(&key.as_str())
+        });
         fields
     };
     assert_ne!(fields(&started[0]), fields(&started[1]), "two different arguments are one in the record");

@@ -218,6 +218,8 @@ struct Told {
     module: &'static str,
     tests: usize,
     passed: usize,
+    /// The last output inside.
+    end: String,
     differences: Vec<Difference>,
     seconds: f64,
 }
@@ -337,6 +339,7 @@ impl Stand {
             module,
             tests: inside.seen.len() - 1,
             passed: inside.seen.values().filter(|seen| seen.contains("pass")).count(),
+            end: inside.why.get(&format!("{module}{WHOLE}")).cloned().unwrap_or_default(),
             differences: differences(&outside, &inside),
             seconds: started.elapsed().as_secs_f64(),
         }
@@ -407,12 +410,15 @@ fn open_files() -> u64 {
 
 /// An interpreter that has its tests and that the ordinary user outside can execute.
 fn interpreter() -> Option<PathBuf> {
-    let named = host::variable("WAXCELL_STDLIB_PYTHON");
-    let usual = ["/usr/bin/python3", "/usr/local/bin/python3"].map(PathBuf::from);
-    named.into_iter().chain(usual).find(|python| {
-        let user = if is_root() { Some(ORDINARY) } else { None };
-        works(python, user)
-    })
+    let user = is_root().then_some(ORDINARY);
+    if let Some(named) = host::variable("WAXCELL_STDLIB_PYTHON") {
+        assert!(works(&named, user), "`{}` has no tests, or not everybody can execute it", named.display());
+        return Some(named);
+    }
+    ["/usr/bin/python3", "/usr/local/bin/python3"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|python| works(python, user))
 }
 
 fn works(python: &Path, user: Option<u32>) -> bool {
@@ -491,8 +497,9 @@ fn the_standard_librarys_tests_have_the_same_outcome_inside() {
         "{}",
         unannounced.iter().map(|differs| tell(differs)).collect::<String>()
     );
-    let empty: Vec<_> = told.iter().filter(|told| told.tests == 0).map(|told| told.module).collect();
-    assert!(empty.is_empty(), "no test of these ran: {empty:?}");
+    let empty: Vec<_> =
+        told.iter().filter(|told| told.tests == 0).map(|told| (told.module, &told.end)).collect();
+    assert!(empty.is_empty(), "no test of these ran: {empty:#?}");
 }
 
 fn tell(differs: &Difference) -> String {

@@ -51,6 +51,7 @@ struct Ended;
 
 /// A path as the script gave it, and where it starts.
 struct Target {
+    tid: u32,
     base: Option<OwnedFd>,
     path: [u8; PATH_MAX],
     length: usize,
@@ -443,7 +444,7 @@ impl Target {
         dirfd: Option<u64>,
         address: u64,
     ) -> Result<Target, Errno> {
-        let mut target = Target { base: None, path: [0; PATH_MAX], length: 0 };
+        let mut target = Target { tid: call.tid, base: None, path: [0; PATH_MAX], length: 0 };
         target.length = read_string(call.tid, address, &mut target.path)?;
         if target.path[0] != b'/' {
             target.base = Some(match dirfd.map(|fd| fd as i32) {
@@ -475,6 +476,9 @@ impl Target {
         let path = CStr::from_bytes_with_nul(&self.path[..=self.length]).map_err(|_| Errno::INVAL)?;
         if self.length == 0 {
             return Err(Errno::NOENT);
+        }
+        if let Some(number) = descriptor_number(self.bytes()).filter(|_| !nofollow) {
+            return open_descriptor(self.tid, number);
         }
         fs::openat2(self.base(), path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
     }
@@ -554,6 +558,12 @@ fn wait_until_visible(kind: Counted, before: u64) {
 fn still_waiting(listener: BorrowedFd<'_>, call: &Notification) -> Result<(), Errno> {
     // The errno goes nowhere: who would get it is gone.
     if sys::notification_valid(listener, call.id) { Ok(()) } else { Err(Errno::SRCH) }
+}
+
+/// The number in `/proc/self/fd/N` and `/dev/fd/N`, which the C library itself uses to name what it has open.
+fn descriptor_number(path: &[u8]) -> Option<u64> {
+    let rest = path.strip_prefix(b"/proc/self/fd/").or_else(|| path.strip_prefix(b"/dev/fd/"))?;
+    std::str::from_utf8(rest).ok()?.parse::<u32>().ok().map(u64::from)
 }
 
 /// What a descriptor of another process refers to, as `O_PATH`.

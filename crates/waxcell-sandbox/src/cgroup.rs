@@ -147,7 +147,8 @@ impl Group {
                 let dir = group.memory();
                 set(&dir.join("memory.max"), limits.memory)?;
                 set_if_there(&dir.join("memory.swap.max"), 0)?;
-                set_if_there(&dir.join("memory.oom.group"), 1)?;
+                // Not `memory.oom.group`: it would take the init along, and with it what it has counted. The supervisor
+                // sees the kernel's kill and ends the rest.
                 set_if_there(
                     &dir.join("pids.max"),
                     u64::from(limits.processes) + u64::from(limits.threads) + 2,

@@ -295,8 +295,9 @@ impl Placed {
             }
             Piece::Cover => {
                 let stat = match fs::statat(root, target, AtFlags::SYMLINK_NOFOLLOW) {
-                    // Gone since it was planned: nothing is left to cover.
-                    Err(Errno::NOENT) => return Ok(()),
+                    // Gone since it was planned: nothing is left to cover. Out of reach for this user, who is the
+                    // script's: it cannot get there either.
+                    Err(Errno::NOENT | Errno::ACCESS) => return Ok(()),
                     other => other?,
                 };
                 let kind = fs::FileType::from_raw_mode(stat.st_mode);

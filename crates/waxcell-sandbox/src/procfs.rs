@@ -103,10 +103,10 @@ pub(crate) fn any_thread_has_pending(pid: u32, signal: i32) -> bool {
     let count = processes_in(tasks.as_fd(), &mut |tasks, thread| {
         let mut buffer = [0u8; 4096];
         let Some(text) = read_entry(tasks, thread, b"/status", &mut buffer) else { return };
-        pending |= [b"SigPnd".as_slice(), b"ShdPnd"]
-            .into_iter()
-            .filter_map(|key| number(field(text, key)?, 16))
-            .any(|mask| mask & (1 << (signal - 1)) != 0);
+        // The thread's own, not the process's: the kernel raises it for the thread that wrote, and the filter lets
+        // nobody else send it to a thread.
+        let mask = field(text, b"SigPnd").and_then(|text| number(text, 16)).unwrap_or(0);
+        pending |= mask & (1 << (signal - 1)) != 0;
     });
     count.is_ok() && pending
 }

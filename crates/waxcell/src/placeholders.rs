@@ -1,15 +1,42 @@
 //! Writable paths that do not exist yet: made for the run, and gone after it unless the script used them.
+//!
+//! They are made and removed through descriptors, and never through a symbolic link: an earlier script may have planted
+//! one where it could write.
 
-use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 /// What was made. Dropping it removes what is still empty and unclaimed.
 #[derive(Debug, Default)]
 pub(crate) struct Placeholders {
     /// Outermost first.
-    folders: Vec<(PathBuf, bool)>,
-    files: Vec<PathBuf>,
+    folders: Vec<Made>,
+    files: Vec<Made>,
+}
+
+#[derive(Debug)]
+struct Made {
+    path: PathBuf,
+    /// The folder that it is in.
+    parent: OwnedFd,
+    claimed: bool,
+}
+
+/// Opens a folder by a path without any symbolic link in it.
+fn open_folder(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat2(
+        CWD,
+        path,
+        flags,
+        Mode::empty(),
+        ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+    )
 }
 
 impl Placeholders {
@@ -17,69 +44,122 @@ impl Placeholders {
     pub(crate) fn make(&mut self, path: &Path) -> io::Result<()> {
         let is_file = path.extension().is_some();
         let folder = if is_file { path.parent().unwrap_or(path) } else { path };
-        let mut missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+        let mut missing: Vec<&Path> =
+            folder.ancestors().take_while(|folder| folder.symlink_metadata().is_err()).collect();
         missing.reverse();
         for folder in missing {
-            fs::create_dir(folder)?;
-            self.folders.push((folder.to_owned(), false));
+            let made = Made::in_parent(folder)?;
+            rustix::fs::mkdirat(&made.parent, made.name(), Mode::from(0o777))?;
+            self.folders.push(made);
         }
         if is_file {
-            fs::OpenOptions::new().write(true).create_new(true).open(path)?;
-            self.files.push(path.to_owned());
+            let made = Made::in_parent(path)?;
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::openat(&made.parent, made.name(), flags, Mode::from(0o666))?;
+            self.files.push(made);
         }
         Ok(())
     }
 
     /// The folders, which the script's own first `mkdir` may make once more.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
-        self.folders.iter().map(|(path, _)| path.clone()).collect()
+        self.folders.iter().map(|made| made.path.clone()).collect()
+    }
+
+    /// Everything that was made, outermost first, files last.
+    pub(crate) fn all(&self) -> Vec<PathBuf> {
+        self.folders.iter().chain(&self.files).map(|made| made.path.clone()).collect()
     }
 
     /// The script has made these its own.
     pub(crate) fn claim(&mut self, indices: &[usize]) {
         for index in indices {
-            if let Some((_, claimed)) = self.folders.get_mut(*index) {
-                *claimed = true;
+            if let Some(made) = self.folders.get_mut(*index) {
+                made.claimed = true;
             }
         }
     }
 }
 
+impl Made {
+    fn in_parent(path: &Path) -> io::Result<Made> {
+        let parent = open_folder(path.parent().unwrap_or(Path::new("/")))?;
+        Ok(Made { path: path.to_owned(), parent, claimed: false })
+    }
+
+    fn name(&self) -> &[u8] {
+        self.path.file_name().map_or(b"".as_slice(), |name| name.as_bytes())
+    }
+
+    /// Removes an empty file; what anybody has written to stays.
+    fn remove_file(&self) {
+        let stat = rustix::fs::statat(self.parent.as_fd(), self.name(), AtFlags::SYMLINK_NOFOLLOW);
+        if stat.is_ok_and(|stat| {
+            rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() && stat.st_size == 0
+        }) {
+            // If it cannot be removed, an empty file is left, as its name says.
+            let _ = rustix::fs::unlinkat(self.parent.as_fd(), self.name(), AtFlags::empty());
+        }
+    }
+
+    /// Removes a folder; refused by the kernel as soon as anything is in it.
+    fn remove_folder(&self) {
+        let _ = rustix::fs::unlinkat(self.parent.as_fd(), self.name(), AtFlags::REMOVEDIR);
+    }
+}
+
 impl Drop for Placeholders {
     fn drop(&mut self) {
-        for file in &self.files {
-            if fs::symlink_metadata(file).is_ok_and(|meta| meta.is_file() && meta.len() == 0) {
-                // If it cannot be removed, an empty file is left, as its name says.
-                let _ = fs::remove_file(file);
-            }
-        }
-        for (folder, claimed) in self.folders.iter().rev() {
-            if !claimed {
-                // Refused by the kernel as soon as anything is in it.
-                let _ = fs::remove_dir(folder);
-            }
-        }
+        self.files.iter().for_each(Made::remove_file);
+        self.folders.iter().rev().filter(|made| !made.claimed).for_each(Made::remove_folder);
+    }
+}
+
+/// Removes what a run made that nobody can tell the end of: empty files and empty folders, innermost first.
+pub(crate) fn clear(paths: &[PathBuf]) {
+    for made in paths.iter().rev().filter_map(|path| Made::in_parent(path).ok()) {
+        made.remove_file();
+        made.remove_folder();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn what_was_not_used_is_gone_and_what_was_stays() {
         let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
         let mut made = Placeholders::default();
         for path in ["a/b", "used", "claimed", "x/out.json"] {
-            made.make(&dir.path().join(path)).unwrap();
+            made.make(&root.join(path)).unwrap();
         }
-        fs::write(dir.path().join("used/file"), "").unwrap();
+        fs::write(root.join("used/file"), "").unwrap();
         let claimed = made.folders().iter().position(|path| path.ends_with("claimed")).unwrap();
         made.claim(&[claimed]);
         drop(made);
-        let mut left: Vec<_> =
-            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut left: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["claimed", "used"]);
+    }
+
+    #[test]
+    fn nothing_is_made_or_removed_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(root.join("elsewhere"), root.join("data")).unwrap();
+        assert!(Placeholders::default().make(&root.join("data/new")).is_err());
+        let mut made = Placeholders::default();
+        made.make(&root.join("real/inner")).unwrap();
+        fs::rename(root.join("real"), root.join("moved")).unwrap();
+        fs::create_dir(root.join("elsewhere/inner")).unwrap();
+        std::os::unix::fs::symlink(root.join("elsewhere"), root.join("real")).unwrap();
+        drop(made);
+        assert!(root.join("elsewhere/inner").is_dir(), "what lies behind the link is somebody else's");
+        clear(&[root.join("real/inner")]);
+        assert!(root.join("elsewhere/inner").is_dir());
     }
 }

@@ -40,6 +40,14 @@ pub enum PlanError {
         /// Why.
         source: io::Error,
     },
+    /// A path of the policy leads through a link that a script could have made.
+    #[error("`{written}` (line {line} of the policy) leads through a symbolic link inside a writable path")]
+    LinkBelowWritable {
+        /// The entry as in the policy.
+        written: String,
+        /// Its line.
+        line: usize,
+    },
     /// The project has too many entries to be searched for credentials.
     #[error("project `{}` has over a million files; give the policy a folder of its own", .0.display())]
     ProjectTooLarge(PathBuf),
@@ -121,6 +129,7 @@ pub(crate) fn plan(
     keep_out: &[&Path],
 ) -> Result<Planned, PlanError> {
     refuse_writable_trust(policy, interpreter, keep_out)?;
+    refuse_links_below_writable(policy)?;
     let before = crate::changes::Before::note(writable_paths(policy));
     let mut placeholders = Placeholders::default();
     for rule in policy.filesystem.paths.iter().filter(|rule| is_lasting_write(rule)) {
@@ -212,6 +221,22 @@ fn refuse_writable_trust(
                 what,
                 path,
             });
+        }
+    }
+    Ok(())
+}
+
+/// A path below a writable one is in the hands of whoever wrote there before: no component of it may be a link. One
+/// that is put there after this look is found when the path is opened for the sandbox, which follows none either.
+fn refuse_links_below_writable(policy: &Policy) -> Result<(), PlanError> {
+    let rules = &policy.filesystem.paths;
+    for rule in rules {
+        let above = rules.iter().filter(|other| is_lasting_write(other) && other.path != rule.path);
+        for writable in above.filter(|other| rule.path.starts_with(&other.path)) {
+            let steps = rule.path.ancestors().take_while(|step| *step != writable.path);
+            if steps.into_iter().any(Path::is_symlink) {
+                return Err(PlanError::LinkBelowWritable { written: rule.written.clone(), line: rule.line });
+            }
         }
     }
     Ok(())
@@ -331,7 +356,7 @@ impl View {
             }
         }
         let (uid, gid) = (identity.uid, identity.gid);
-        let name = &caller.user;
+        let name = caller.user_inside();
         let text = |path: &str, contents: String| Mount::File {
             target: PathBuf::from(path),
             contents: contents.into_bytes(),
@@ -477,7 +502,7 @@ fn program(
     env.insert("HOME".to_owned(), HOME.as_bytes().to_vec());
     for name in ["USER", "LOGNAME"] {
         if caller.variable(name).is_some() {
-            env.insert(name.to_owned(), caller.user.as_bytes().to_vec());
+            env.insert(name.to_owned(), caller.user_inside().as_bytes().to_vec());
         }
     }
     if let Some(base) = &interpreter.user_base {

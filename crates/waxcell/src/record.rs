@@ -2,6 +2,10 @@
 //!
 //! No field is a constant or an echo of the request: each is measured, or read back from the kernel.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
 use serde_json::{Map, Value, json};
 use waxcell_journal::{CLOSING_RESERVE, Recovered, SpanId};
 use waxcell_sandbox::Enforced;
@@ -21,40 +25,73 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Gives a record its index and turns it into bytes.
+/// What a closing record may take: as much is kept free for it on a full disk.
+const MOST: usize = CLOSING_RESERVE;
+
+/// Gives a record its index and turns it into bytes: never more than fits, whatever a script has made of names.
+///
+/// Long lists give way to their length, then long texts to their beginning: that a run ended is more than all its
+/// details.
 pub(crate) fn indexed(mut record: Value, index: u64) -> Vec<u8> {
     if let Value::Object(fields) = &mut record {
         fields.insert("index".to_owned(), index.into());
     }
-    // A map with text keys and whole numbers always has a JSON form.
-    let mut bytes = serde_json::to_vec(&record).unwrap_or_default();
-    // Long lists give way to their length: what is whole is more than what is long.
-    for list in ["violations", "files_changed", "findings", "mounts", "args"] {
-        if bytes.len() <= CLOSING_RESERVE {
+    let bytes = |record: &Value| serde_json::to_vec(record).unwrap_or_default();
+    let mut text = bytes(&record);
+    for (items, characters) in [(64, 4096), (16, 1024), (4, 256), (0, 128), (0, 32)] {
+        if text.len() <= MOST {
             break;
         }
-        shorten(&mut record, list);
-        bytes = serde_json::to_vec(&record).unwrap_or_default();
+        shorten(&mut record, items, characters);
+        text = bytes(&record);
     }
-    bytes
+    text
 }
 
-fn shorten(record: &mut Value, name: &str) {
+/// Cuts every list of the record to a number of items, and every text to a number of characters.
+fn shorten(record: &mut Value, items: usize, characters: usize) {
     let Value::Object(fields) = record else { return };
-    let cut = match fields.get_mut(name) {
-        Some(Value::Array(list)) if list.len() > 16 => {
-            let cut = list.len() - 16;
-            list.truncate(16);
-            cut
+    let mut left_out = Vec::new();
+    for (name, value) in fields.iter_mut() {
+        if let Value::Array(list) = value
+            && list.len() > items
+        {
+            left_out.push((format!("{name}_left_out"), list.len() - items));
+            list.truncate(items);
         }
-        Some(Value::Array(list)) if !list.is_empty() => {
-            let cut = list.len();
-            list.clear();
-            cut
+        cut_texts(value, characters);
+    }
+    for (name, count) in left_out {
+        let before = fields.get(&name).and_then(Value::as_u64).unwrap_or(0);
+        fields.insert(name, (before + count as u64).into());
+    }
+}
+
+fn cut_texts(value: &mut Value, characters: usize) {
+    match value {
+        Value::String(text) => {
+            if let Some((end, _)) = text.char_indices().nth(characters) {
+                text.truncate(end);
+                text.push('…');
+            }
         }
-        _ => return,
-    };
-    fields.insert(format!("{name}_left_out"), cut.into());
+        Value::Array(list) => list.iter_mut().for_each(|value| cut_texts(value, characters)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| cut_texts(value, characters)),
+        _ => {}
+    }
+}
+
+/// The bytes of what is no text, by position.
+pub(crate) fn not_text<'a>(values: impl Iterator<Item = &'a OsStr>) -> Value {
+    let hexes = values.enumerate().filter(|(_, value)| value.to_str().is_none());
+    Value::Object(hexes.map(|(at, value)| (at.to_string(), hex(value.as_bytes()).into())).collect())
+}
+
+/// The placeholders that a `started` record names.
+pub(crate) fn placeholders_in(payload: &[u8]) -> Vec<PathBuf> {
+    let record: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let names = record.get("placeholders").and_then(Value::as_array).cloned().unwrap_or_default();
+    names.iter().filter_map(Value::as_str).map(PathBuf::from).collect()
 }
 
 fn base(kind: &str, at: &str, run: SpanId) -> Map<String, Value> {
@@ -76,6 +113,7 @@ fn with(mut fields: Map<String, Value>, more: Value) -> Value {
 fn script_fields(script: &Script) -> Value {
     json!({
         "path": script.path.to_string_lossy(),
+        "path_hex": not_text([script.path.as_os_str()].into_iter()),
         "sha256": hex(&script.sha256),
         "bytes": script.bytes.len(),
     })
@@ -106,7 +144,8 @@ pub(crate) struct Started<'a> {
     pub(crate) at: &'a str,
     pub(crate) run: SpanId,
     pub(crate) script: &'a Script,
-    pub(crate) args: &'a [String],
+    pub(crate) args: &'a [OsString],
+    pub(crate) placeholders: &'a [PathBuf],
     pub(crate) policy: &'a Policy,
     pub(crate) interpreter: &'a Interpreter,
     pub(crate) interpreter_sha256: &'a str,
@@ -121,7 +160,9 @@ impl Started<'_> {
             base("started", self.at, self.run),
             json!({
                 "script": script_fields(self.script),
-                "args": self.args,
+                "args": self.args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>(),
+                "args_hex": not_text(self.args.iter().map(OsString::as_os_str)),
+                "placeholders": self.placeholders.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
                 "policy": policy_fields(self.policy),
                 "plan": {"sha256": self.plan_sha256},
                 "interpreter": {

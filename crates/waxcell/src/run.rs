@@ -28,8 +28,8 @@ pub struct Caller {
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
-    /// The user's name.
-    pub user: String,
+    /// The user's name, where the host's own list has one.
+    pub user: Option<String>,
     /// The audit system's login user id, where the kernel keeps one.
     pub login_uid: Option<u32>,
     /// Process id.
@@ -50,6 +50,11 @@ impl Caller {
     /// A variable of the caller's.
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// The name that the script finds for its user.
+    pub fn user_inside(&self) -> &str {
+        self.user.as_deref().unwrap_or("waxcell")
     }
 
     /// The caller's home directory, if it is set and absolute.
@@ -170,7 +175,8 @@ pub fn run(
         at: &now(),
         run,
         script: approved.script(),
-        args: &args,
+        args: request.args,
+        placeholders: &placeholders.all(),
         policy,
         interpreter: &interpreter,
         interpreter_sha256: &interpreter_sha256,

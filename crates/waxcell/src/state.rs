@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use waxcell_journal::{AppendError, Journal, Mark, OpenError, Receipt, SpanId, SpanLock, SpanLockError};
 
+use crate::placeholders;
 use crate::record;
 use crate::views;
 
@@ -92,6 +93,7 @@ impl State {
             if SpanLock::is_alive(&self.runs(), id).map_err(|source| self.lock_error(source))? {
                 continue;
             }
+            self.clear_placeholders(opened_at);
             let payload = record::lost(at, id, opened_at);
             let receipt = self.append(Mark::Close, id, |index| record::indexed(payload.clone(), index));
             match receipt {
@@ -107,6 +109,16 @@ impl State {
             waxcell_sandbox::sweep();
         }
         Ok(())
+    }
+
+    /// What a run that was lost had made for itself and not used.
+    fn clear_placeholders(&self, started_index: u64) {
+        let started = waxcell_journal::Reader::from_index(&self.directory.join("journal"), started_index)
+            .ok()
+            .and_then(|mut reader| reader.next()?.ok());
+        if let Some(started) = started {
+            placeholders::clear(&record::placeholders_in(&started.payload));
+        }
     }
 
     /// Says that a run is alive for as long as the lock is held.
@@ -169,7 +181,9 @@ impl State {
             }
             known.insert(key, hash.clone());
             let new = cache.join(format!("interpreters.{}.new", std::process::id()));
-            fs::write(&new, serde_json::to_vec(&known)?)?;
+            let mut open =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            open.write_all(&serde_json::to_vec(&known)?)?;
             fs::rename(&new, &file)
         };
         let _ = { keep }();

@@ -36,9 +36,6 @@ pub enum Verdict {
     Error,
 }
 
-const SIGXCPU: i32 = rustix::process::Signal::XCPU.as_raw();
-const SIGXFSZ: i32 = rustix::process::Signal::XFSZ.as_raw();
-
 impl Verdict {
     /// The verdict on an ended run, and its cause in words.
     pub fn of(ending: &Ending) -> (Verdict, String) {
@@ -67,8 +64,6 @@ impl Verdict {
         match ending.exit {
             Some(Exit::Code(0)) => (Verdict::Ok, format!("exit code 0{seen}")),
             Some(Exit::Code(code)) => (Verdict::Failed, format!("exit code {code}{seen}")),
-            Some(Exit::Signal(SIGXCPU)) => limit(Verdict::CpuLimit, "a process reached the CPU limit"),
-            Some(Exit::Signal(SIGXFSZ)) => limit(Verdict::FileSizeLimit, "a file reached the size limit"),
             Some(Exit::Signal(signal)) => (Verdict::Killed, format!("killed by signal {signal}{seen}")),
             None => limit(Verdict::Error, "the sandbox's own process was lost"),
         }

@@ -29,7 +29,15 @@ def main():
     def told(err):
         return "".join(traceback.format_exception(*err))
 
-    from test.support.testresult import RegressionTestResult as Base
+    try:
+        from test.support.testresult import RegressionTestResult as Base
+    except ImportError:  # from 3.13 on
+        from test.libregrtest.testresult import RegressionTestResult as Base
+    import test.libregrtest.main  # which older packages hide behind a function of that name
+
+    if "_add_python_opts" in sys.modules["test.libregrtest.main"].Regrtest.__init__.__code__.co_names:
+        # Newer ones execute themselves once more with other options, and would forget all this.
+        sys.argv.insert(1, "--dont-add-python-opts")
 
     def patch(name, outcome, why):
         original = getattr(Base, name)

@@ -280,11 +280,8 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_rt_sigsuspend,
     SYS_rt_sigtimedwait,
     SYS_rt_sigqueueinfo,
-    SYS_rt_tgsigqueueinfo,
     SYS_sigaltstack,
     SYS_kill,
-    SYS_tkill,
-    SYS_tgkill,
     // Time.
     SYS_clock_gettime,
     SYS_clock_getres,
@@ -569,6 +566,10 @@ pub(super) fn conditional() -> Vec<(c_long, Vec<Test>)> {
         (SYS_personality, only(0, u32::MAX, vec![0, u32::MAX], Action::Allow, EPERM_)),
         // proc.limits: one's own only (pid 0); the hard limits cannot be raised without a capability.
         (SYS_prlimit64, only(0, u32::MAX, vec![0], Action::Allow, EPERM_)),
+        // The file-size signal comes from the kernel alone: found pending, it is a fact (see the broker's farewell).
+        (SYS_tkill, only(1, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
+        (SYS_tgkill, only(2, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
+        (SYS_rt_tgsigqueueinfo, only(2, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
         // fs.mknod: named pipes, sockets and plain files; Landlock decides where.
         (SYS_mknodat, only(2, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, EPERM_)),
         #[cfg(target_arch = "x86_64")]
