@@ -1,5 +1,5 @@
 //! `waxcell run SCRIPT` beside `python3 SCRIPT`: what a script and its caller can see is the same, but for what the
-//! policy takes away.
+//! policy takes away. Long because it is a list: one short test a behaviour, one beside the other.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;

@@ -114,7 +114,7 @@ fn a_foreign_owner_is_refused() {
     drop(Journal::open(&directory).unwrap());
     for path in [directory.join("00000000.log"), directory.join("lock"), directory.clone()] {
         if let Err(error) = std::os::unix::fs::chown(&path, Some(12345), None) {
-            eprintln!("SKIPPED: only root can give a file away: {error}");
+            skip(&format!("only root can give a file away: {error}"));
             return;
         }
         assert!(
@@ -131,7 +131,7 @@ fn missing_permission_is_named() {
     let directory = home.path().join("journal");
     drop(Journal::open(&directory).unwrap());
     if rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: nothing is forbidden to root");
+        skip("nothing is forbidden to root");
         return;
     }
     chmod(home.path(), 0o500);
@@ -214,4 +214,16 @@ fn a_span_is_never_seen_half_locked() {
         fs::write(runs.join("stop"), b"").unwrap();
         assert!(watcher.join().unwrap() > 0);
     });
+}
+
+/// Says that a test did not take place; `WAXCELL_SKIP_LOG` names a file that collects these lines.
+#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a test's own report")]
+fn skip(why: &str) {
+    use std::io::Write as _;
+    let name = std::thread::current().name().unwrap_or("places").to_owned();
+    println!("SKIPPED {name}: {why}");
+    if let Some(list) = std::env::var_os("WAXCELL_SKIP_LOG").filter(|value| !value.is_empty()) {
+        let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
+        writeln!(list, "SKIPPED {name}: {why}").unwrap();
+    }
 }

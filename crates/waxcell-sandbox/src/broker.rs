@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, WaitOptions};
 
@@ -22,6 +22,9 @@ use crate::procfs;
 use crate::seccomp::{self, Call};
 use crate::stage::SCRIPT;
 use crate::sys::{self, Answer, Notification, SignalSet};
+use crate::target::{
+    NOFOLLOW, Target, open_descriptor, own_descriptor, read_exactly, read_string, still_waiting, trimmed,
+};
 use crate::wire::{self, Counted, Inbox, Order, PATH_MAX, Refused, Report};
 
 /// What the broker needs, made before the fork.
@@ -48,14 +51,6 @@ struct Placeholder {
 
 /// What became of the script's process.
 struct Ended;
-
-/// A path as the script gave it, and where it starts.
-struct Target {
-    tid: u32,
-    base: Option<OwnedFd>,
-    path: [u8; PATH_MAX],
-    length: usize,
-}
 
 impl Broker {
     /// `scratch` is any path in the run's scratch space.
@@ -434,85 +429,6 @@ impl Broker {
     }
 }
 
-const NOFOLLOW: u32 = AtFlags::SYMLINK_NOFOLLOW.bits();
-
-impl Target {
-    /// Reads a path and opens where it starts; then makes sure that the asking process was the one that was read.
-    fn read(
-        listener: BorrowedFd<'_>,
-        call: &Notification,
-        dirfd: Option<u64>,
-        address: u64,
-    ) -> Result<Target, Errno> {
-        let mut target = Target { tid: call.tid, base: None, path: [0; PATH_MAX], length: 0 };
-        target.length = read_string(call.tid, address, &mut target.path)?;
-        if target.path[0] != b'/' {
-            target.base = Some(match dirfd.map(|fd| fd as i32) {
-                None | Some(libc::AT_FDCWD) => {
-                    procfs::open(call.tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC)?
-                }
-                Some(fd) => open_descriptor(call.tid, fd as u32 as u64)?,
-            });
-        }
-        still_waiting(listener, call)?;
-        Ok(target)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.path[..self.length]
-    }
-
-    fn base(&self) -> BorrowedFd<'_> {
-        self.base.as_ref().map_or(CWD, |fd| fd.as_fd())
-    }
-
-    /// What the path names, as `O_PATH`. Links that only mean something to the asking process are not followed, but
-    /// for the one form that the C library uses itself.
-    fn open(&mut self, nofollow: bool) -> Result<OwnedFd, Errno> {
-        let mut flags = OFlags::PATH | OFlags::CLOEXEC;
-        if nofollow {
-            flags |= OFlags::NOFOLLOW;
-        }
-        let path = CStr::from_bytes_with_nul(&self.path[..=self.length]).map_err(|_| Errno::INVAL)?;
-        if self.length == 0 {
-            return Err(Errno::NOENT);
-        }
-        if let Some(number) = descriptor_number(self.bytes()).filter(|_| !nofollow) {
-            return open_descriptor(self.tid, number);
-        }
-        fs::openat2(self.base(), path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
-    }
-
-    /// The directory that holds the last component, and that component.
-    fn open_parent(&mut self) -> Result<(OwnedFd, &CStr), Errno> {
-        let bytes = self.bytes();
-        let end = bytes.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
-        if end == 0 {
-            return Err(if self.length == 0 { Errno::NOENT } else { Errno::BUSY });
-        }
-        let start = bytes[..end].iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
-        let mut dir = [0u8; PATH_MAX];
-        let dir: &CStr = if start == 0 {
-            c"."
-        } else {
-            dir[..start].copy_from_slice(&bytes[..start]);
-            CStr::from_bytes_until_nul(&dir).map_err(|_| Errno::NAMETOOLONG)?
-        };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let parent = fs::openat2(self.base(), dir, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)?;
-        let name = CStr::from_bytes_with_nul(&self.path[start..=self.length]).map_err(|_| Errno::INVAL)?;
-        Ok((parent, name))
-    }
-}
-
-/// A name without the slashes behind it.
-fn trimmed<'a>(name: &CStr, buffer: &'a mut [u8; PATH_MAX]) -> Result<&'a CStr, Errno> {
-    let bytes = name.to_bytes();
-    let end = bytes.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
-    buffer[..end].copy_from_slice(&bytes[..end]);
-    CStr::from_bytes_until_nul(buffer).map_err(|_| Errno::NAMETOOLONG)
-}
-
 /// A process or thread is about to end: the last moment at which its pending signals can be read. A write past the
 /// file-size limit left SIGXFSZ there, blocked; whatever is found, it may go.
 fn farewell(control: BorrowedFd<'_>, call: &Notification) -> Answer {
@@ -552,59 +468,5 @@ fn wait_until_visible(kind: Counted, before: u64) {
             &mut [],
             Some(&Timespec { tv_sec: 0, tv_nsec: Duration::from_micros(20).as_nanos() as i64 }),
         );
-    }
-}
-
-fn still_waiting(listener: BorrowedFd<'_>, call: &Notification) -> Result<(), Errno> {
-    // The errno goes nowhere: who would get it is gone.
-    if sys::notification_valid(listener, call.id) { Ok(()) } else { Err(Errno::SRCH) }
-}
-
-/// The number in `/proc/self/fd/N` and `/dev/fd/N`, which the C library itself uses to name what it has open.
-fn descriptor_number(path: &[u8]) -> Option<u64> {
-    let rest = path.strip_prefix(b"/proc/self/fd/").or_else(|| path.strip_prefix(b"/dev/fd/"))?;
-    std::str::from_utf8(rest).ok()?.parse::<u32>().ok().map(u64::from)
-}
-
-/// What a descriptor of another process refers to, as `O_PATH`.
-fn open_descriptor(tid: u32, number: u64) -> Result<OwnedFd, Errno> {
-    let mut name = [0u8; 32];
-    let name = procfs::join(&[b"fd/"], number as u32, &mut name)?;
-    match procfs::open(tid, name, OFlags::PATH | OFlags::CLOEXEC) {
-        Err(Errno::NOENT) => Err(Errno::BADF),
-        other => other,
-    }
-}
-
-/// The name of a descriptor of ours under which path-taking calls reach it.
-fn own_descriptor<'a>(fd: BorrowedFd<'_>, buffer: &'a mut [u8; 64]) -> Result<&'a CStr, Errno> {
-    use std::os::fd::AsRawFd;
-    procfs::join(&[b"/proc/self/fd/"], fd.as_raw_fd() as u32, buffer)
-}
-
-/// Reads a string of at most `buffer.len() - 1` bytes, page by page; returns its length.
-fn read_string(tid: u32, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
-    const PAGE: u64 = 4096;
-    let mut have = 0;
-    while have < buffer.len() {
-        let at = address.checked_add(have as u64).ok_or(Errno::FAULT)?;
-        let chunk = ((PAGE - at % PAGE) as usize).min(buffer.len() - have);
-        let read = sys::read_memory(tid, at, &mut buffer[have..have + chunk])?;
-        if let Some(end) = buffer[have..have + read].iter().position(|b| *b == 0) {
-            return Ok(have + end);
-        }
-        have += read;
-        if read == 0 {
-            return Err(Errno::FAULT);
-        }
-    }
-    Err(Errno::NAMETOOLONG)
-}
-
-fn read_exactly(tid: u32, address: u64, buffer: &mut [u8]) -> Result<(), Errno> {
-    if buffer.is_empty() || sys::read_memory(tid, address, buffer)? == buffer.len() {
-        Ok(())
-    } else {
-        Err(Errno::FAULT)
     }
 }

@@ -21,6 +21,7 @@ mod seccomp;
 mod spawn;
 mod stage;
 mod sys;
+mod target;
 mod watch;
 mod wire;
 

@@ -1,4 +1,5 @@
 //! Finding the interpreter, compared with what the interpreters of this machine say about themselves.
+//! Long because it is a list of the ways in which an interpreter is found and not found.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::collections::HashMap;

@@ -43,6 +43,7 @@ pub(crate) fn is_root() -> bool {
 }
 
 /// Says that `name` did not take place.
+#[expect(clippy::print_stdout, reason = "a test's own report")]
 pub(crate) fn skip(name: &str, why: &str) {
     let line = format!("SKIPPED {name}: {why}");
     println!("{line}");

@@ -1,4 +1,4 @@
-//! Which system calls a script may make. A table: one name a call, grouped by what they are for.
+//! Which system calls a script may make. Long because it is a table: one name a call, grouped by what they are for.
 //!
 //! Sources: the tables of the kernel (`syscalls(2)`), and what CPython 3.8 to 3.14, glibc, coreutils and git use. A
 //! number of a newer kernel than this table gets `ENOSYS` by being absent, so programs fall back.
