@@ -1,48 +1,53 @@
 //! Tests that did not take place: each says so in the file that `WAXCELL_SKIP_LOG` names, as `SKIPPED name: why`, and
-//! `xtask/announced-skips.txt` has to know the name. A test that is silently not there is worth nothing.
+//! `xtask/announced-skips.txt` has to know the name, as root or as an ordinary user. A test that is silently not there is
+//! worth nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::shell::{Done, at, root, target};
+use crate::shell::{Done, at, is_root, root, target};
 
 /// The variables that name the list to tests; the second is an older name of the first.
 pub(crate) const VARIABLES: [&str; 2] = ["WAXCELL_SKIP_LOG", "WAXCELL_SKIPS"];
 
-/// The list of one run of all tests.
+/// What was skipped in one run of all tests: lines, each behind the word for who ran it.
 pub(crate) struct List {
     path: PathBuf,
+    ordinary: Vec<String>,
 }
 
 impl List {
-    /// An empty list. Everybody may append to it: some tests run as another user.
+    /// An empty list.
     pub(crate) fn new() -> Done<List> {
-        use std::os::unix::fs::PermissionsExt;
         let path = target().join("skips.txt");
         at(&path, fs::create_dir_all(target()))?;
         at(&path, fs::write(&path, ""))?;
-        at(&path, fs::set_permissions(&path, fs::Permissions::from_mode(0o666)))?;
-        Ok(List { path })
+        Ok(List { path, ordinary: Vec::new() })
     }
 
+    /// Where tests of our own user append to.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Takes in the skips of tests that could not reach the list.
-    pub(crate) fn extend(&self, other: &Path) -> Done {
-        use std::io::Write;
-        let lines = at(other, fs::read_to_string(other))?;
-        let mut list = at(&self.path, fs::OpenOptions::new().append(true).open(&self.path))?;
-        at(&self.path, list.write_all(lines.as_bytes()))
+    /// Takes in what was skipped as an ordinary user, if anything was.
+    pub(crate) fn take_in(&mut self, list: &Path) -> Done {
+        if list.exists() {
+            self.ordinary.extend(at(list, fs::read_to_string(list))?.lines().map(str::to_owned));
+        }
+        Ok(())
     }
 
     /// Prints all skips; those that nobody announced are an error.
     pub(crate) fn check(&self) -> Done {
         let announced = root().join("xtask/announced-skips.txt");
         let announced = at(&announced, fs::read_to_string(&announced))?;
-        let skips = at(&self.path, fs::read_to_string(&self.path))?;
-        println!("{}", if skips.is_empty() { "no test was skipped" } else { skips.trim_end() });
+        let own = at(&self.path, fs::read_to_string(&self.path))?;
+        let us = if is_root() { "root" } else { "user" };
+        let own = own.lines().map(|line| (us, line));
+        let skips: Vec<(&str, &str)> =
+            own.chain(self.ordinary.iter().map(|line| ("user", line.as_str()))).collect();
+        skips.iter().for_each(|(who, line)| println!("{who}: {line}"));
         let surprises = unannounced(&skips, &announced);
         if surprises.is_empty() {
             return Ok(());
@@ -51,19 +56,18 @@ impl List {
     }
 }
 
-/// The skips that the list of announced ones does not name.
-fn unannounced<'a>(skips: &'a str, announced: &str) -> Vec<&'a str> {
-    let names: Vec<&str> = announced
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, _)| name.trim())
-        .collect();
-    let is_announced = |line: &&str| {
-        let name = line.strip_prefix("SKIPPED ").and_then(|line| line.split_once(':'));
-        name.is_some_and(|(name, _)| names.contains(&name.trim()))
+/// The skips that the list of announced ones does not name for this user.
+fn unannounced(skips: &[(&str, &str)], announced: &str) -> Vec<String> {
+    // `who: name: why` against `SKIPPED name: why`.
+    let is_announced = |who: &str, line: &str| {
+        let name = line.strip_prefix("SKIPPED ").and_then(|line| line.split_once(": ")).map(|(name, _)| name);
+        announced.lines().any(|known| {
+            let mut parts = known.splitn(3, ": ");
+            parts.next() == Some(who) && parts.next() == name && parts.next().is_some()
+        })
     };
-    skips.lines().filter(|line| !is_announced(line)).collect()
+    let surprises = skips.iter().filter(|(who, line)| !is_announced(who, line));
+    surprises.map(|(who, line)| format!("{who}: {line}")).collect()
 }
 
 #[cfg(test)]
@@ -72,11 +76,22 @@ mod tests {
 
     #[test]
     fn a_skip_that_nobody_announced_is_found() {
-        let announced = "# comment: no\nknown: there is a reason\n";
-        let skips = "SKIPPED known: no pyenv\nSKIPPED new: no luck\nSKIPPED # comment: x\nno name\n";
+        let announced = "# comment: no: no\nroot: a::known: there is a reason\nuser: without a reason\n";
+        let skips = [
+            ("root", "SKIPPED a::known: no pyenv"),
+            ("user", "SKIPPED a::known: no pyenv"),
+            ("root", "SKIPPED new: no luck"),
+            ("user", "SKIPPED without a reason: x"),
+            ("root", "no name"),
+        ];
         assert_eq!(
-            unannounced(skips, announced),
-            ["SKIPPED new: no luck", "SKIPPED # comment: x", "no name"]
+            unannounced(&skips, announced),
+            [
+                "user: SKIPPED a::known: no pyenv",
+                "root: SKIPPED new: no luck",
+                "user: SKIPPED without a reason: x",
+                "root: no name",
+            ]
         );
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Built {
 /// Every step, in this order. A step that fails does not keep the later ones from telling what they know.
 pub(crate) fn test() -> Done {
     let python = packages::install()?;
-    let skipped = skips::List::new()?;
+    let mut skipped = skips::List::new()?;
     let mut report = Report::default();
 
     report.step("format", || run(&mut cargo(&["fmt", "--all", "--check"])));
@@ -36,7 +36,7 @@ pub(crate) fn test() -> Done {
     }
     report.step("tidy", tidy::tidy);
     if is_root() && !built.is_empty() {
-        report.step("tests as an ordinary user", || ordinary::test(&built, &python, &skipped));
+        report.step("tests as an ordinary user", || ordinary::test(&built, &python, &mut skipped));
     }
     report.step("dependencies", deny::check);
     report.step("skips", || skipped.check());

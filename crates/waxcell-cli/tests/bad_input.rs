@@ -216,7 +216,8 @@ fn policy_unreadable() {
         return skip("bad_input::policy_unreadable", "root may read every file");
     }
     let place = place();
-    fs::set_permissions(place.project().join("security_policy.yml"), fs::Permissions::from_mode(0o0)).unwrap();
+    fs::set_permissions(place.project().join("security_policy.yml"), fs::Permissions::from_mode(0o0))
+        .unwrap();
     let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
     check_said(&said, 126, &["security_policy.yml", "read"]);
     assert!(!place.has("data"));

@@ -171,7 +171,10 @@ fn the_whole_host_is_never_a_project() {
     let refused = |path: &str| project_root_of_policy(Path::new(path));
     assert!(matches!(refused("/p.yml"), Err(FindError::RootIsWholeHost { .. })));
     assert!(matches!(refused("/nowhere/p.yml"), Err(FindError::Folder { .. })));
-    assert!(matches!(find(None, None, Path::new("/")), Err(FindError::RootIsWholeHost { .. })));
+    assert!(matches!(
+        find(None, None, Path::new("/"), Path::new("/")),
+        Err(FindError::RootIsWholeHost { .. })
+    ));
 }
 
 #[test]
@@ -180,7 +183,7 @@ fn a_policy_is_found_by_option_then_environment_then_project_then_built_in() {
     project.folder(".git");
     let scripts = project.folder("scripts");
     let look = |explicit: Option<&str>, env: Option<&str>| {
-        let found = find(explicit.map(Path::new), env.map(OsStr::new), &scripts).unwrap();
+        let found = find(explicit.map(Path::new), env.map(OsStr::new), &scripts, Path::new("/")).unwrap();
         assert_eq!(found.script_root, project.root);
         (found.path, found.origin)
     };
@@ -199,13 +202,39 @@ fn a_policy_that_is_there_and_cannot_be_used_is_never_passed_over() {
     let project = Project::new();
     project.write("config/security_policy.yml", "{}\n");
     symlink(project.path("nothing"), project.path("security_policy.yml")).unwrap();
-    let found = find(None, None, &project.root).unwrap();
+    let found = find(None, None, &project.root, Path::new("/")).unwrap();
     assert_eq!(found.path, Some(project.path("security_policy.yml")));
     assert!(matches!(found.load(), Err(LoadError::Read(ReadError::Missing { .. }))));
-    let named = find(Some(&project.path("gone.yml")), None, &project.root).unwrap();
+    let named = find(Some(&project.path("gone.yml")), None, &project.root, Path::new("/")).unwrap();
     assert!(named.load().is_err());
     fs::remove_file(project.path("security_policy.yml")).unwrap();
     let built_in = Project::new();
-    let found = find(None, None, &built_in.root).unwrap();
+    let found = find(None, None, &built_in.root, Path::new("/")).unwrap();
     assert_eq!(found.load().unwrap().project_root, built_in.root);
+}
+
+#[test]
+fn the_working_directory_counts_where_the_project_has_no_policy() {
+    let project = Project::new();
+    project.folder(".git");
+    let (scripts, inner) = (project.folder("inner/scripts"), project.path("inner"));
+    let policy = project.write("inner/security_policy.yml", "project_root: folder\n");
+    let look = |cwd: &Path| find(None, None, &scripts, cwd).unwrap();
+    assert_eq!(look(&inner).path, Some(policy.clone()));
+    assert_eq!(look(&inner).load().unwrap().project_root, inner);
+    assert_eq!(look(Path::new("/")).path, None, "a policy is not looked for above the script");
+    project.write("inner/scripts/security_policy.yml", "{}\n");
+    assert_eq!(look(&inner).path, Some(policy), "nor beside it");
+    let own = project.write("security_policy.yml", "{}\n");
+    assert_eq!(look(&inner).path, Some(own), "the project's own comes first");
+}
+
+#[test]
+fn a_folder_of_scripts_belongs_to_the_project_above_it() {
+    let project = Project::new();
+    let scripts = project.folder("scripts");
+    assert_eq!(find(None, None, &scripts, Path::new("/")).unwrap().script_root, scripts);
+    let policy = project.write("security_policy.yml", "{}\n");
+    let found = find(None, None, &scripts, Path::new("/")).unwrap();
+    assert_eq!((found.path, found.script_root), (Some(policy), project.root.clone()));
 }

@@ -14,7 +14,7 @@ fn run(program: &[sock_filter], arch: u32, nr: u32, args: [u64; 6]) -> u32 {
     let word = |offset: u32| match offset {
         0 => nr,
         4 => arch,
-        16.. if offset % 8 == 0 => args[(offset as usize - 16) / 8] as u32,
+        16.. if offset.is_multiple_of(8) => args[(offset as usize - 16) / 8] as u32,
         16.. => (args[(offset as usize - 16) / 8] >> 32) as u32,
         _ => panic!("the filter reads offset {offset}"),
     };
@@ -111,14 +111,14 @@ fn upper_bits_of_an_int_change_nothing() {
     for request in [libc::TIOCSTI, libc::TIOCLINUX, libc::TIOCSETD, libc::TIOCCONS] {
         for upper in [0u64, 1 << 32, u64::MAX << 32] {
             assert_eq!(
-                answer(&guard, libc::SYS_ioctl, [0, request as u64 | upper, 0, 0, 0, 0]),
+                answer(&guard, libc::SYS_ioctl, [0, request | upper, 0, 0, 0, 0]),
                 errno(libc::ENOTTY)
             );
         }
     }
-    assert_eq!(answer(&guard, libc::SYS_ioctl, [0, libc::TCGETS as u64, 0, 0, 0, 0]), Action::Allow.code());
+    assert_eq!(answer(&guard, libc::SYS_ioctl, [0, libc::TCGETS, 0, 0, 0, 0]), Action::Allow.code());
     assert_eq!(
-        answer(&guard, libc::SYS_ioctl, [0, libc::TCGETS as u64 | 1 << 40, 0, 0, 0, 0]),
+        answer(&guard, libc::SYS_ioctl, [0, libc::TCGETS | 1 << 40, 0, 0, 0, 0]),
         Action::Allow.code()
     );
 }

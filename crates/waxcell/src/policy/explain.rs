@@ -79,7 +79,7 @@ impl Explainer<'_> {
         let fixed = Provenance::Fixed;
         let root = self.policy.project_root.to_string_lossy().into_owned();
         let read = mechanisms::path(PathAccess::Read, host);
-        self.add_from(fixed, "project root", root, "read-only, at the same path", read);
+        self.add("project_root", root, "the project: read-only, at the same path", read);
         let own = if host.can_make_namespaces() { "own of each" } else { "the caller's" };
         let namespaces = mechanisms::namespaces(host);
         self.add_from(fixed, "namespaces", "user, mount, pid, net, ipc, uts, cgroup", own, namespaces);
@@ -248,17 +248,22 @@ impl Explainer<'_> {
         self.add(
             &format!("{prefix}.cpu_usage"),
             percent(thresholds.cpu_usage),
-            "of cpu_seconds: an alert",
+            "of cpu_seconds: kept for alerts, which this version does not raise",
             counters,
         );
         self.add(
             &format!("{prefix}.memory_usage"),
             percent(thresholds.memory_usage),
-            "of memory_mb: an alert",
+            "of memory_mb: kept for alerts, which this version does not raise",
             counters,
         );
         let time = thresholds.execution_time.map_or("never".to_owned(), seconds);
-        self.add(&format!("{prefix}.execution_time"), time, "of wall clock: an alert", counters);
+        self.add(
+            &format!("{prefix}.execution_time"),
+            time,
+            "of wall clock: kept for alerts, which this version does not raise",
+            counters,
+        );
         let prefix = "monitoring.security_events";
         for (name, value, becomes) in [
             (
