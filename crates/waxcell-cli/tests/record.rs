@@ -525,3 +525,63 @@ fn bytes_that_are_no_text_can_be_told_from_each_other_in_the_record() {
     };
     assert_ne!(fields(&started[0]), fields(&started[1]), "two different arguments are one in the record");
 }
+
+#[test]
+fn a_link_planted_by_one_run_opens_nothing_to_the_next() {
+    let place = Place::new("filesystem: {allowed_paths: [./data, ./data/x/out]}\n");
+    let outside = place.root().join("outside");
+    fs::create_dir_all(&outside).unwrap();
+    fs::write(outside.join("secret"), "secret").unwrap();
+    fs::create_dir_all(place.project().join("data/x/out")).unwrap();
+    let control = place.run("open('data/x/out/f', 'w').write('ok')");
+    assert_eq!(control.code, 0, "{control:?}");
+    let plant = format!(
+        "import os\nos.rename('data/x', 'data/z')\nos.mkdir('data/x')\nos.symlink({:?}, 'data/x/out')",
+        outside.display().to_string()
+    );
+    assert_eq!(place.run(&plant).code, 0);
+    let next = place.run("print(open('data/x/out/secret').read())\nopen('data/x/out/planted', 'w')");
+    assert_eq!(next.code, 126, "{next:?}");
+    assert!(next.err().contains("./data/x/out") && next.err().contains("symbolic link"), "{next:?}");
+    assert!(!outside.join("planted").exists());
+}
+
+#[test]
+fn a_report_is_not_written_through_a_link() {
+    let place = Place::new(POLICY);
+    let target = place.root().join("target");
+    fs::write(&target, "mine").unwrap();
+    fs::create_dir_all(place.project().join("data")).unwrap();
+    std::os::unix::fs::symlink(&target, place.project().join("data/report.json")).unwrap();
+    place.write("script.py", "open('data/ran', 'w')");
+    let said = say(&mut place.waxcell(&["run", "--report", "data/report.json", "script.py"]));
+    assert_eq!(said.code, 125, "{said:?}");
+    assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+    assert!(!place.has("data/ran"), "known before anything is run");
+}
+
+#[test]
+fn no_script_can_make_its_own_record_too_long() {
+    let place = Place::new(POLICY);
+    let script = "
+import os
+for i in range(60):
+    deep = b'data/' + bytes([65 + i % 26]) + str(i).encode()
+    for _ in range(15):
+        deep += b'/' + b'\\xff' * 200
+        os.makedirs(deep, exist_ok=True)
+    name = deep + b'/x'
+    open(name, 'w').close()
+    try: os.unlink(name)
+    except OSError: pass
+";
+    let (said, report) = place.report(script);
+    assert_eq!((said.code, report["violations"].as_array().unwrap().len()), (0, 60), "{said:?}");
+    let finished = place.records().pop().unwrap();
+    assert_eq!(finished["type"], "finished");
+    assert!(finished["violations_left_out"].as_u64().is_some_and(|count| count > 0), "{finished:#}");
+    assert!(serde_json::to_vec(&finished).unwrap().len() <= 16 * 1024);
+    let long = "x".repeat(100_000);
+    assert_eq!(say(place.waxcell(&["run", "script.py"]).arg(&long)).code, 0);
+    place.check_journal();
+}

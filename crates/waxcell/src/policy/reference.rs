@@ -18,12 +18,14 @@ A policy is one YAML file. It says what a script may do; the Linux kernel holds 
 ## Which file holds
 
 The first of these: `--policy FILE`; the variable `WAXCELL_POLICY`; `security_policy.yml` in the project root of the
-script, in its `config/`, in its `scripts/config/`; else the built-in strict default, which is at the end of this page.
+script, in its `config/`, in its `scripts/config/`; the same in the working directory, if that lies in the script's
+project or above it; else the built-in strict default, which is at the end of this page.
 
 The **project root** is the nearest folder above the policy file that holds `.git`, else the folder of the file itself,
 where `config/` and `scripts/config/` count as their parent project. Without a policy file it is the nearest folder above
-the script that holds `.git`, else the script's folder. It can never be `/`. Relative paths are relative to it, and a
-script sees it read-only.
+the script that holds `.git`, else the script's folder (the one above it if it is called `scripts` and a policy lies
+there). `project_root: folder` does without looking for `.git`. It can never be `/`. Relative paths are relative to it,
+and a script sees it read-only; a home directory, `/tmp` and the like are never shown whole.
 
 ## How it is read
 
