@@ -241,17 +241,30 @@ pub(crate) fn header_fault(fault: HeaderFault) -> &'static str {
     }
 }
 
-/// The bytes of a segment from a place to its end; what the file lacks reads as zeros.
+/// The bytes of a segment from a place to its last that is not zero, and enough zeros behind it to see that nothing
+/// follows. Read piece by piece: most of a segment is zeros, and a buffer for all of it costs more than the reading.
 fn read_from(file: &File, at: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; SEGMENT_BYTES.saturating_sub(at)];
+    const PIECE: usize = 64 * 1024;
+    let length = SEGMENT_BYTES.saturating_sub(at);
+    let mut bytes = vec![];
+    let mut piece = vec![0; PIECE.min(length)];
     let mut here = 0;
-    while here < bytes.len() {
-        match file.read_at(&mut bytes[here..], (at + here) as u64) {
+    while here < length {
+        let room = piece.len().min(length - here);
+        match file.read_at(&mut piece[..room], (at + here) as u64) {
             Ok(0) => break,
-            Ok(read) => here += read,
+            Ok(read) => {
+                let used = used(&piece[..read]);
+                if used > 0 {
+                    bytes.resize(here, 0);
+                    bytes.extend_from_slice(&piece[..used]);
+                }
+                here += read;
+            }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
+    bytes.resize(length.min(bytes.len() + 2 * frame::FRAME_HEADER), 0);
     Ok(bytes)
 }
