@@ -1,4 +1,4 @@
-//! Input that cannot be used: one clear error, the documented exit code, nothing run and nothing half-written.
+//! Input that cannot be used: one clear error, the documented exit code, nothing run and nothing half-written. Long because it is a list: one short test an input.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;
