@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::directory::Directory;
 use crate::disk::{self, DiskError};
 use crate::error::{AppendError, Corruption, OpenError, Recovered};
-use crate::frame;
+use crate::frame::{self, MAX_FRAME, padded};
 use crate::header::{Header, HeaderFault};
-use crate::segment::{self, Frames, SEGMENT_BYTES, Step, used};
+use crate::segment::{self, Frames, SEGMENT_BYTES, used};
 use crate::state::State;
 
 /// The last segment as far as it has been read.
@@ -94,14 +94,20 @@ impl Tip {
         let name = segment::name(number);
         let path = directory.path_of(&name);
         let file = directory.open(&name, false)?;
-        let bytes = read_from(&file, 0).map_err(|error| DiskError::new("read", &path, error))?;
+        let failed = |error| DiskError::new("read", &path, error);
         let damaged = |index, what| Corruption { file: path.clone(), offset: 0, index, what };
-        let header = Header::decode(&bytes).map_err(|fault| damaged(0, header_fault(fault)))?;
+        let head = Window::at(&file, 0).map_err(failed)?;
+        let header = match Header::decode(head.bytes()) {
+            // More spans were open than the window shows.
+            Err(_) => Header::decode(&read_from(&file, 0).map_err(failed)?),
+            header => header,
+        };
+        let header = header.map_err(|fault| damaged(0, header_fault(fault)))?;
         if header.segment != number {
             return Err(damaged(header.first_index, "the header is that of another segment").into());
         }
         let mut tip = Tip::fresh(&header, file, path.clone());
-        let tail = tip.follow(&bytes[header.len()..])?;
+        let tail = tip.follow(head)?;
         let length = tip.file.metadata().map_err(|error| DiskError::new("examine", &path, error))?.len();
         if length > SEGMENT_BYTES as u64 {
             return Err(damaged(header.first_index, "the file is longer than a segment").into());
@@ -149,42 +155,46 @@ impl Tip {
         if self.at + frame::FRAME_HEADER > SEGMENT_BYTES {
             return Ok(Tail::Clean);
         }
-        let bytes = read_from(&self.file, self.at).map_err(failed)?;
-        self.follow(&bytes)
+        self.follow(Window::at(&self.file, self.at).map_err(failed)?)
     }
 
-    /// `bytes` reach from [`Tip::at`] to the end of the segment.
-    fn follow(&mut self, bytes: &[u8]) -> Result<Tail, TipError> {
-        let mut frames = Frames::new(self.seed, bytes);
-        let start = self.at;
+    /// Takes in the frames from [`Tip::at`] on, and says what stands behind the last of them.
+    fn follow(&mut self, mut window: Window) -> Result<Tail, TipError> {
+        let failed = |path: &PathBuf, error| DiskError::new("read", path, error);
         loop {
-            let step = frames.step();
-            if let Step::Frame(frame) = step {
-                if frame.index != self.state.next_index {
-                    return Err(self.damaged("a record of another index stands here").into());
-                }
-                if self.state.admits(frame.mark, frame.span).is_err() {
-                    return Err(self.damaged("the record opens or closes a span against the rules").into());
-                }
-                let next = start + frames.at();
-                self.take(&frame, next);
-                continue;
+            window.move_to(&self.file, self.at).map_err(|error| failed(&self.path, error))?;
+            let Ok(frame) = frame::decode(self.seed, window.bytes()) else { break };
+            if frame.index != self.state.next_index {
+                return Err(self.damaged("a record of another index stands here").into());
             }
-            let rest = used(frames.rest());
-            if rest == 0 {
-                return Ok(Tail::Clean);
+            if self.state.admits(frame.mark, frame.span).is_err() {
+                return Err(self.damaged("the record opens or closes a span against the rules").into());
             }
-            // A write that was never finished leaves nothing valid behind it but, perhaps, other frames of that
-            // same write, or of one whose writer had not seen this place durable either. A frame whose writer had
-            // seen it durable proves that a finished record stood here.
-            let missing = self.state.next_index;
-            if frames.skip_to(|frame| proves(frame, missing)).is_some() {
-                return Err(self
-                    .damaged("the record is unreadable, and later ones prove that it was whole")
-                    .into());
-            }
-            return Ok(Tail::Torn { end: self.at + rest, missing: 0 });
+            self.take(&frame, self.at + padded(frame.payload.len()));
         }
+        if window.only_zeros_follow(&self.file).map_err(|error| failed(&self.path, error))? {
+            return Ok(Tail::Clean);
+        }
+        let rest = read_from(&self.file, self.at).map_err(|error| failed(&self.path, error))?;
+        self.judge_tail(&rest)
+    }
+
+    /// What the bytes from [`Tip::at`] on are, which are no frame and not all zero.
+    fn judge_tail(&self, bytes: &[u8]) -> Result<Tail, TipError> {
+        let mut frames = Frames::new(self.seed, bytes);
+        // A write that was never finished leaves nothing valid behind it but, perhaps, other frames of that same
+        // write, or of one whose writer had not seen this place durable either. A frame whose writer had seen it
+        // durable proves that a finished record stood here.
+        let missing = self.state.next_index;
+        if frames.skip_to(|frame| proves(frame, missing)).is_some() {
+            return Err(self
+                .damaged("the record is unreadable, and later ones prove that it was whole")
+                .into());
+        }
+        Ok(match used(bytes) {
+            0 => Tail::Clean,
+            rest => Tail::Torn { end: self.at + rest, missing: 0 },
+        })
     }
 
     /// Clears a torn tail. The lock must be held.
@@ -241,30 +251,99 @@ pub(crate) fn header_fault(fault: HeaderFault) -> &'static str {
     }
 }
 
-/// The bytes of a segment from a place to its last that is not zero, and enough zeros behind it to see that nothing
-/// follows. Read piece by piece: most of a segment is zeros, and a buffer for all of it costs more than the reading.
-fn read_from(file: &File, at: usize) -> std::io::Result<Vec<u8>> {
-    const PIECE: usize = 64 * 1024;
-    let length = SEGMENT_BYTES.saturating_sub(at);
-    let mut bytes = vec![];
-    let mut piece = vec![0; PIECE.min(length)];
-    let mut here = 0;
-    while here < length {
-        let room = piece.len().min(length - here);
-        match file.read_at(&mut piece[..room], (at + here) as u64) {
-            Ok(0) => break,
-            Ok(read) => {
-                let used = used(&piece[..read]);
-                if used > 0 {
-                    bytes.resize(here, 0);
-                    bytes.extend_from_slice(&piece[..used]);
+/// A part of a segment, moved along as it is read: a buffer for all of it costs more than the reading.
+struct Window {
+    buffer: Vec<u8>,
+    /// Where in the segment the buffer begins.
+    start: usize,
+    /// How much of it has been read.
+    filled: usize,
+    /// Where in the buffer the bytes begin that are looked at.
+    at: usize,
+}
+
+impl Window {
+    const BYTES: usize = 3 * MAX_FRAME;
+
+    fn at(file: &File, start: usize) -> std::io::Result<Window> {
+        let room = SEGMENT_BYTES.saturating_sub(start).min(Window::BYTES);
+        let mut window = Window { buffer: vec![0; room], start, filled: 0, at: 0 };
+        window.fill(file)?;
+        Ok(window)
+    }
+
+    /// At least a whole frame, or all to the end of the segment.
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.at..self.filled]
+    }
+
+    fn end(&self) -> usize {
+        self.start + self.filled
+    }
+
+    /// Places only ever grow.
+    fn move_to(&mut self, file: &File, place: usize) -> std::io::Result<()> {
+        if place > self.end() {
+            *self = Window::at(file, place)?;
+        }
+        self.at = place - self.start;
+        if self.filled - self.at < MAX_FRAME && self.end() < SEGMENT_BYTES {
+            self.drop_seen();
+            self.fill(file)?;
+        }
+        Ok(())
+    }
+
+    fn drop_seen(&mut self) {
+        self.buffer.copy_within(self.at..self.filled, 0);
+        self.start += self.at;
+        self.filled -= self.at;
+        self.at = 0;
+    }
+
+    /// A file that ends early is one whose missing end was never written: zeros, as far as frames go.
+    fn fill(&mut self, file: &File) -> std::io::Result<()> {
+        let room = self.buffer.len().min(SEGMENT_BYTES - self.start);
+        while self.filled < room {
+            let place = (self.start + self.filled) as u64;
+            match file.read_at(&mut self.buffer[self.filled..room], place) {
+                Ok(0) => {
+                    self.buffer[self.filled..room].fill(0);
+                    self.filled = room;
                 }
-                here += read;
+                Ok(read) => self.filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing but zeros stands from here to the end of the segment. The window is used up by that.
+    fn only_zeros_follow(mut self, file: &File) -> std::io::Result<bool> {
+        while used(self.bytes()) == 0 {
+            if self.end() >= SEGMENT_BYTES {
+                return Ok(true);
+            }
+            self.at = self.filled;
+            self.drop_seen();
+            self.fill(file)?;
+        }
+        Ok(false)
+    }
+}
+
+/// The bytes of a segment from a place to its end; what the file does not have is zero.
+fn read_from(file: &File, at: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; SEGMENT_BYTES.saturating_sub(at)];
+    let mut here = 0;
+    while here < bytes.len() {
+        match file.read_at(&mut bytes[here..], (at + here) as u64) {
+            Ok(0) => break,
+            Ok(read) => here += read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    bytes.resize(length.min(bytes.len() + 2 * frame::FRAME_HEADER), 0);
     Ok(bytes)
 }
