@@ -172,6 +172,10 @@ impl Broker {
         let usage = sys::children_usage();
         let report = Report::Ended { usage, io, forks: self.forks, threads: self.new_threads };
         let _ = wire::send_report(control, report);
+        // Stays until it is killed or the supervisor is gone: the supervisor wakes up on this processor, and would
+        // else wait there for the end of all the namespaces.
+        let mut inbox = Inbox::new();
+        while let Ok(Some(_)) = inbox.order(control, true) {}
     }
 
     fn decide(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
@@ -200,7 +204,9 @@ impl Broker {
         };
         // No more can be alive than were ever made: only then is it worth looking.
         if *made >= limit && alive(counted) >= limit {
+            // The run ends here and now: who got an error back first could still act on it.
             let _ = wire::send_report(control, Report::LimitReached(counted));
+            let _ = sys::kill(-1, libc::SIGKILL);
             return Answer::Fail(Errno::AGAIN);
         }
         *made += 1;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -100,10 +100,37 @@ fn require(held: bool, what: &str, found: impl ToString) -> Result<(), ReadBackE
 
 const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
 
+/// What the init has built around the script's process, before there is one.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    /// Our own namespaces, as the kernel names them.
+    outside: [PathBuf; NAMESPACES.len()],
+    mount_namespace: PathBuf,
+    mounts: BTreeMap<String, String>,
+}
+
+/// Reads back what is around process `init` and compares it with the plan.
+pub(crate) fn surroundings(plan: &Plan, init: i32) -> Result<Surroundings, ReadBackError> {
+    let mut outside = [const { PathBuf::new() }; NAMESPACES.len()];
+    for (link, name) in outside.iter_mut().zip(NAMESPACES) {
+        *link = namespace("self", name)?;
+    }
+    let mounts = mounts_of(&read(init, "mountinfo")?);
+    compare_mounts(plan, &mounts)?;
+    Ok(Surroundings { outside, mount_namespace: namespace(&init.to_string(), "mnt")?, mounts })
+}
+
+/// `mnt:[4026531841]` (`namespaces(7)`).
+fn namespace(process: &str, name: &str) -> Result<PathBuf, ReadBackError> {
+    let path = format!("/proc/{process}/ns/{name}");
+    fs::read_link(&path).map_err(|source| ReadBackError::Unreadable { path, source })
+}
+
 /// Reads back everything about process `pid`, the script's, and compares it with the plan.
 pub(crate) fn read_back(
     plan: &Plan,
     pid: i32,
+    around: Surroundings,
     group: Option<&Group>,
     landlock: Option<&landlock::Rules>,
     instructions: usize,
@@ -122,21 +149,15 @@ pub(crate) fn read_back(
     require(host_uid == plan.identity.host_uid, "the planned user", host_uid)?;
     require(host_uid != 0, "an unprivileged user", host_uid)?;
 
-    let namespaces = NAMESPACES
-        .iter()
-        .map(|name| {
-            let link = |who: &str| fs::read_link(format!("/proc/{who}/ns/{name}"));
-            let unreadable =
-                |source| ReadBackError::Unreadable { path: format!("/proc/{pid}/ns/{name}"), source };
-            let (theirs, ours) =
-                (link(&pid.to_string()).map_err(unreadable)?, link("self").map_err(unreadable)?);
-            require(theirs != ours, &format!("a {name} namespace of its own"), theirs.display())?;
-            Ok((*name).to_owned())
-        })
-        .collect::<Result<_, ReadBackError>>()?;
-
-    let mounts = mounts_of(&read(pid, "mountinfo")?);
-    compare_mounts(plan, &mounts)?;
+    let mut namespaces = Vec::new();
+    for (name, outside) in NAMESPACES.iter().zip(&around.outside) {
+        let inside = namespace(&pid.to_string(), name)?;
+        require(inside != *outside, &format!("a {name} namespace of its own"), inside.display())?;
+        if *name == "mnt" {
+            require(inside == around.mount_namespace, "the file system that was built", inside.display())?;
+        }
+        namespaces.push((*name).to_owned());
+    }
 
     let memory_limit = group.and_then(Group::memory_limit);
     if group.is_some() {
@@ -161,7 +182,7 @@ pub(crate) fn read_back(
             net: rules.handled.handled_access_net,
             scoped: rules.handled.scoped,
         }),
-        mounts,
+        mounts: around.mounts,
         limits_by: group.map_or(Rung::RlimitWatch, Group::rung),
         memory_limit,
         rlimits,
@@ -207,6 +228,8 @@ fn compare_mounts(plan: &Plan, found: &BTreeMap<String, String>) -> Result<(), R
     for mount in &plan.mounts {
         let (target, attributes) = match mount {
             Mount::Bind { target, access, .. } => (target, mounts::bind_attributes(*access)),
+            // A file of the root has no mount of its own: the root's holds, which is read-only.
+            Mount::File { target, .. } if !mounts::is_below_a_mount(plan, target) => continue,
             Mount::File { target, .. } => (target, libc::MOUNT_ATTR_RDONLY),
             Mount::Scratch { target, .. } => (target, libc::MOUNT_ATTR_NOEXEC),
             _ => continue,

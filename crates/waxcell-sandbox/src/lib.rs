@@ -11,6 +11,7 @@
 mod broker;
 mod cgroup;
 mod enforced;
+mod ground;
 mod landlock;
 mod mounts;
 mod plan;
@@ -27,6 +28,7 @@ mod wire;
 
 pub use cgroup::{GroupError, Rung, rung, sweep};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
+pub use ground::Ground;
 pub use landlock::abi as landlock_abi;
 pub use plan::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plan, Program};
 pub use probe::{
@@ -35,4 +37,4 @@ pub use probe::{
 pub use relay::{Destination, Stream};
 pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
 pub use sys::{ReceivedSignal, SignalSet, read_signal, stop_self};
-pub use watch::{Denial, Ending, Exit, Interrupts, Running, Stop, Usage};
+pub use watch::{Denial, Ending, Exit, Interrupts, Remains, Running, Stop, Usage};

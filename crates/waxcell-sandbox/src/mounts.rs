@@ -62,13 +62,30 @@ pub(crate) const fn bind_attributes(access: Access) -> u64 {
 
 #[derive(Debug)]
 enum Piece {
-    Bind { source: CString, owned: bool, attributes: u64, tree: Option<OwnedFd> },
-    File { contents: Vec<u8>, mode: u32 },
-    Symlink { to: CString },
+    Bind {
+        source: CString,
+        owned: bool,
+        attributes: u64,
+        tree: Option<OwnedFd>,
+    },
+    /// `mounted`: on top of something that is mounted there; else it is part of the root itself.
+    File {
+        contents: Vec<u8>,
+        mode: u32,
+        mounted: bool,
+    },
+    Symlink {
+        to: CString,
+    },
     Directory,
-    Scratch { name: CString, mode: u32 },
+    Scratch {
+        name: CString,
+        mode: u32,
+    },
     Cover,
-    Devices { trees: [Option<OwnedFd>; DEVICES.len()] },
+    Devices {
+        trees: [Option<OwnedFd>; DEVICES.len()],
+    },
     Processes,
 }
 
@@ -114,7 +131,8 @@ impl Tree {
                     },
                 ),
                 Mount::File { target, contents, mode } => {
-                    (target, Piece::File { contents: contents.clone(), mode: *mode })
+                    let mounted = is_below_a_mount(plan, target);
+                    (target, Piece::File { contents: contents.clone(), mode: *mode, mounted })
                 }
                 Mount::Symlink { target, to } => (target, Piece::Symlink { to: c_path(to) }),
                 Mount::Directory { target } => (target, Piece::Directory),
@@ -246,6 +264,14 @@ pub(crate) fn scratch_overhead(plan: &Plan) -> u64 {
     1 + scratch.len() as u64 + steps.len() as u64
 }
 
+/// Whether a place belongs to a bind or to scratch space and not to the root itself, which is read-only in the end.
+pub(crate) fn is_below_a_mount(plan: &Plan, place: &Path) -> bool {
+    plan.mounts.iter().any(|mount| match mount {
+        Mount::Bind { target, .. } | Mount::Scratch { target, .. } => place.starts_with(target),
+        _ => false,
+    })
+}
+
 fn relative(path: &Path) -> CString {
     c_path(path.strip_prefix("/").unwrap_or(path))
 }
@@ -263,15 +289,9 @@ impl Placed {
                 mount_point(tree, root, target)?;
                 attach(tree, root, target)
             }
-            Piece::File { contents, mode } => {
-                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-                let file = fs::openat(root, FILE, flags, Mode::from(*mode))?;
-                fs::fchmod(&file, Mode::from(*mode))?;
-                let mut rest = contents.as_slice();
-                while !rest.is_empty() {
-                    let written = rustix::io::write(&file, rest)?;
-                    rest = &rest[written..];
-                }
+            Piece::File { contents, mode, mounted: false } => write_file(root, target, contents, *mode),
+            Piece::File { contents, mode, mounted: true } => {
+                write_file(root, FILE, contents, *mode)?;
                 let tree = clone_at(root, FILE)?;
                 sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
                 mount_point(tree.as_fd(), root, target)?;
@@ -358,6 +378,18 @@ fn make_dir(root: BorrowedFd<'_>, path: &CStr, mode: u32) -> Result<(), Errno> {
         Err(Errno::EXIST | Errno::ROFS) => Ok(()),
         other => other,
     }
+}
+
+fn write_file(root: BorrowedFd<'_>, name: &CStr, contents: &[u8], mode: u32) -> Result<(), Errno> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = fs::openat(root, name, flags, Mode::from(mode))?;
+    fs::fchmod(&file, Mode::from(mode))?;
+    let mut rest = contents;
+    while !rest.is_empty() {
+        let written = rustix::io::write(&file, rest)?;
+        rest = &rest[written..];
+    }
+    Ok(())
 }
 
 /// Makes the directory or file that a tree is mounted on, unless it is there.

@@ -2,18 +2,18 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::PipeFlags;
 use rustix::process::Resource;
 
 use crate::broker::Broker;
-use crate::cgroup::{Group, GroupError, Place};
+use crate::cgroup::{Group, GroupError};
 use crate::enforced::{self, Enforced, ReadBackError};
+use crate::ground::{Ground, write_proc};
 use crate::landlock;
 use crate::mounts::{self, MountFailure, Tree};
 use crate::plan::{Mount, Plan};
@@ -151,10 +151,11 @@ pub struct Building {
     instructions: usize,
 }
 
-/// Starts building a sandbox. `run` is a name for its control group, unique on the host.
+/// Starts building a sandbox on the ground that was laid for it.
 ///
 /// The building goes on beside the caller: what it waits for meanwhile (the disk) costs nothing.
-pub fn spawn(plan: &Plan, run: &str, stdio: Stdio, signals: SignalSet) -> Result<Building, SpawnError> {
+pub fn spawn(plan: &Plan, ground: Ground, stdio: Stdio, signals: SignalSet) -> Result<Building, SpawnError> {
+    let Ground { group, owner_map } = ground;
     let landlock = match landlock::abi() {
         Some(abi) => Some(landlock::Rules::build(plan, abi.min(NEWEST_ABI))),
         None if plan.without_landlock => None,
@@ -163,16 +164,14 @@ pub fn spawn(plan: &Plan, run: &str, stdio: Stdio, signals: SignalSet) -> Result
     let filter = seccomp::build(&plan.guard);
     let instructions = filter.len();
     let mut tree = Tree::build(plan);
-    if let Some(owner) = plan.identity.map_owner {
-        let userns = owner_map(owner.uid, plan.identity.host_uid, owner.gid, plan.identity.host_gid)?;
-        tree.open_as_caller(userns.as_fd()).map_err(|failure| match failure.errno {
+    if let Some(map) = &owner_map {
+        tree.open_as_caller(map.namespace()).map_err(|failure| match failure.errno {
             errno @ (Errno::INVAL | Errno::PERM | Errno::OPNOTSUPP) => {
                 SpawnError::MapOwner { path: place_of(plan, failure), errno }
             }
             errno => SpawnError::Mount { path: place_of(plan, failure), errno },
         })?;
     }
-    let group = Place::find().map(|place| Group::create(place, run, &plan.limits)).transpose()?;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(io::Error::from)?;
     let (mut relays, stdio) = streams(stdio)?;
@@ -217,38 +216,34 @@ pub fn spawn(plan: &Plan, run: &str, stdio: Stdio, signals: SignalSet) -> Result
         Ok(Fork::Parent { pid, pidfd }) => (pid, pidfd),
         Err(errno) => return Err(SpawnError::Namespaces { errno }),
     };
-    let landlock = stage.landlock;
-    drop((stage.control, stage.tree, stage.stdio, stage.gate, stage.handover, stage.cgroup_tasks));
     let running = Running::new(ours, pidfd, relays, group, plan);
     map_ids(init, plan)?;
     wire::send_order(running.control(), Order::Mapped).map_err(|_| SpawnError::Vanished)?;
+    let landlock = stage.landlock;
+    drop((stage.control, stage.tree, stage.stdio, stage.gate, stage.handover, stage.cgroup_tasks));
     Ok(Building { running, plan: plan.clone(), init, landlock, instructions })
 }
 
 /// The newest Landlock ABI whose rights this version knows by name. Later ones only add.
 const NEWEST_ABI: u32 = 7;
 
-const NAMESPACES: u64 = (libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP) as u64;
+/// What the init is born into. The other namespaces it makes itself ([`crate::stage`]): the kernel takes its time over
+/// them, and the supervisor has other things to do meanwhile.
+const NAMESPACES: u64 = (libc::CLONE_NEWUSER | libc::CLONE_NEWPID) as u64;
 
 impl Building {
     /// Waits until everything is in force and reads it back.
     pub fn ready(mut self) -> Result<Ready, SpawnError> {
         let mut inbox = Inbox::new();
-        match inbox.report(self.running.control(), true) {
-            Ok(Some(Report::Ready)) => {}
-            Ok(Some(Report::Failed { step, detail, errno })) => return Err(self.failure(step, detail, errno)),
-            Ok(_) | Err(_) => return Err(SpawnError::Vanished),
-        }
+        self.await_report(&mut inbox, Report::Built)?;
+        // While the script's process confines itself.
+        let around = enforced::surroundings(&self.plan, self.init)?;
+        self.await_report(&mut inbox, Report::Ready)?;
         let script = script_of(self.init).ok_or(SpawnError::Vanished)?;
         let enforced = enforced::read_back(
             &self.plan,
             script,
+            around,
             self.running.group(),
             self.landlock.as_ref(),
             self.instructions,
@@ -257,11 +252,20 @@ impl Building {
         Ok(Ready { running: self.running, enforced })
     }
 
+    fn await_report(&self, inbox: &mut Inbox, expected: Report<'_>) -> Result<(), SpawnError> {
+        match inbox.report(self.running.control(), true) {
+            Ok(Some(report)) if report == expected => Ok(()),
+            Ok(Some(Report::Failed { step, detail, errno })) => Err(self.failure(step, detail, errno)),
+            Ok(_) | Err(_) => Err(SpawnError::Vanished),
+        }
+    }
+
     fn failure(&self, step: Step, detail: u32, errno: Errno) -> SpawnError {
         match step {
             Step::Mounts => {
                 SpawnError::Mount { path: place_of(&self.plan, MountFailure { index: detail, errno }), errno }
             }
+            Step::Namespaces => SpawnError::Namespaces { errno },
             other => SpawnError::Step { step: step_name(other), errno },
         }
     }
@@ -269,6 +273,7 @@ impl Building {
 
 const fn step_name(step: Step) -> &'static str {
     match step {
+        Step::Namespaces => "making namespaces",
         Step::Identity => "taking on the run's user",
         Step::Mounts => "building the file system",
         Step::Hostname => "setting the host name",
@@ -371,46 +376,6 @@ fn map_ids(pid: i32, plan: &Plan) -> Result<(), SpawnError> {
     }
     write_proc(pid, "uid_map", &format!("{} {} 1\n", id.uid, id.host_uid))?;
     write_proc(pid, "gid_map", &format!("{} {} 1\n", id.gid, id.host_gid))
-}
-
-fn write_proc(pid: i32, name: &str, value: &str) -> Result<(), SpawnError> {
-    let file = PathBuf::from(format!("/proc/{pid}/{name}"));
-    let write = || -> io::Result<()> {
-        let fd = rustix::fs::open(&file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-        rustix::io::write(&fd, value.as_bytes())?;
-        Ok(())
-    };
-    write().map_err(|source| SpawnError::Identity { file: file.clone(), source })
-}
-
-/// A user namespace that maps ids on disk to the run's: what an id-mapped mount is made with (`mount_setattr(2)`).
-fn owner_map(uid: u32, host_uid: u32, gid: u32, host_gid: u32) -> Result<OwnedFd, SpawnError> {
-    let pipe = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-    let (pid, pidfd) = match sys::fork(libc::CLONE_NEWUSER as u64, None) {
-        Ok(Fork::Child) => {
-            // Stays until the namespace has been taken hold of, or the parent is gone.
-            let _ = sys::close_all_but(&[pipe.0.as_raw_fd()]);
-            let _ = rustix::io::read(&pipe.0, &mut [0u8; 1]);
-            sys::exit(0)
-        }
-        Ok(Fork::Parent { pid, pidfd }) => (pid, pidfd),
-        Err(errno) => return Err(SpawnError::Namespaces { errno }),
-    };
-    let namespace = (|| {
-        write_proc(pid, "uid_map", &format!("{uid} {host_uid} 1\n"))?;
-        write_proc(pid, "gid_map", &format!("{gid} {host_gid} 1\n"))?;
-        let file = PathBuf::from(format!("/proc/{pid}/ns/user"));
-        rustix::fs::open(&file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|errno| SpawnError::Identity { file, source: errno.into() })
-    })();
-    // Killed rather than let go: a fork in another thread may hold a copy of the pipe.
-    let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
-    drop(pipe);
-    let _ = rustix::process::waitid(
-        rustix::process::WaitId::PidFd(pidfd.as_fd()),
-        rustix::process::WaitIdOptions::EXITED,
-    );
-    namespace
 }
 
 /// The host's process id of the init's only child.

@@ -51,6 +51,13 @@ pub(crate) struct Stage {
     pub(crate) keep: Vec<RawFd>,
 }
 
+/// What the init adds to the user and pid namespaces that it was born into.
+const NAMESPACES: u64 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP) as u64;
+
 struct Failure {
     step: Step,
     detail: u32,
@@ -95,6 +102,7 @@ impl Stage {
 
     fn init(&mut self) -> Result<(), Failure> {
         sys::close_all_but(&self.keep).map_err(at(Step::Descriptors))?;
+        sys::unshare(NAMESPACES).map_err(at(Step::Namespaces))?;
         self.identity().map_err(at(Step::Identity))?;
         self.tree.apply().map_err(|failure| Failure {
             step: Step::Mounts,
@@ -106,11 +114,15 @@ impl Stage {
             loopback().map_err(at(Step::Loopback))?;
         }
         self.broker.prepare().map_err(at(Step::Mounts))?;
+        // Here once for both: it takes a call for each capability that there is.
+        bounding_set().map_err(at(Step::Capabilities))?;
         let (script, pidfd) = match sys::fork(0, None).map_err(at(Step::Fork))? {
             Fork::Child => self.become_script(),
             Fork::Parent { pid, pidfd } => (pid, pidfd),
         };
         self.handover.1 = None;
+        // Only now, right before waiting: whoever is told wakes up on the teller's processor.
+        wire::send_report(self.control.as_fd(), Report::Built).map_err(at(Step::Fork))?;
         // While the capabilities are still there: where Yama guards processes, taking a descriptor needs them.
         let listener = self.take_listener(pidfd.as_fd()).map_err(at(Step::Listener))?;
         self.drop_privileges()?;
@@ -120,6 +132,7 @@ impl Stage {
         for slot in &mut self.stdio {
             *slot = null.try_clone().map_err(|_| at(Step::Descriptors)(Errno::MFILE))?;
         }
+        wire::send_report(self.control.as_fd(), Report::Ready).map_err(at(Step::Listener))?;
         self.broker.serve(self.control.as_fd(), listener.as_fd(), &self.gate.1, script);
         Ok(())
     }
@@ -200,7 +213,6 @@ impl Stage {
         let number = listener.as_fd().as_raw_fd().to_le_bytes();
         let handover = self.handover.1.as_ref().ok_or(at(Step::Listener)(Errno::BADF))?;
         rustix::io::write(handover, &number).map_err(at(Step::Listener))?;
-        wire::send_report(self.control.as_fd(), Report::Ready).map_err(at(Step::Listener))?;
         // The gate: nothing of the script runs before the supervisor has a receipt for `started`.
         let mut go = [0u8; 1];
         match rustix::io::read(&self.gate.0, &mut go) {
@@ -212,8 +224,8 @@ impl Stage {
     }
 }
 
-/// Gives up every capability in every set, and what would bring them back.
-fn capabilities() -> Result<(), Errno> {
+/// Gives up what could bring capabilities back in an `execve`.
+fn bounding_set() -> Result<(), Errno> {
     thread::clear_ambient_capability_set()?;
     for number in 0..64u32 {
         // A number past the kernel's last capability ends the loop.
@@ -222,6 +234,11 @@ fn capabilities() -> Result<(), Errno> {
             other => other?,
         }
     }
+    Ok(())
+}
+
+/// Gives up every capability that this process has.
+fn capabilities() -> Result<(), Errno> {
     let none = thread::CapabilitySet::empty();
     let sets = thread::CapabilitySets { effective: none, permitted: none, inheritable: none };
     thread::set_capabilities(None, sets)

@@ -7,7 +7,7 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint, c_void};
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::io::Errno;
@@ -57,6 +57,73 @@ pub(crate) fn fork(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {
     // SAFETY: on success with CLONE_PIDFD the kernel stored a new descriptor that nobody else owns.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Fork::Parent { pid: pid as i32, pidfd })
+}
+
+/// A process of its own that shares this one's memory and does nothing but hold namespaces until it is killed, or until
+/// `alive` reads its end. Sharing saves the copy of all page tables.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) pid: i32,
+    pub(crate) pidfd: OwnedFd,
+    /// Where it runs: may go only when it is gone.
+    _stack: Box<[u128]>,
+}
+
+impl Parked {
+    pub(crate) fn new(flags: c_int, alive: BorrowedFd<'_>) -> Result<Parked> {
+        extern "C" fn park(alive: *mut c_void) -> c_int {
+            let alive = alive as usize as RawFd;
+            // Errors change nothing: it is killed all the same. No call here that fails may be one of libc's, whose
+            // `errno` is the parent's as well.
+            // SAFETY: the number is that of a descriptor in this process's own copy of the table, which it holds to
+            // its end.
+            let alive = unsafe { BorrowedFd::borrow_raw(alive) };
+            let _ = close_all_but(&[alive.as_raw_fd()]);
+            let _ = rustix::io::read(alive, &mut [0u8; 1]);
+            0
+        }
+        const STACK: usize = 32 * 1024;
+        let mut stack = vec![0u128; STACK / size_of::<u128>()].into_boxed_slice();
+        let mut pidfd: RawFd = -1;
+        // SAFETY: `park` gets a stack of its own, aligned as every ABI asks, which lives until the process has been
+        // waited for (`Drop`); it writes to nothing else, and takes a number for argument. The kernel writes one int
+        // to `pidfd`, which lives until after the call.
+        let pid = check(c_long::from(unsafe {
+            let top = stack.as_mut_ptr_range().end;
+            libc::clone(
+                park,
+                top.cast(),
+                flags | libc::CLONE_VM | libc::CLONE_PIDFD | libc::SIGCHLD,
+                alive.as_raw_fd() as usize as *mut c_void,
+                &raw mut pidfd,
+            )
+        }))?;
+        // SAFETY: on success with CLONE_PIDFD the kernel stored a new descriptor that nobody else owns.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+        Ok(Parked { pid: pid as i32, pidfd, _stack: stack })
+    }
+
+    /// Ends it, without waiting.
+    pub(crate) fn kill(&self) {
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL);
+    }
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        self.kill();
+        // Until it is gone it stands on our stack.
+        while waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED)
+            .is_err_and(|e| e == Errno::INTR)
+        {}
+    }
+}
+
+/// Moves this process into namespaces of its own (`unshare(2)`).
+pub(crate) fn unshare(flags: u64) -> Result<()> {
+    // SAFETY: takes flags alone; no flag of a namespace touches memory.
+    check(unsafe { libc::syscall(libc::SYS_unshare, flags) }).map(drop)
 }
 
 /// Ends the process at once, without running anything of the parent's at-exit work.

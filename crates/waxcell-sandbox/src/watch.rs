@@ -137,7 +137,14 @@ pub struct Ending {
     pub output_cut: bool,
     /// What held the limits.
     pub rung: Rung,
+    /// What the kernel is still taking down.
+    pub remains: Remains,
 }
+
+/// The init and the namespaces of a run whose processes have all ended. Waits for their end when dropped: that takes
+/// the kernel a while, in which the caller can do something else.
+#[derive(Debug)]
+pub struct Remains(#[expect(dead_code, reason = "its drop is what it is for")] Running);
 
 /// Where signals for the script come from: a `signalfd` of the caller's.
 #[derive(Clone, Copy, Debug)]
@@ -262,13 +269,17 @@ impl Running {
             watch.cut = cut.get();
             watch.look(&mut self);
         }
-        let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        if !watch.counted_out {
+            // The init is gone without a word: the end of its namespace is the end of everybody in it.
+            let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        }
         for relay in &mut self.relays {
             relay.drain(&mut counted);
         }
         watch.usage.output = output.get();
         watch.cut = cut.get();
-        watch.end(&self)
+        watch.end(self)
     }
 
     fn wait(&self, interrupts: Option<Interrupts<'_>>, longest: Duration) {
@@ -328,6 +339,8 @@ struct Watch {
     denials_beyond: u64,
     claimed: Vec<usize>,
     cut: bool,
+    /// The init has waited for every process of the run and reported their usage.
+    counted_out: bool,
 }
 
 impl Watch {
@@ -347,6 +360,7 @@ impl Watch {
             denials_beyond: 0,
             claimed: Vec::new(),
             cut: false,
+            counted_out: false,
         }
     }
 
@@ -420,9 +434,10 @@ impl Watch {
                 self.usage.write_calls_bytes = io.write_calls_bytes;
                 self.usage.processes = forks + 1;
                 self.usage.threads = threads;
+                self.counted_out = true;
                 return true;
             }
-            Report::Ready => {}
+            Report::Built | Report::Ready => {}
         }
         false
     }
@@ -523,8 +538,8 @@ impl Watch {
         }
     }
 
-    fn end(mut self, run: &Running) -> Ending {
-        self.sample_scratch(run);
+    fn end(mut self, run: Running) -> Ending {
+        self.sample_scratch(&run);
         let waited_for = self.usage.user + self.usage.system;
         match &run.group {
             Some(group) => {
@@ -558,6 +573,7 @@ impl Watch {
             claimed: self.claimed,
             output_cut: self.cut,
             rung: self.rung,
+            remains: Remains(run),
         }
     }
 }

@@ -19,7 +19,8 @@ const LONGEST: usize = HEAD + PATH_MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Step {
-    Identity = 1,
+    Namespaces = 1,
+    Identity,
     Mounts,
     Hostname,
     Loopback,
@@ -38,7 +39,8 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 16] = [
+    const ALL: [Step; 17] = [
+        Step::Namespaces,
         Step::Identity,
         Step::Mounts,
         Step::Hostname,
@@ -86,6 +88,8 @@ pub(crate) enum Counted {
 pub(crate) enum Report<'a> {
     /// A step failed; nothing was executed.
     Failed { step: Step, detail: u32, errno: Errno },
+    /// The file system stands; the script's process is still to come.
+    Built,
     /// Everything is in force; the script's process waits at the gate.
     Ready,
     /// The broker refused an operation.
@@ -139,6 +143,7 @@ pub(crate) fn send_report(socket: BorrowedFd<'_>, report: Report<'_>) -> Result<
             n[..4].copy_from_slice(&[1, step as u64, u64::from(detail), errno.raw_os_error() as u64]);
         }
         Report::Ready => n[0] = 2,
+        Report::Built => n[0] = 8,
         Report::Denied { operation, errno, tid, path } => {
             n[..4].copy_from_slice(&[3, operation as u64, errno.raw_os_error() as u64, u64::from(tid)]);
             bytes = path;
@@ -267,6 +272,7 @@ impl Inbox {
                 forks: n[10],
                 threads: n[11],
             },
+            8 => Report::Built,
             _ => return Err(Errno::BADMSG),
         }))
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use waxcell_sandbox::*;
@@ -80,9 +81,10 @@ fn run(plan: &Plan) -> Ran {
         stdout: Destination::Captured,
         stderr: Some(Destination::Captured),
     };
-    let name = format!("test-{}-{:?}", std::process::id(), std::thread::current().id());
-    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    let ready = spawn(plan, &name, stdio, SignalSet::of(&[])).expect("spawn").ready().expect("ready");
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let name = format!("test-{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+    let ground = Ground::lay(&plan.identity, &plan.limits, &name).expect("ground");
+    let ready = spawn(plan, ground, stdio, SignalSet::of(&[])).expect("spawn").ready().expect("ready");
     let enforced = ready.enforced().clone();
     let (mut output, mut error) = (Vec::new(), Vec::new());
     let ending = ready.start().watch(None, &mut |stream, bytes| match stream {
@@ -520,7 +522,8 @@ fn what_the_plan_cannot_have_is_a_clear_error() {
         stdout: Destination::Captured,
         stderr: None,
     };
-    let error = match spawn(&plan, "test-missing", stdio, SignalSet::of(&[])) {
+    let ground = Ground::lay(&plan.identity, &plan.limits, "test-missing").expect("ground");
+    let error = match spawn(&plan, ground, stdio, SignalSet::of(&[])) {
         Err(error) => error,
         Ok(building) => building.ready().expect_err("the source is missing"),
     };

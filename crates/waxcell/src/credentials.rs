@@ -1,16 +1,22 @@
 //! What a script may not have of its own project unless the policy names it: credentials, and files that the host
 //! executes later by themselves.
 //!
-//! The project is walked once, by names; only files that may be private keys are looked into.
+//! The project is walked by names; only files that may be private keys are looked into. What a folder held is
+//! remembered for as long as the folder is the same ([`memory`]).
 
-use std::ffi::CStr;
+mod memory;
+
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
+use serde::{Deserialize, Serialize};
+
+use memory::Memory;
 
 /// More entries than this are not walked: nobody could say what is among them.
 const MOST_ENTRIES: usize = 1_000_000;
@@ -46,50 +52,83 @@ const STARTED_BY_PYTHON: [&[u8]; 2] = [b"sitecustomize.py", b"usercustomize.py"]
 const TEMPLATES: [&[u8]; 4] = [b".env.example", b".env.sample", b".env.template", b".env.dist"];
 
 /// Everything below `root` that is covered, without what lies in `except` (the interpreter's own folders) or is named.
-pub(crate) fn find(root: &Path, except: &[&Path], named: &[&Path]) -> Result<Vec<PathBuf>, TooLarge> {
-    let mut walk = Walk { except, named, found: Vec::new(), left: MOST_ENTRIES };
-    walk.folder(root)?;
-    walk.found.sort();
-    Ok(walk.found)
-}
-
-struct Walk<'a> {
-    except: &'a [&'a Path],
-    named: &'a [&'a Path],
-    found: Vec<PathBuf>,
-    left: usize,
-}
-
-impl Walk<'_> {
-    fn folder(&mut self, path: &Path) -> Result<(), TooLarge> {
-        if self.except.contains(&path) {
-            return Ok(());
+/// `memory` is where it is kept what the folders held the last time.
+pub(crate) fn find(
+    root: &Path,
+    except: &[&Path],
+    named: &[&Path],
+    memory: &Path,
+) -> Result<Vec<PathBuf>, TooLarge> {
+    let mut memory = Memory::open(memory);
+    let mut found = Vec::new();
+    let mut left = MOST_ENTRIES;
+    let mut waiting = vec![root.to_owned()];
+    while let Some(path) = waiting.pop() {
+        if except.contains(&path.as_path()) {
+            continue;
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         // What we may not list, the script may not either.
-        let Ok(fd) = rustix::fs::openat(CWD, path, flags, Mode::empty()) else { return Ok(()) };
-        let Ok(entries) = Dir::read_from(&fd) else { return Ok(()) };
+        let Some(folder) = memory.recall_or(&path, Folder::scan) else { continue };
+        left = left.checked_sub(1 + folder.entries).ok_or(TooLarge)?;
+        for Covered { name, is_folder } in &folder.covered {
+            let inner = path.join(name);
+            if !named.contains(&inner.as_path()) {
+                found.push(inner);
+            } else if *is_folder {
+                waiting.push(inner);
+            }
+        }
+        // Their content may have changed without a trace in the folder.
+        let keys = folder.keys.iter().map(|name| path.join(name));
+        found.extend(keys.filter(|key| !named.contains(&key.as_path()) && holds_private_key(key)));
+        waiting.extend(folder.folders.iter().map(|name| path.join(name)));
+    }
+    memory.keep();
+    found.sort();
+    Ok(found)
+}
+
+/// What one folder holds, by name, as far as it matters here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Folder {
+    entries: usize,
+    covered: Vec<Covered>,
+    /// Files that may be private keys.
+    keys: Vec<OsString>,
+    folders: Vec<OsString>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Covered {
+    name: OsString,
+    is_folder: bool,
+}
+
+impl Folder {
+    fn scan(path: &Path) -> Option<Folder> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).ok()?;
         let is_git = path.file_name().is_some_and(|name| name == ".git");
-        for entry in entries.flatten() {
-            self.left = self.left.checked_sub(1).ok_or(TooLarge)?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
+        let mut folder = Folder::default();
+        let mut buffer = Vec::with_capacity(32 * 1024);
+        let mut entries = RawDir::new(fd.as_fd(), buffer.spare_capacity_mut());
+        while let Some(Ok(entry)) = entries.next() {
+            let bytes = entry.file_name().to_bytes();
+            if bytes == b"." || bytes == b".." {
                 continue;
             }
+            folder.entries += 1;
             let kind = kind_of(fd.as_fd(), entry.file_name(), entry.file_type());
-            let inner = || path.join(std::ffi::OsStr::from_bytes(name));
-            if is_covered(fd.as_fd(), entry.file_name(), kind, is_git) {
-                let inner = inner();
-                if !self.named.contains(&inner.as_path()) {
-                    self.found.push(inner);
-                    continue;
-                }
-            }
-            if kind == FileType::Directory {
-                self.folder(&inner())?;
+            let name = || OsStr::from_bytes(bytes).to_owned();
+            if is_covered(bytes, kind, is_git) {
+                folder.covered.push(Covered { name: name(), is_folder: kind == FileType::Directory });
+            } else if kind == FileType::Directory {
+                folder.folders.push(name());
+            } else if kind == FileType::RegularFile && looks_like_key(bytes) {
+                folder.keys.push(name());
             }
         }
-        Ok(())
+        Some(folder)
     }
 }
 
@@ -102,8 +141,7 @@ fn kind_of(folder: BorrowedFd<'_>, name: &CStr, kind: FileType) -> FileType {
         .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode))
 }
 
-fn is_covered(folder: BorrowedFd<'_>, name: &CStr, kind: FileType, in_git: bool) -> bool {
-    let text = name.to_bytes();
+fn is_covered(text: &[u8], kind: FileType, in_git: bool) -> bool {
     match kind {
         // A UNIX socket leads to a process of the host, whatever the mount says.
         FileType::Socket => true,
@@ -114,7 +152,6 @@ fn is_covered(folder: BorrowedFd<'_>, name: &CStr, kind: FileType, in_git: bool)
                 || (text.starts_with(b".env.") && !TEMPLATES.contains(&text))
                 || text.ends_with(b".pth")
                 || (in_git && text == b"config")
-                || (looks_like_key(text) && holds_private_key(folder, name))
         }
         _ => false,
     }
@@ -124,9 +161,9 @@ fn looks_like_key(name: &[u8]) -> bool {
     [b".pem".as_slice(), b".key", b".p12", b".pfx", b".ppk"].iter().any(|end| name.ends_with(end))
 }
 
-fn holds_private_key(folder: BorrowedFd<'_>, name: &CStr) -> bool {
+fn holds_private_key(path: &Path) -> bool {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(fd) = rustix::fs::openat(folder, name, flags, Mode::empty()) else { return true };
+    let Ok(fd) = rustix::fs::openat(CWD, path, flags, Mode::empty()) else { return true };
     let mut head = Vec::new();
     let marks: [&[u8]; 2] = [b"PRIVATE KEY", b"PuTTY-User-Key-File"];
     // PKCS #12 is not text; whatever has that ending counts.
@@ -177,9 +214,15 @@ mod tests {
             .chain([root.join(".git/hooks"), root.join("a/s.sock")])
             .collect();
         expected.sort();
-        assert_eq!(find(&root, &[&root.join("venv")], &[]), Ok(expected.clone()));
+        let memory = tempfile::tempdir().unwrap();
+        let memory = memory.path().join("memory.json");
+        let venv = root.join("venv");
+        assert_eq!(find(&root, &[&venv], &[], &memory), Ok(expected.clone()));
         let named = root.join(".env");
         expected.retain(|path| *path != named);
-        assert_eq!(find(&root, &[&root.join("venv")], &[&named]), Ok(expected));
+        assert_eq!(find(&root, &[&venv], &[&named], &memory), Ok(expected.clone()));
+        expected.push(root.join("venv/lib/a.pth"));
+        expected.sort();
+        assert_eq!(find(&root, &[], &[&named], &memory), Ok(expected));
     }
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use waxcell_operations::Operation;
 use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plan, Program};
 
@@ -14,6 +15,7 @@ use crate::credentials;
 use crate::interpreter::Interpreter;
 use crate::placeholders::Placeholders;
 use crate::policy::{Degradation, PathAccess, PathRule, Policy};
+use crate::record;
 use crate::run::Caller;
 use crate::script::Script;
 
@@ -119,15 +121,37 @@ const PASSED: [&str; 27] = [
     "PYTHONPROFILEIMPORTTIME",
 ];
 
-/// Makes the plan. `keep_out` are places of waxcell's own that no script may see.
+/// What nothing but the policy and the caller decide.
+pub(crate) struct Begun {
+    pub(crate) identity: Identity,
+    pub(crate) limits: Limits,
+}
+
+/// Begins a plan.
+pub(crate) fn begin(policy: &Policy, caller: &Caller) -> Result<Begun, PlanError> {
+    Ok(Begun { identity: identity(caller)?, limits: limits(policy) })
+}
+
+/// Waxcell's own places.
+pub(crate) struct Places<'a> {
+    /// No script may see any of these.
+    pub(crate) keep_out: &'a [&'a Path],
+    /// For what can be lost.
+    pub(crate) cache: &'a Path,
+}
+
+/// Makes the plan that was begun.
 pub(crate) fn plan(
+    begun: Begun,
     policy: &Policy,
     script: &Script,
     args: &[OsString],
     interpreter: &Interpreter,
     caller: &Caller,
-    keep_out: &[&Path],
+    places: &Places<'_>,
 ) -> Result<Planned, PlanError> {
+    let Begun { identity, limits } = begun;
+    let keep_out = places.keep_out;
     refuse_writable_trust(policy, interpreter, keep_out)?;
     refuse_links_below_writable(policy)?;
     let before = crate::changes::Before::note(writable_paths(policy));
@@ -139,7 +163,6 @@ pub(crate) fn plan(
                 .map_err(|source| PlanError::Placeholder { path: rule.path.clone(), source })?;
         }
     }
-    let identity = identity(caller)?;
     let mut view = View::default();
     view.system();
     view.etc(&identity, caller);
@@ -165,7 +188,7 @@ pub(crate) fn plan(
         }
         view.reach(&rule.path, &binds);
     }
-    covers.extend(credentials_in(policy, project, interpreter)?);
+    covers.extend(credentials_in(policy, project, interpreter, places)?);
     covers.extend(keep_out.iter().filter_map(|path| path.canonicalize().ok()));
     // A deeper mount lies over a shallower one; equal depths keep their order.
     binds.sort_by_key(depth);
@@ -194,7 +217,7 @@ pub(crate) fn plan(
         mounts,
         guard,
         program: program(policy, script, args, interpreter, caller),
-        limits: limits(policy),
+        limits,
         network: Network { loopback: policy.network.loopback },
         without_landlock: policy.degrade.contains(&Degradation::Landlock),
     };
@@ -284,6 +307,7 @@ fn credentials_in(
     policy: &Policy,
     project: Option<&Path>,
     interpreter: &Interpreter,
+    places: &Places<'_>,
 ) -> Result<Vec<PathBuf>, PlanError> {
     let except: Vec<&Path> = interpreter.roots.iter().map(PathBuf::as_path).collect();
     let named: Vec<&Path> = policy.filesystem.paths.iter().map(|rule| rule.path.as_path()).collect();
@@ -292,8 +316,10 @@ fn credentials_in(
         rules.map(|rule| rule.path.as_path()).filter(|path| project.is_none_or(|p| !path.starts_with(p)));
     let mut found = Vec::new();
     for root in project.into_iter().chain(outside) {
+        let memory = record::hex(&Sha256::digest(root.as_os_str().as_bytes()));
+        let memory = places.cache.join("folders").join(memory).with_extension("json");
         found.extend(
-            credentials::find(root, &except, &named)
+            credentials::find(root, &except, &named, &memory)
                 .map_err(|_| PlanError::ProjectTooLarge(root.to_owned()))?,
         );
     }

@@ -12,7 +12,7 @@ use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Spawn
 
 use crate::interpreter::{self, Interpreter, InterpreterError, Search};
 use crate::judge::{self, Refusal};
-use crate::planning::{self, PlanError, Planned};
+use crate::planning::{self, Places, PlanError, Planned};
 use crate::policy::Policy;
 use crate::record;
 use crate::report::{RecordProof, Report, ResourceUsage, Violation};
@@ -155,11 +155,12 @@ pub fn run(
     };
 
     // Decide everything before a process is started.
+    let begun = planning::begin(policy, caller)?;
+    let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string())?;
     let args: Vec<String> = request.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let keep_out = [state.directory().to_owned()];
-    let keep_out: Vec<&Path> = keep_out.iter().map(PathBuf::as_path).collect();
+    let places = Places { keep_out: &[state.directory()], cache: &state.cache() };
     let Planned { plan, mut placeholders, before } =
-        planning::plan(policy, approved.script(), request.args, &interpreter, caller, &keep_out)?;
+        planning::plan(begun, policy, approved.script(), request.args, &interpreter, caller, &places)?;
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)
         .map_err(|source| RunError::Hash { path: interpreter.real.clone(), source })?;
@@ -170,7 +171,7 @@ pub fn run(
 
     // The sandbox is built by a process of its own, while the disk takes the record.
     let (stdio, mut capture) = streams.split();
-    let building = sandbox::spawn(&plan, &run.to_string(), stdio, request.signals)?;
+    let building = sandbox::spawn(&plan, ground, stdio, request.signals)?;
     let started = record::Started {
         at: &now(),
         run,
@@ -202,7 +203,7 @@ pub fn run(
     // `approved` and `_receipt` are held: the script may start.
     let ending = ready.start().watch(request.interrupts, &mut |stream, bytes| capture.take(stream, bytes));
 
-    // Nothing of the run is alive any more. What did it leave?
+    // No process of the run is alive any more; its namespaces go while this goes on. What did it leave?
     placeholders.claim(&ending.claimed);
     drop(placeholders);
     let changes = before.compare();
@@ -229,6 +230,7 @@ pub fn run(
     report.record =
         Some(RecordProof { index: receipt.index(), leaf_hash: record::hex(&receipt.leaf_hash()) });
     views::run(&state.logs(), &now(), &report, &args, policy);
+    drop(ending.remains);
     Ok(report)
 }
 

@@ -140,6 +140,11 @@ impl State {
         self.directory.join("logs")
     }
 
+    /// For what can be lost.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.directory.join("cache")
+    }
+
     fn runs(&self) -> PathBuf {
         self.directory.join("runs")
     }
@@ -165,7 +170,7 @@ impl State {
             meta.ctime(),
             meta.ctime_nsec()
         );
-        let cache = self.directory.join("cache");
+        let cache = self.cache();
         let file = cache.join("interpreters.json");
         let mut known: BTreeMap<String, String> =
             fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();

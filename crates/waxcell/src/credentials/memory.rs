@@ -1,0 +1,138 @@
+//! What folders held the last time they were read. To ask whether a folder has changed takes a tenth of the time that
+//! reading it does.
+//!
+//! A folder's change time (`st_ctime`, `inode(7)`) moves whenever a name in it appears, goes or means something else,
+//! and nobody can set it. It moves in steps of up to a few milliseconds, so a folder that has just changed may change
+//! again without a trace: such a one is not remembered.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use super::Folder;
+
+/// How long a folder must have rested before it was read, in seconds. Some network file systems look only so often.
+const REST: i64 = 5;
+/// Folders of which no more than this many are remembered.
+const MOST: usize = 50_000;
+
+/// Which folder it was, and in which state: device, inode, change time in seconds and nanoseconds.
+type Version = (u64, u64, i64, i64);
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Remembered {
+    version: Version,
+    folder: Folder,
+}
+
+/// Folders by path.
+#[derive(Debug)]
+pub(super) struct Memory {
+    file: PathBuf,
+    before: HashMap<PathBuf, Remembered>,
+    now: HashMap<PathBuf, Remembered>,
+    /// Folders that changed later than this are read anew.
+    rested: i64,
+    learned: bool,
+}
+
+impl Memory {
+    /// What cannot be read was never known.
+    pub(super) fn open(file: &Path) -> Memory {
+        let before = fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Memory {
+            file: file.to_owned(),
+            before: before.unwrap_or_default(),
+            now: HashMap::new(),
+            rested: clock_gettime(ClockId::Realtime).tv_sec - REST,
+            learned: false,
+        }
+    }
+
+    /// What a folder holds: as remembered if it has not changed since, else by reading it.
+    pub(super) fn recall_or(
+        &mut self,
+        path: &Path,
+        read: impl FnOnce(&Path) -> Option<Folder>,
+    ) -> Option<Folder> {
+        let meta = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_dir)?;
+        let version = (meta.dev(), meta.ino(), meta.ctime(), meta.ctime_nsec());
+        let known = self.before.remove(path).filter(|known| known.version == version);
+        let remembered = match known {
+            Some(known) => known,
+            None => {
+                let folder = read(path)?;
+                if meta.ctime() >= self.rested {
+                    return Some(folder);
+                }
+                self.learned = true;
+                Remembered { version, folder }
+            }
+        };
+        let folder = remembered.folder.clone();
+        self.now.insert(path.to_owned(), remembered);
+        Some(folder)
+    }
+
+    /// Keeps what was learned. If that fails, the next run reads again.
+    pub(super) fn keep(self) {
+        let forgotten = !self.before.is_empty();
+        if !(self.learned || forgotten) || self.now.len() > MOST {
+            return;
+        }
+        let Ok(bytes) = serde_json::to_vec(&self.now) else { return };
+        let new = self.file.with_extension(format!("{}.new", std::process::id()));
+        let written = self
+            .file
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| {
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)
+            })
+            .and_then(|mut file| file.write_all(&bytes))
+            .and_then(|()| fs::rename(&new, &self.file));
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_folder_is_read_again_when_it_has_changed_or_only_just_rested() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, folder) = (dir.path().join("cache/memory.json"), dir.path().join("folder"));
+        fs::create_dir(&folder).unwrap();
+        let read = Cell::new(0);
+        let look = |rested: i64| {
+            let mut memory = Memory::open(&file);
+            memory.rested = rested;
+            let entries = memory.recall_or(&folder, |path| {
+                read.set(read.get() + 1);
+                Some(Folder { entries: fs::read_dir(path).unwrap().count(), ..Folder::default() })
+            });
+            memory.keep();
+            (entries.unwrap().entries, read.get())
+        };
+        let (now, later) = (clock_gettime(ClockId::Realtime).tv_sec - 1, i64::MAX);
+        assert_eq!([look(now), look(now), look(now)], [(0, 1), (0, 2), (0, 3)], "it has only just changed");
+        assert_eq!([look(later), look(later), look(now)], [(0, 4), (0, 4), (0, 4)], "it is remembered");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(folder.join("new"), "").unwrap();
+        assert_eq!([look(later), look(later)], [(1, 5), (1, 5)], "it has changed");
+        fs::write(&file, "not JSON").unwrap();
+        assert_eq!([look(later), look(later)], [(1, 6), (1, 6)], "the memory was damaged");
+        fs::remove_dir_all(&folder).unwrap();
+        std::os::unix::fs::symlink("/etc", &folder).unwrap();
+        assert!(Memory::open(&file).recall_or(&folder, |_| unreachable!()).is_none(), "a link is no folder");
+    }
+}
