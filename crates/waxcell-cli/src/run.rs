@@ -67,6 +67,7 @@ pub(crate) fn run(arguments: &Run, common: &Common) -> Exit {
         reason: arguments.reason.as_deref(),
         interrupts: Some(Interrupts(std::os::fd::AsFd::as_fd(&descriptor))),
         signals,
+        only_waits: true,
     };
     // Before the run, so that a report that cannot be written is known while nothing has happened.
     let file = match arguments.report.as_deref().map(ReportFile::open).transpose() {

@@ -6,9 +6,11 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::time::ClockId;
 use serde::Serialize;
 
 use crate::plan::Limits;
@@ -257,15 +259,21 @@ impl Drop for Group {
     }
 }
 
-/// Removes the groups of runs that did not end in order. Groups with somebody in them refuse to go.
-pub fn sweep() {
+/// Removes what is left of runs that did not end in order: the groups of those that are known to be `lost`, and any that
+/// is empty and older than a minute. (A younger one may be that of a run which has yet to begin.) Groups with somebody
+/// in them refuse to go.
+pub fn sweep(lost: &[String]) {
     let Some(place) = Place::find() else { return };
     let parents = match place {
         Place::V2 { parent } => vec![parent],
         Place::V1 { memory, cpuacct } => vec![memory, cpuacct],
     };
+    let now = rustix::time::clock_gettime(ClockId::Realtime).tv_sec;
     for entry in parents.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        let name = entry.file_name();
+        let Some(run) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        let is_old = || entry.metadata().is_ok_and(|meta| now - meta.ctime() > 60);
+        if lost.iter().any(|lost| lost == run) || is_old() {
             let _ = fs::remove_dir(entry.path());
         }
     }

@@ -36,5 +36,5 @@ pub use probe::{
 };
 pub use relay::{Destination, Stream};
 pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
-pub use sys::{ReceivedSignal, SignalSet, read_signal, stop_self};
+pub use sys::{ReceivedSignal, SignalSet, read_signal, shed_code, stop_self};
 pub use watch::{Denial, Ending, Exit, Interrupts, Remains, Running, Stop, Usage};

@@ -30,10 +30,11 @@ const DEVICE_LINKS: [(&CStr, &CStr); 4] = [
     (c"dev/stderr", c"/proc/self/fd/2"),
 ];
 
-/// Where the new root is attached until `pivot_root`: a directory that every host has and no plan binds from after it.
+/// Where scratch space and, over it, the new root are attached until `pivot_root`: a directory that every host has and no
+/// plan binds from after it. The whole of it goes with the old root, in one unmount: each makes the kernel wait for
+/// every processor (`synchronize_rcu_expedited`).
 const STAGING: &CStr = c"/proc";
 /// Names in the new root that are gone before the script starts.
-const SCRATCH: &CStr = c".scratch";
 const BLANK_DIR: &CStr = c".blank.d";
 const BLANK_FILE: &CStr = c".blank.f";
 const FILE: &CStr = c".file";
@@ -213,26 +214,24 @@ impl Tree {
                 _ => {}
             }
         }
+        let scratch = self.new_scratch().map_err(fail)?;
         let root = new_root().map_err(fail)?;
-        self.prepare_helpers(root.as_fd()).map_err(fail)?;
         for (index, place) in self.places.iter().enumerate() {
-            place.apply(root.as_fd()).map_err(|errno| MountFailure { index: index as u32, errno })?;
+            let applied = place.apply(root.as_fd(), scratch.as_fd());
+            applied.map_err(|errno| MountFailure { index: index as u32, errno })?;
         }
         finish(root.as_fd()).map_err(fail)
     }
 
-    /// Scratch space and the blank file and directory that cover things.
-    fn prepare_helpers(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
+    /// The scratch space, of which each place of the script's is a part. The binds of its parts keep it alive.
+    fn new_scratch(&self) -> Result<OwnedFd, Errno> {
         let scratch = tmpfs(&[
             (c"size", &self.scratch_size),
             (c"nr_inodes", &self.scratch_inodes),
             (c"mode", c"0755"),
         ])?;
-        fs::mkdirat(root, SCRATCH, Mode::from(0o700))?;
-        attach(scratch.as_fd(), root, SCRATCH)?;
-        fs::mkdirat(root, BLANK_DIR, Mode::empty())?;
-        drop(fs::openat(root, BLANK_FILE, OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::empty())?);
-        Ok(())
+        attach(scratch.as_fd(), CWD, STAGING)?;
+        Ok(scratch)
     }
 }
 
@@ -277,7 +276,7 @@ fn relative(path: &Path) -> CString {
 }
 
 impl Placed {
-    fn apply(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
+    fn apply(&self, root: BorrowedFd<'_>, scratch: BorrowedFd<'_>) -> Result<(), Errno> {
         for parent in &self.parents {
             make_dir(root, parent, 0o755)?;
         }
@@ -306,10 +305,9 @@ impl Placed {
             Piece::Directory => make_dir(root, target, 0o755),
             Piece::Scratch { name, mode } => {
                 let name: &CStr = name;
-                let scratch = fs::openat(root, SCRATCH, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-                fs::mkdirat(&scratch, name, Mode::from(*mode))?;
-                fs::chmodat(&scratch, name, Mode::from(*mode), AtFlags::empty())?;
-                let tree = clone_at(scratch.as_fd(), name)?;
+                fs::mkdirat(scratch, name, Mode::from(*mode))?;
+                fs::chmodat(scratch, name, Mode::from(*mode), AtFlags::empty())?;
+                let tree = clone_at(scratch, name)?;
                 mount_point(tree.as_fd(), root, target)?;
                 attach(tree.as_fd(), root, target)
             }
@@ -428,17 +426,17 @@ fn processes() -> Result<OwnedFd, Errno> {
     rustix::mount::fsmount(config.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 
+/// The root-to-be, with the blank file and directory that cover things.
 fn new_root() -> Result<OwnedFd, Errno> {
     let root = tmpfs(&[(c"size", c"64m"), (c"mode", c"0755")])?;
     attach(root.as_fd(), CWD, STAGING)?;
+    fs::mkdirat(&root, BLANK_DIR, Mode::empty())?;
+    drop(fs::openat(&root, BLANK_FILE, OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::empty())?);
     Ok(root)
 }
 
 fn finish(root: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::process::fchdir(root)?;
-    // The binds of its parts keep the scratch space alive.
-    rustix::mount::unmount(SCRATCH, UnmountFlags::DETACH)?;
-    fs::unlinkat(root, SCRATCH, AtFlags::REMOVEDIR)?;
     fs::unlinkat(root, BLANK_DIR, AtFlags::REMOVEDIR)?;
     fs::unlinkat(root, BLANK_FILE, AtFlags::empty())?;
     sys::mount_setattr(root, false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;

@@ -7,8 +7,8 @@ use crate::script::Script;
 
 /// A script that the gate has let through.
 #[derive(Debug)]
-pub struct Approved {
-    script: Script,
+pub struct Approved<'a> {
+    script: &'a Script,
     findings: Vec<Finding>,
 }
 
@@ -21,16 +21,10 @@ pub struct Refusal {
     pub findings: Vec<Finding>,
 }
 
-/// A script that may not run.
-pub(crate) struct Refused {
-    pub(crate) script: Script,
-    pub(crate) refusal: Refusal,
-}
-
-impl Approved {
+impl Approved<'_> {
     /// The script.
     pub fn script(&self) -> &Script {
-        &self.script
+        self.script
     }
 
     /// What the analysis found all the same.
@@ -40,7 +34,7 @@ impl Approved {
 }
 
 /// Judges a script for an interpreter. What cannot be understood is refused: nobody could say what it does.
-pub(crate) fn judge(script: Script, version: PythonVersion) -> Result<Approved, Box<Refused>> {
+pub(crate) fn judge(script: &Script, version: PythonVersion) -> Result<Approved<'_>, Refusal> {
     let analysis = analyse(&script.bytes, version);
     if !analysis.blocks() {
         return Ok(Approved { script, findings: analysis.findings });
@@ -53,5 +47,5 @@ pub(crate) fn judge(script: Script, version: PythonVersion) -> Result<Approved, 
             format!("{}:{line}:{column}: {}", script.given.display(), finding.message)
         },
     );
-    Err(Box::new(Refused { script, refusal: Refusal { reason, findings: analysis.findings } }))
+    Err(Refusal { reason, findings: analysis.findings })
 }

@@ -370,10 +370,8 @@ impl View {
     }
 
     fn etc(&mut self, identity: &Identity, caller: &Caller) {
-        let versioned =
-            fs::read_dir("/etc").into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| {
-                path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"python3.")) && path.is_dir()
-            });
+        // Named one by one: to list a folder as full as `/etc` takes ten times as long.
+        let versioned = (8..=20).map(|minor| PathBuf::from(format!("/etc/python3.{minor}")));
         for path in ETC.iter().map(PathBuf::from).chain(versioned) {
             match fs::read_link(&path) {
                 Ok(to) => self.mounts.push(Mount::Symlink { target: path, to }),

@@ -93,6 +93,8 @@ pub struct Request<'a> {
     pub interrupts: Option<Interrupts<'a>>,
     /// The signals that the script starts with blocked: the caller's own, before it took any for itself.
     pub signals: SignalSet,
+    /// Whether this process has nothing to do but wait for the script, and gives its memory back meanwhile.
+    pub only_waits: bool,
 }
 
 /// No run took place, and there is nothing to report but the reason.
@@ -144,34 +146,34 @@ pub fn run(
     let script = Script::read(request.script, &caller.cwd)?;
     let interpreter = find_interpreter(request, &script)?;
 
-    // What an earlier process left undone is settled before anything new begins.
-    state.settle(&now())?;
+    // Decide everything about the sandbox before its first process.
     let run = run_id(clock());
-
-    // The gate. What it refuses is on record as well.
-    let approved = match judge::judge(script, interpreter.version) {
-        Ok(approved) => approved,
-        Err(refused) => return refuse(request, state, &now(), run, &refused.script, refused.refusal),
-    };
-
-    // Decide everything before a process is started.
     let begun = planning::begin(policy, caller)?;
     let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string())?;
-    let args: Vec<String> = request.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    // What an earlier process left undone is settled before anything new begins.
+    state.settle(&now())?;
     let places = Places { keep_out: &[state.directory()], cache: &state.cache() };
     let Planned { plan, mut placeholders, before } =
-        planning::plan(begun, policy, approved.script(), request.args, &interpreter, caller, &places)?;
+        planning::plan(begun, policy, &script, request.args, &interpreter, caller, &places)?;
+
+    // Processes of its own build the sandbox. While they do, the gate judges and the disk takes the record; whatever
+    // goes wrong with either, dropping `building` ends the sandbox, and nothing of the script has run.
+    let (stdio, mut capture) = streams.split();
+    let building = sandbox::spawn(&plan, ground, stdio, request.signals)?;
+
+    // The gate. What it refuses is on record as well.
+    let approved = match judge::judge(&script, interpreter.version) {
+        Ok(approved) => approved,
+        Err(refusal) => return refuse(request, state, &now(), run, &script, refusal),
+    };
+
+    // Held until the closing record is durable: whoever finds it free later writes `lost`.
+    let _alive = state.lock(run)?;
+    let args: Vec<String> = request.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)
         .map_err(|source| RunError::Hash { path: interpreter.real.clone(), source })?;
     let plan_sha256 = record::hex(&Sha256::digest(serde_json::to_vec(&plan).unwrap_or_default()));
-
-    // Held until the closing record is durable: whoever finds it free later writes `lost`.
-    let _alive = state.lock(run)?;
-
-    // The sandbox is built by a process of its own, while the disk takes the record.
-    let (stdio, mut capture) = streams.split();
-    let building = sandbox::spawn(&plan, ground, stdio, request.signals)?;
     let started = record::Started {
         at: &now(),
         run,
@@ -186,7 +188,6 @@ pub fn run(
         reason: request.reason,
     }
     .value();
-    // If this fails, dropping `building` ends the sandbox: nothing runs that is not on record.
     let _receipt = state.append(Mark::Open, run, |index| record::indexed(started, index))?;
 
     // Everything in force, read back; or the record says that it was not, and nothing runs.
@@ -201,7 +202,11 @@ pub fn run(
     let enforced = ready.enforced().clone();
 
     // `approved` and `_receipt` are held: the script may start.
-    let ending = ready.start().watch(request.interrupts, &mut |stream, bytes| capture.take(stream, bytes));
+    let running = ready.start();
+    if request.only_waits {
+        sandbox::shed_code();
+    }
+    let ending = running.watch(request.interrupts, &mut |stream, bytes| capture.take(stream, bytes));
 
     // No process of the run is alive any more; its namespaces go while this goes on. What did it leave?
     placeholders.claim(&ending.claimed);

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use sha2::{Digest, Sha256};
 use waxcell_journal::{AppendError, Journal, Mark, OpenError, Receipt, SpanId, SpanLock, SpanLockError};
@@ -17,7 +18,16 @@ use crate::views;
 #[derive(Debug)]
 pub struct State {
     directory: PathBuf,
-    journal: Journal,
+    journal: Opening,
+}
+
+/// The journal on its way. Reading what its last segment holds takes as long as finding the policy and the interpreter,
+/// so it is read beside.
+#[derive(Debug)]
+enum Opening {
+    Beside(JoinHandle<Result<Journal, OpenError>>),
+    Open(Box<Journal>),
+    Failed,
 }
 
 /// The record could not be read or written: then nothing runs.
@@ -31,6 +41,9 @@ pub enum StateError {
         /// Why.
         source: io::Error,
     },
+    /// The journal could not be opened before.
+    #[error("the journal in `{}` is not open", .0.display())]
+    NotOpen(PathBuf),
     /// The journal cannot be opened.
     #[error("cannot open the journal in `{}`", path.display())]
     Open {
@@ -57,15 +70,44 @@ pub enum StateError {
     },
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        // A journal that is just being made is not left half made.
+        let _ = self.journal();
+    }
+}
+
 impl State {
-    /// Opens or makes a state directory (mode 0700) and its journal.
+    /// Opens or makes a state directory (mode 0700), and begins to open the journal in it. What is wrong with the
+    /// journal, its first use tells.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be made or reached.
     pub fn open(directory: &Path) -> Result<State, StateError> {
         let fail = |source| StateError::Directory { path: directory.to_owned(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
         let directory = directory.canonicalize().map_err(fail)?;
-        let journal = Journal::open(&directory.join("journal"))
-            .map_err(|source| StateError::Open { path: directory.clone(), source: Box::new(source) })?;
-        Ok(State { directory, journal })
+        let place = directory.join("journal");
+        let beside = thread::Builder::new().spawn(move || Journal::open(&place)).map_err(fail)?;
+        Ok(State { directory, journal: Opening::Beside(beside) })
+    }
+
+    fn journal(&mut self) -> Result<&mut Journal, StateError> {
+        if let Opening::Beside(_) = self.journal
+            && let Opening::Beside(beside) = std::mem::replace(&mut self.journal, Opening::Failed)
+        {
+            let opened = beside.join().map_err(|_| StateError::NotOpen(self.directory.clone()))?;
+            let opened = opened.map_err(|source| StateError::Open {
+                path: self.directory.clone(),
+                source: Box::new(source),
+            })?;
+            self.journal = Opening::Open(Box::new(opened));
+        }
+        match &mut self.journal {
+            Opening::Open(journal) => Ok(journal),
+            Opening::Beside(_) | Opening::Failed => Err(StateError::NotOpen(self.directory.clone())),
+        }
     }
 
     /// Where it is, canonical.
@@ -75,19 +117,21 @@ impl State {
 
     /// Makes the next part of the journal ready, when nobody waits.
     pub fn rest(&self) {
-        // Not being able to now only means that a later append does it, or says why not.
-        let _ = self.journal.prepare_next();
+        if let Opening::Open(journal) = &self.journal {
+            // Not being able to now only means that a later append does it, or says why not.
+            let _ = journal.prepare_next();
+        }
     }
 
     /// Records what an earlier process left undone: torn writes that were removed, and runs that nobody watches any
     /// more (`lost`).
     pub(crate) fn settle(&mut self, at: &str) -> Result<(), StateError> {
-        for recovered in self.journal.take_recovered() {
+        for recovered in self.journal()?.take_recovered() {
             let payload = record::recovered(at, &recovered);
             self.append(Mark::None, SpanId::NONE, |index| record::indexed(payload, index))?;
         }
-        let open = self.journal.open_spans().map_err(|source| self.append_error(source))?;
-        let mut swept = false;
+        let open = self.journal()?.open_spans().map_err(|source| self.append_error(source))?;
+        let mut lost = Vec::new();
         for span in open.into_iter().map(|open| (open.span, open.opened_at)) {
             let (id, opened_at) = span;
             if SpanLock::is_alive(&self.runs(), id).map_err(|source| self.lock_error(source))? {
@@ -103,10 +147,10 @@ impl State {
                 Err(error) => return Err(error),
             }
             SpanLock::clear(&self.runs(), id).map_err(|source| self.lock_error(source))?;
-            swept = true;
+            lost.push(id.to_string());
         }
-        if swept {
-            waxcell_sandbox::sweep();
+        if !lost.is_empty() {
+            waxcell_sandbox::sweep(&lost);
         }
         Ok(())
     }
@@ -133,7 +177,7 @@ impl State {
         run: SpanId,
         payload: impl FnOnce(u64) -> P,
     ) -> Result<Receipt, StateError> {
-        self.journal.append_with(mark, run, payload).map_err(|source| self.append_error(source))
+        self.journal()?.append_with(mark, run, payload).map_err(|source| self.append_error(source))
     }
 
     pub(crate) fn logs(&self) -> PathBuf {
