@@ -232,6 +232,8 @@ fn compare_mounts(plan: &Plan, found: &BTreeMap<String, String>) -> Result<(), R
             Mount::File { target, .. } if !mounts::is_below_a_mount(plan, target) => continue,
             Mount::File { target, .. } => (target, libc::MOUNT_ATTR_RDONLY),
             Mount::Scratch { target, .. } => (target, libc::MOUNT_ATTR_NOEXEC),
+            // Of what is gone by now, or out of this user's reach, nothing was covered.
+            Mount::Cover { target } if !options(target).is_empty() => (target, libc::MOUNT_ATTR_RDONLY),
             _ => continue,
         };
         let flags = [

@@ -83,7 +83,10 @@ enum Piece {
         name: CString,
         mode: u32,
     },
-    Cover,
+    /// `holds`: something lies inside of it all the same, and its mount points have to be made.
+    Cover {
+        holds: bool,
+    },
     Devices {
         trees: [Option<OwnedFd>; DEVICES.len()],
     },
@@ -118,7 +121,7 @@ pub(crate) struct MountFailure {
 impl Tree {
     /// Pure: from the plan's list to calls in order.
     pub(crate) fn build(plan: &Plan) -> Tree {
-        let mut covered: Vec<&Path> = Vec::new();
+        let mut grounds: Vec<(&Path, Ground)> = Vec::new();
         let mut places = Vec::new();
         for (index, mount) in plan.mounts.iter().enumerate() {
             let (target, piece): (&Path, Piece) = match mount {
@@ -141,22 +144,25 @@ impl Tree {
                     let name = CString::new(index.to_string()).unwrap_or_default();
                     (target, Piece::Scratch { name, mode: *mode })
                 }
-                Mount::Cover { target } => (target, Piece::Cover),
+                Mount::Cover { target } => {
+                    let later = plan.mounts.iter().skip(index + 1);
+                    let holds = later.filter_map(Mount::target).any(|later| lies_in(later, target));
+                    (target, Piece::Cover { holds })
+                }
                 Mount::Devices => (Path::new("/dev"), Piece::Devices { trees: Default::default() }),
                 Mount::Processes => (Path::new("/proc"), Piece::Processes),
             };
             // Below a bind the mount point exists on the host; elsewhere it is made.
-            let inside_bind = covered.iter().any(|bind| target.starts_with(bind) && target != *bind);
-            let parents = if inside_bind {
-                Vec::new()
-            } else {
-                let mut parents: Vec<&Path> =
-                    target.ancestors().skip(1).filter(|p| p.parent().is_some()).collect();
-                parents.reverse();
-                parents.into_iter().map(relative).collect()
+            let ground = grounds.iter().filter(|(ground, _)| lies_in(target, ground));
+            let parents = match ground.max_by_key(|(ground, _)| ground.components().count()) {
+                Some((_, Ground::Host)) => Vec::new(),
+                Some((cover, Ground::Made)) => parents_of(target, cover),
+                None => parents_of(target, Path::new("/")),
             };
-            if let Mount::Bind { target, .. } = mount {
-                covered.push(target);
+            match (mount, &piece) {
+                (Mount::Bind { target, .. }, _) => grounds.push((target, Ground::Host)),
+                (_, Piece::Cover { holds: true }) => grounds.push((target, Ground::Made)),
+                _ => {}
             }
             places.push(Placed { piece, target: relative(target), parents });
         }
@@ -220,6 +226,9 @@ impl Tree {
             let applied = place.apply(root.as_fd(), scratch.as_fd());
             applied.map_err(|errno| MountFailure { index: index as u32, errno })?;
         }
+        for (index, place) in self.places.iter().enumerate() {
+            place.close(root.as_fd()).map_err(|errno| MountFailure { index: index as u32, errno })?;
+        }
         finish(root.as_fd()).map_err(fail)
     }
 
@@ -271,6 +280,25 @@ pub(crate) fn is_below_a_mount(plan: &Plan, place: &Path) -> bool {
     })
 }
 
+/// What mount points below a place are on.
+enum Ground {
+    /// The host's files, among which they exist.
+    Host,
+    /// An empty place of the run's own.
+    Made,
+}
+
+fn lies_in(path: &Path, folder: &Path) -> bool {
+    path.starts_with(folder) && path != folder
+}
+
+/// The folders between `ground` and `path`, outermost first.
+fn parents_of(path: &Path, ground: &Path) -> Vec<CString> {
+    let mut parents: Vec<&Path> = path.ancestors().skip(1).filter(|parent| lies_in(parent, ground)).collect();
+    parents.reverse();
+    parents.into_iter().map(relative).collect()
+}
+
 fn relative(path: &Path) -> CString {
     c_path(path.strip_prefix("/").unwrap_or(path))
 }
@@ -311,7 +339,11 @@ impl Placed {
                 mount_point(tree.as_fd(), root, target)?;
                 attach(tree.as_fd(), root, target)
             }
-            Piece::Cover => {
+            Piece::Cover { holds: true } => {
+                let tree = tmpfs(&[(c"mode", c"0755")])?;
+                attach(tree.as_fd(), root, target)
+            }
+            Piece::Cover { holds: false } => {
                 let stat = match fs::statat(root, target, AtFlags::SYMLINK_NOFOLLOW) {
                     // Gone since it was planned: nothing is left to cover. Out of reach for this user, who is the
                     // script's: it cannot get there either.
@@ -346,6 +378,19 @@ impl Placed {
                 attach(proc.as_fd(), root, c"proc")
             }
         }
+    }
+}
+
+impl Placed {
+    /// Once every mount point is made, a cover that holds something is read-only.
+    fn close(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
+        if !matches!(self.piece, Piece::Cover { holds: true }) {
+            return Ok(());
+        }
+        let target: &CStr = &self.target;
+        let cover =
+            fs::openat(root, target, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        sys::mount_setattr(cover.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)
     }
 }
 

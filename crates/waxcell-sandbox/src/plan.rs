@@ -4,7 +4,7 @@
 //! started; the stage only carries it out.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -112,7 +112,8 @@ pub enum Mount {
         /// Permission bits.
         mode: u32,
     },
-    /// Something that must not be reached: covered by an empty file or directory that nobody may open.
+    /// Something that must not be reached: covered by an empty file or directory that nobody may open; or, where a
+    /// later piece lies inside of it, by an empty read-only directory with nothing in it but that.
     Cover {
         /// What is covered.
         target: PathBuf,
@@ -121,6 +122,21 @@ pub enum Mount {
     Devices,
     /// The processes of the run, `/proc` with `subset=pid`.
     Processes,
+}
+
+impl Mount {
+    /// Where the script sees it, if that is for the plan to say.
+    pub fn target(&self) -> Option<&Path> {
+        match self {
+            Mount::Bind { target, .. }
+            | Mount::File { target, .. }
+            | Mount::Symlink { target, .. }
+            | Mount::Directory { target }
+            | Mount::Scratch { target, .. }
+            | Mount::Cover { target } => Some(target),
+            Mount::Devices | Mount::Processes => None,
+        }
+    }
 }
 
 /// Operations refused on lasting paths, decided on descriptors outside the script's reach.

@@ -301,16 +301,9 @@ pub(crate) fn failed_step(step: Step) -> &'static str {
 fn place_of(plan: &Plan, failure: MountFailure) -> PathBuf {
     match plan.mounts.get(failure.index as usize) {
         Some(Mount::Bind { source, .. }) => source.clone(),
-        Some(
-            Mount::File { target, .. }
-            | Mount::Symlink { target, .. }
-            | Mount::Directory { target }
-            | Mount::Scratch { target, .. }
-            | Mount::Cover { target },
-        ) => target.clone(),
         Some(Mount::Devices) => PathBuf::from("/dev"),
         Some(Mount::Processes) => PathBuf::from("/proc"),
-        None => PathBuf::from("/"),
+        other => other.and_then(Mount::target).unwrap_or(Path::new("/")).to_owned(),
     }
 }
 

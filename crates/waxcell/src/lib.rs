@@ -7,7 +7,9 @@ mod changes;
 mod credentials;
 pub mod interpreter;
 mod judge;
+mod named;
 mod placeholders;
+mod plan_error;
 mod planning;
 pub mod policy;
 mod record;
@@ -20,7 +22,7 @@ mod views;
 
 pub use changes::Change;
 pub use judge::{Approved, Refusal};
-pub use planning::PlanError;
+pub use plan_error::PlanError;
 pub use report::{Report, ResourceUsage, Violation};
 pub use run::{Caller, Request, RunError, Streams, run};
 pub use script::{Script, ScriptError};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -13,53 +12,13 @@ use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Pl
 
 use crate::credentials;
 use crate::interpreter::Interpreter;
+use crate::named::{self, Named, is_lasting_write};
 use crate::placeholders::Placeholders;
-use crate::policy::{Degradation, PathAccess, PathRule, Policy};
+use crate::plan_error::PlanError;
+use crate::policy::{Degradation, PathAccess, Policy};
 use crate::record;
 use crate::run::Caller;
 use crate::script::Script;
-
-/// Why no plan can be made. Nothing has run.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// A writable path holds something that decides about later runs.
-    #[error("`{written}` (line {line} of the policy) would let the script write to {what} `{}`", path.display())]
-    WritableTrust {
-        /// The entry as in the policy.
-        written: String,
-        /// Its line.
-        line: usize,
-        /// What it is.
-        what: &'static str,
-        /// Where it is.
-        path: PathBuf,
-    },
-    /// A writable path that does not exist cannot be made.
-    #[error("cannot make `{}`, which the policy allows the script to create", path.display())]
-    Placeholder {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A path of the policy leads through a link that a script could have made.
-    #[error("`{written}` (line {line} of the policy) leads through a symbolic link inside a writable path")]
-    LinkBelowWritable {
-        /// The entry as in the policy.
-        written: String,
-        /// Its line.
-        line: usize,
-    },
-    /// The project has too many entries to be searched for credentials.
-    #[error("project `{}` has over a million files; give the policy a folder of its own", .0.display())]
-    ProjectTooLarge(PathBuf),
-    /// No ids of the host are free for the script.
-    #[error("no unused user id is available here to run the script as (see /proc/self/uid_map)")]
-    NoUserId,
-    /// The working directory cannot be used.
-    #[error("working directory `{}` lies where the sandbox has its own files", .0.display())]
-    WorkingDirectory(PathBuf),
-}
 
 /// A plan, and what has to be kept or compared while it is carried out.
 #[derive(Debug)]
@@ -71,7 +30,7 @@ pub(crate) struct Planned {
 }
 
 /// Folders of the system, shown to every script: read-only, executable.
-const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
+pub(crate) const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
 /// What programs read of `/etc`: nothing that tells hosts or people apart, nothing secret.
 const ETC: [&str; 14] = [
     "/etc/alternatives",
@@ -89,7 +48,8 @@ const ETC: [&str; 14] = [
     "/etc/timezone",
     "/etc/xdg/mime",
 ];
-const HOME: &str = "/home/waxcell";
+/// The script's own, in scratch space.
+pub(crate) const HOME: &str = "/home/waxcell";
 /// Variables that are passed on: locale, terminal, and those that change how Python behaves without naming code.
 const PASSED: [&str; 27] = [
     "PATH",
@@ -152,12 +112,13 @@ pub(crate) fn plan(
 ) -> Result<Planned, PlanError> {
     let Begun { identity, limits } = begun;
     let keep_out = places.keep_out;
-    refuse_writable_trust(policy, interpreter, keep_out)?;
-    refuse_links_below_writable(policy)?;
+    named::refuse(policy, interpreter, keep_out)?;
     let before = crate::changes::Before::note(writable_paths(policy));
     let mut placeholders = Placeholders::default();
-    for rule in policy.filesystem.paths.iter().filter(|rule| is_lasting_write(rule)) {
-        if may_be_made(&rule.path, &policy.project_root) {
+    for rule in policy.filesystem.paths.iter().filter(|rule| !rule.path.exists()) {
+        // What must not be written below a writable path has to be there: nothing can be laid over what is not.
+        let below = named::is_below_writable(rule, policy);
+        if below || is_lasting_write(rule) && may_be_made(&rule.path, &policy.project_root) {
             placeholders
                 .make(&rule.path)
                 .map_err(|source| PlanError::Placeholder { path: rule.path.clone(), source })?;
@@ -179,28 +140,46 @@ pub(crate) fn plan(
         binds.push(bind(root, Access::ReadExecute, true));
     }
     let mut covers: Vec<PathBuf> = Vec::new();
-    for rule in policy.filesystem.paths.iter().filter(|rule| !rule.is_private()) {
-        let Ok(real) = rule.path.canonicalize() else { continue };
-        match rule.access {
-            PathAccess::Write => binds.push(bind(&real, Access::Write, true)),
-            PathAccess::Read => binds.push(bind(&real, Access::ReadExecute, true)),
-            PathAccess::None => covers.push(real.clone()),
+    for Named { rule, real } in named::lasting(policy).filter(|named| named.real.exists()) {
+        let access = match rule.access {
+            PathAccess::Write => Some(Access::Write),
+            PathAccess::Read => Some(Access::ReadExecute),
+            PathAccess::None => None,
+        };
+        match access {
+            Some(access) => {
+                // The project, packages and parts of the system are there in another way: the policy's holds.
+                binds.retain(|mount| mount.target() != Some(real.as_path()));
+                view.mounts.retain(|mount| mount.target() != Some(real.as_path()));
+                binds.push(bind(&real, access, true));
+            }
+            None => {
+                view.mounts.retain(|mount| !is_own_etc(mount, &real));
+                covers.push(real.clone());
+            }
         }
         view.reach(&rule.path, &binds);
     }
     covers.extend(credentials_in(policy, project, interpreter, places)?);
     covers.extend(keep_out.iter().filter_map(|path| path.canonicalize().ok()));
-    // A deeper mount lies over a shallower one; equal depths keep their order.
-    binds.sort_by_key(depth);
     covers.sort();
     covers.dedup();
-    covers.retain(|path| is_within_bind(path, &binds) && path.exists());
+    // The script's own bytes lie at its path in any case.
+    covers.retain(|path| {
+        (is_within_bind(path, &binds) || view.shows(path)) && path.exists() && *path != script.path
+    });
 
     view.reach(&caller.cwd.join(&script.given), &binds);
-    let mut mounts = view.mounts;
+    let (over, mut mounts): (Vec<Mount>, Vec<Mount>) = view
+        .mounts
+        .into_iter()
+        .partition(|mount| matches!(mount, Mount::Scratch { target, .. } if is_within_bind(target, &binds)));
     mounts.extend(view.links.into_iter().map(|(target, to)| Mount::Symlink { target, to }));
+    // A deeper mount lies over a shallower one; equal depths keep their order.
+    binds.extend(covers.into_iter().map(|target| Mount::Cover { target }));
+    binds.extend(over);
+    binds.sort_by_key(depth);
     mounts.extend(binds);
-    mounts.extend(covers.into_iter().map(|target| Mount::Cover { target }));
     mounts.push(Mount::File {
         target: script.path.clone(),
         contents: script.bytes.clone(),
@@ -224,51 +203,6 @@ pub(crate) fn plan(
     Ok(Planned { plan, placeholders, before })
 }
 
-/// The policy that judged this run and the record of it are out of reach of what they judge.
-fn refuse_writable_trust(
-    policy: &Policy,
-    interpreter: &Interpreter,
-    keep_out: &[&Path],
-) -> Result<(), PlanError> {
-    let policy_file = policy.source.path.as_deref().map(|path| ("the policy itself", path));
-    let own = keep_out.iter().map(|path| ("waxcell's own state", *path));
-    let python = interpreter.roots.iter().map(|root| ("the interpreter", root.as_path()));
-    for (what, path) in policy_file.into_iter().chain(own).chain(python) {
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        // The most specific rule that covers it decides.
-        let rule = policy.filesystem.rule_for(&path).filter(|rule| is_lasting_write(rule));
-        if let Some(rule) = rule {
-            return Err(PlanError::WritableTrust {
-                written: rule.written.clone(),
-                line: rule.line,
-                what,
-                path,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// A path below a writable one is in the hands of whoever wrote there before: no component of it may be a link. One
-/// that is put there after this look is found when the path is opened for the sandbox, which follows none either.
-fn refuse_links_below_writable(policy: &Policy) -> Result<(), PlanError> {
-    let rules = &policy.filesystem.paths;
-    for rule in rules {
-        let above = rules.iter().filter(|other| is_lasting_write(other) && other.path != rule.path);
-        for writable in above.filter(|other| rule.path.starts_with(&other.path)) {
-            let steps = rule.path.ancestors().take_while(|step| *step != writable.path);
-            if steps.into_iter().any(Path::is_symlink) {
-                return Err(PlanError::LinkBelowWritable { written: rule.written.clone(), line: rule.line });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn is_lasting_write(rule: &PathRule) -> bool {
-    rule.access == PathAccess::Write && !rule.is_private()
-}
-
 fn writable_paths(policy: &Policy) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = policy
         .filesystem
@@ -287,7 +221,7 @@ fn writable_paths(policy: &Policy) -> Vec<PathBuf> {
 
 /// A missing path is made inside the project, and elsewhere where only it itself is missing.
 fn may_be_made(path: &Path, project: &Path) -> bool {
-    !path.exists() && (path.starts_with(project) || path.parent().is_some_and(Path::exists))
+    path.starts_with(project) || path.parent().is_some_and(Path::exists)
 }
 
 /// The project, unless that would show what is no project: a home directory, `/tmp`, a folder of the system.
@@ -331,10 +265,12 @@ fn bind(path: &Path, access: Access, owned: bool) -> Mount {
 }
 
 fn depth(mount: &Mount) -> usize {
-    match mount {
-        Mount::Bind { target, .. } => target.components().count(),
-        _ => 0,
-    }
+    mount.target().map_or(0, |target| target.components().count())
+}
+
+/// Whether it is something of the run's own `/etc`, at `path` or below it.
+fn is_own_etc(mount: &Mount, path: &Path) -> bool {
+    mount.target().is_some_and(|target| target.starts_with("/etc") && target.starts_with(path))
 }
 
 fn is_within_bind(path: &Path, binds: &[Mount]) -> bool {
@@ -403,11 +339,12 @@ impl View {
 
     fn scratch(&mut self, policy: &Policy) {
         self.mounts.extend([Mount::Devices, Mount::Processes]);
-        let shared = |path: &str| {
-            policy.filesystem.paths.iter().any(|rule| rule.shared && rule.path == Path::new(path))
+        let elsewise = |path: &str| {
+            let mut rules = policy.filesystem.paths.iter().filter(|rule| rule.path == Path::new(path));
+            rules.any(|rule| rule.shared || rule.access == PathAccess::None)
         };
         for (path, mode) in [(HOME, 0o700), ("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/dev/shm", 0o1777)] {
-            if !shared(path) {
+            if path == HOME || !elsewise(path) {
                 self.mounts.push(Mount::Scratch { target: PathBuf::from(path), mode });
             }
         }

@@ -12,7 +12,8 @@ use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Spawn
 
 use crate::interpreter::{self, Interpreter, InterpreterError, Search};
 use crate::judge::{self, Refusal};
-use crate::planning::{self, Places, PlanError, Planned};
+use crate::plan_error::PlanError;
+use crate::planning::{self, Places, Planned};
 use crate::policy::Policy;
 use crate::record;
 use crate::report::{RecordProof, Report, ResourceUsage, Violation};

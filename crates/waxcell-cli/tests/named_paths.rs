@@ -1,0 +1,191 @@
+//! Paths of a policy where they meet each other and what a run has anyway: the most specific entry holds, and what
+//! cannot be had is refused by name.
+
+mod support;
+
+use std::os::unix::fs::symlink;
+
+use support::{Place, say};
+
+/// What becomes of each path it is given: `-` absent or out of reach, `r` readable, `w` writable.
+const LOOK: &str = "
+import os, sys
+def look(path):
+    try:
+        os.listdir(path) if os.path.isdir(path) else open(path, 'rb').close()
+    except OSError:
+        return '-'
+    try:
+        if not os.path.isdir(path):
+            open(path, 'ab').close()
+            return 'w'
+        probe = os.path.join(path, 'probe')
+        os.mkdir(probe)
+        os.rmdir(probe)
+        return 'w'
+    except OSError:
+        return 'r'
+print(*map(look, sys.argv[1:]))
+";
+
+fn place(paths: &str) -> Place {
+    let place = Place::new(&format!("filesystem:\n  allowed_paths: [{paths}]\n  blocked_operations: []\n"));
+    place.write("scripts/look.py", LOOK);
+    for file in ["open/x", "hidden/x", "hidden/shown/x", "hidden/y.txt", ".ssh/known_hosts", ".ssh/id_rsa"] {
+        place.write(file, "x");
+    }
+    place
+}
+
+/// The script finds each path as the letter before it says.
+#[track_caller]
+fn finds(paths: &str, expected: &[(&str, &str)]) {
+    let place = place(paths);
+    let before = place.tree();
+    let names: Vec<&str> = expected.iter().map(|(_, path)| *path).collect();
+    let said = say(place.waxcell(&["run", "scripts/look.py"]).args(&names));
+    let letters: Vec<&str> = expected.iter().map(|(letter, _)| *letter).collect();
+    assert_eq!(said.out().trim_end(), letters.join(" "), "{paths} {names:?} {said:?}");
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(place.tree(), before, "placeholders are gone");
+}
+
+/// Nothing is run, and one line names the entry.
+#[track_caller]
+fn refuses(paths: &str, words: &[&str]) {
+    let place = place(paths);
+    let before = place.tree();
+    let said = say(&mut place.waxcell(&["run", "scripts/look.py"]));
+    assert_eq!((said.code, said.out().as_str(), said.err().lines().count()), (126, "", 1), "{said:?}");
+    for word in words.iter().chain(&["line 2"]) {
+        assert!(said.err().contains(word), "`{word}` is not in it: {said:?}");
+    }
+    assert_eq!(place.tree(), before);
+}
+
+#[test]
+fn the_most_specific_entry_holds_below_a_hidden_folder() {
+    let paths =
+        "{path: ./hidden, access: none}, ./hidden/shown, {path: hidden/y.txt, access: read}, ./hidden/new/er";
+    let shown =
+        [("w", "hidden/shown"), ("w", "hidden/shown/x"), ("r", "hidden/y.txt"), ("w", "hidden/new/er")];
+    finds(paths, &[&shown[..], &[("-", "hidden/x"), ("r", "hidden"), ("r", "open/x")]].concat());
+    // The control: without the entries below it, nothing of it is there.
+    finds(
+        "{path: ./hidden, access: none}",
+        &[("-", "hidden"), ("-", "hidden/shown/x"), ("-", "hidden/y.txt")],
+    );
+    finds("./open", &[("r", "hidden/x"), ("r", "hidden/y.txt"), ("w", "open")]);
+}
+
+#[test]
+fn the_most_specific_entry_holds_below_a_writable_folder() {
+    let paths = "./hidden, {path: ./hidden/shown, access: read}, {path: hidden/y.txt, access: none}";
+    finds(paths, &[("w", "hidden"), ("w", "hidden/x"), ("r", "hidden/shown"), ("-", "hidden/y.txt")]);
+}
+
+#[test]
+fn what_is_not_there_yet_cannot_be_made_where_the_policy_says_no() {
+    let place = place("./open, {path: ./open/kept, access: read}, {path: ./open/a/no.txt, access: none}");
+    place.write(
+        "scripts/make.py",
+        "
+def attempt(path):
+    try: open(path, 'w').write('x')
+    except OSError: return 'no'
+    return 'made'
+print(attempt('open/kept/x'), attempt('open/a/no.txt'), attempt('open/a/yes.txt'))
+",
+    );
+    let said = say(&mut place.waxcell(&["run", "scripts/make.py"]));
+    assert_eq!(said.out(), "no no made\n", "{said:?}");
+    assert!(!place.project().join("open/kept").exists() && !place.project().join("open/a/no.txt").exists());
+}
+
+#[test]
+fn the_project_itself_may_be_named() {
+    let kept = "{path: security_policy.yml, access: read}";
+    finds(
+        &format!("., {kept}"),
+        &[("w", "."), ("w", "open/x"), ("r", "security_policy.yml"), ("-", ".ssh/id_rsa")],
+    );
+    finds("{path: ., access: read}", &[("r", "."), ("r", "open/x")]);
+    // The script's own bytes are at their place in any case.
+    finds(
+        "{path: ., access: none}",
+        &[("-", "open"), ("r", "scripts/look.py"), ("-", "security_policy.yml")],
+    );
+    finds("{path: ./scripts, access: none}", &[("r", "scripts/look.py"), ("r", "open/x")]);
+    finds("{path: ./scripts/look.py, access: none}", &[("r", "scripts/look.py")]);
+}
+
+#[test]
+fn a_credential_that_is_named_is_there_and_those_beside_it_are_not() {
+    finds("{path: .ssh/known_hosts, access: read}", &[("r", ".ssh/known_hosts"), ("-", ".ssh/id_rsa")]);
+    finds("./open", &[("-", ".ssh/known_hosts"), ("-", ".ssh/id_rsa")]);
+}
+
+#[test]
+fn places_of_the_system_are_as_the_policy_says() {
+    finds("", &[("r", "/etc/passwd"), ("r", "/usr/share"), ("w", "/tmp"), ("w", "/var/tmp")]);
+    finds("{path: /usr/share, access: none}", &[("-", "/usr/share"), ("r", "/usr/bin")]);
+    finds("{path: /etc/passwd, access: none}", &[("-", "/etc/passwd"), ("r", "/etc/group")]);
+    finds("{path: /etc, access: none}", &[("-", "/etc/passwd"), ("-", "/etc/ssl/certs")]);
+    finds("{path: /var/tmp, access: none}", &[("-", "/var/tmp"), ("w", "/tmp")]);
+    finds("{path: /var, access: read}", &[("r", "/var/lib"), ("w", "/var/tmp")]);
+    // The host's own file, not the run's.
+    let place = place("{path: /etc/passwd, access: read}");
+    place.write("scripts/cat.py", "print(open('/etc/passwd').read(), end='')");
+    let said = say(&mut place.waxcell(&["run", "scripts/cat.py"]));
+    assert_eq!(said.out(), std::fs::read_to_string("/etc/passwd").unwrap(), "{said:?}");
+}
+
+#[test]
+fn what_no_run_can_have_is_refused_by_name() {
+    refuses("/usr", &["`/usr`", "programs of the system"]);
+    refuses("/usr/lib", &["programs of the system"]);
+    refuses("/bin", &["programs of the system"]);
+    refuses("{path: /usr, access: none}", &["hides `/usr`"]);
+    refuses("{path: /lib, access: none}", &["hides"]);
+    refuses("{path: /home, access: read}", &["`/home`", "the script's own home"]);
+    refuses("/home/waxcell", &["the script's own home"]);
+    refuses(".", &["the policy itself"]);
+}
+
+#[test]
+fn nothing_of_the_record_is_shown_or_written() {
+    let place = place("");
+    place.waxcell(&["run", "scripts/look.py"]).output().unwrap();
+    let journal = place.journal();
+    assert!(journal.is_dir());
+    for (entry, words) in [
+        (format!("{}", journal.display()), "write to waxcell's own state"),
+        (format!("{{path: {}, access: read}}", journal.display()), "lies in waxcell's own state"),
+        (
+            format!("{{path: {}, access: read}}", journal.parent().unwrap().display()),
+            "lies in waxcell's own state",
+        ),
+    ] {
+        place.write("security_policy.yml", format!("filesystem:\n  allowed_paths: [{entry}]\n"));
+        let said = say(&mut place.waxcell(&["run", "scripts/look.py"]));
+        assert_eq!(said.code, 126, "{said:?}");
+        assert!(said.err().contains(words), "{said:?}");
+    }
+    place.check_journal();
+}
+
+#[test]
+fn one_place_by_two_names_has_one_meaning() {
+    let place = place("./open, {path: ./link, access: read}");
+    symlink("open", place.project().join("link")).unwrap();
+    let said = say(&mut place.waxcell(&["run", "scripts/look.py"]));
+    assert_eq!(said.code, 126, "{said:?}");
+    assert!(said.err().contains("`./link`") && said.err().contains("contradict"), "{said:?}");
+    // The control: two names that agree.
+    place.write(
+        "security_policy.yml",
+        "filesystem:\n  allowed_paths: [./open, ./link]\n  blocked_operations: []\n",
+    );
+    let said = say(&mut place.waxcell(&["run", "scripts/look.py", "open", "link"]));
+    assert_eq!(said.out(), "w w\n", "{said:?}");
+}

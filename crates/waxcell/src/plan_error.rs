@@ -1,0 +1,93 @@
+//! Why a policy and a script make no plan on this host.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::planning::HOME;
+
+/// Why no plan can be made. Nothing has run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A writable path holds something that decides about later runs.
+    #[error("`{written}` (line {line} of the policy) would let the script write to {what} `{}`", path.display())]
+    WritableTrust {
+        /// The entry as in the policy.
+        written: String,
+        /// Its line.
+        line: usize,
+        /// What it is.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A path hides what the script cannot be run without.
+    #[error("`{written}` (line {line} of the policy) hides `{}`, and Python cannot start without it", path.display())]
+    Hidden {
+        /// The entry as in the policy.
+        written: String,
+        /// Its line.
+        line: usize,
+        /// What it hides.
+        path: PathBuf,
+    },
+    /// A path of the host would lie over the script's own home.
+    #[error(
+        "`{written}` (line {line} of the policy) would cover the script's own home `{}`: name the folders in it that are needed",
+        HOME
+    )]
+    CoversHome {
+        /// The entry as in the policy.
+        written: String,
+        /// Its line.
+        line: usize,
+    },
+    /// A path lies in waxcell's own state.
+    #[error("`{written}` (line {line} of the policy) lies in waxcell's own state `{}`, which no script sees", path.display())]
+    OwnState {
+        /// The entry as in the policy.
+        written: String,
+        /// Its line.
+        line: usize,
+        /// The state directory.
+        path: PathBuf,
+    },
+    /// Two entries lead to one place through a link.
+    #[error(
+        "`{written}` (line {line} of the policy) and `{other}` (line {other_line}) are one place on this host, and contradict each other"
+    )]
+    Contradiction {
+        /// The entry as in the policy.
+        written: String,
+        /// Its line.
+        line: usize,
+        /// The other entry.
+        other: String,
+        /// Its line.
+        other_line: usize,
+    },
+    /// A writable path that does not exist cannot be made.
+    #[error("cannot make `{}`, which the policy allows the script to create", path.display())]
+    Placeholder {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A path of the policy leads through a link that a script could have made.
+    #[error("`{written}` (line {line} of the policy) leads through a symbolic link inside a writable path")]
+    LinkBelowWritable {
+        /// The entry as in the policy.
+        written: String,
+        /// Its line.
+        line: usize,
+    },
+    /// The project has too many entries to be searched for credentials.
+    #[error("project `{}` has over a million files; give the policy a folder of its own", .0.display())]
+    ProjectTooLarge(PathBuf),
+    /// No ids of the host are free for the script.
+    #[error("no unused user id is available here to run the script as (see /proc/self/uid_map)")]
+    NoUserId,
+    /// The working directory cannot be used.
+    #[error("working directory `{}` lies where the sandbox has its own files", .0.display())]
+    WorkingDirectory(PathBuf),
+}
