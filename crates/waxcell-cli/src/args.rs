@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Runs Python scripts that nobody has to trust: one policy file says what a script may do, the Linux kernel holds it
 /// to that, and every run is on record.
@@ -14,6 +15,35 @@ pub(crate) struct Arguments {
     pub(crate) common: Common,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Commands that are known and not there yet.
+const LATER: [&str; 12] = [
+    "check",
+    "why",
+    "events",
+    "stats",
+    "alerts",
+    "incidents",
+    "attack",
+    "diff",
+    "test",
+    "prove",
+    "export",
+    "checkpoint",
+];
+
+/// The arguments of this process. Wrong ones are told, and end it with exit code 2.
+pub(crate) fn parse() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| {
+        let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+        match LATER.iter().find(|name| typed.as_deref() == Some(**name)) {
+            Some(name) => Arguments::command()
+                .error(ErrorKind::InvalidSubcommand, format!("`{name}` is not part of this version yet"))
+                .exit(),
+            None => error.exit(),
+        }
+    })
 }
 
 const AFTER: &str = "\

@@ -179,6 +179,11 @@ pub(crate) fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
 }
 
+/// The caller's home directory.
+pub(crate) fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
 /// `WAXCELL_POLICY`.
 pub(crate) fn policy_variable() -> Option<std::ffi::OsString> {
     std::env::var_os("WAXCELL_POLICY")

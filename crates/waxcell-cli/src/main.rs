@@ -11,13 +11,13 @@ mod exit;
 mod policy;
 mod run;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use args::{Arguments, Command};
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = args::parse();
     let common = &arguments.common;
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run, common),

@@ -91,7 +91,7 @@ fn explain(file: Option<&Path>, common: &Common) -> Exit {
         Ok(policy) => policy,
         Err(exit) => return exit,
     };
-    let explanation = library::explain(&policy, &host_facts());
+    let explanation = library::explain(&policy, &host_facts(), edge::home().as_deref());
     let text = if common.json {
         serde_json::to_string_pretty(&explanation).unwrap_or_default() + "\n"
     } else {

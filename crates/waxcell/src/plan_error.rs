@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::planning::HOME;
+use crate::policy::HOME;
 
 /// Why no plan can be made. Nothing has run.
 #[derive(Debug, thiserror::Error)]

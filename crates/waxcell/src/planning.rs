@@ -12,10 +12,10 @@ use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Pl
 
 use crate::credentials;
 use crate::interpreter::Interpreter;
-use crate::named::{self, Named, is_lasting_write};
+use crate::named::{self, Named};
 use crate::placeholders::Placeholders;
 use crate::plan_error::PlanError;
-use crate::policy::{Degradation, PathAccess, Policy};
+use crate::policy::{Degradation, HOME, PathAccess, Policy, is_wide};
 use crate::record;
 use crate::run::Caller;
 use crate::script::Script;
@@ -48,8 +48,6 @@ const ETC: [&str; 14] = [
     "/etc/timezone",
     "/etc/xdg/mime",
 ];
-/// The script's own, in scratch space.
-pub(crate) const HOME: &str = "/home/waxcell";
 /// Variables that are passed on: locale, terminal, and those that change how Python behaves without naming code.
 const PASSED: [&str; 27] = [
     "PATH",
@@ -117,8 +115,8 @@ pub(crate) fn plan(
     let mut placeholders = Placeholders::default();
     for rule in policy.filesystem.paths.iter().filter(|rule| !rule.path.exists()) {
         // What must not be written below a writable path has to be there: nothing can be laid over what is not.
-        let below = named::is_below_writable(rule, policy);
-        if below || is_lasting_write(rule) && may_be_made(&rule.path, &policy.project_root) {
+        let below = policy.filesystem.is_below_writable(rule);
+        if below || rule.is_lasting_write() && may_be_made(&rule.path, &policy.project_root) {
             placeholders
                 .make(&rule.path)
                 .map_err(|source| PlanError::Placeholder { path: rule.path.clone(), source })?;
@@ -208,7 +206,7 @@ fn writable_paths(policy: &Policy) -> Vec<PathBuf> {
         .filesystem
         .paths
         .iter()
-        .filter(|rule| is_lasting_write(rule))
+        .filter(|rule| rule.is_lasting_write())
         .map(|rule| rule.path.canonicalize().unwrap_or_else(|_| rule.path.clone()))
         .collect();
     paths.sort();
@@ -227,14 +225,7 @@ fn may_be_made(path: &Path, project: &Path) -> bool {
 /// The project, unless that would show what is no project: a home directory, `/tmp`, a folder of the system.
 fn project_shown<'a>(policy: &'a Policy, caller: &Caller) -> Option<&'a Path> {
     let root = policy.project_root.as_path();
-    let home = caller.home();
-    let wide = [
-        "/", "/tmp", "/var/tmp", "/home", "/root", "/dev/shm", "/etc", "/var", "/run", "/opt", "/mnt", "/srv",
-    ];
-    let is_wide = wide.iter().any(|path| root == Path::new(path))
-        || SYSTEM.iter().any(|path| root.starts_with(path))
-        || home.is_some_and(|home| home.starts_with(root));
-    (!is_wide).then_some(root)
+    (!is_wide(root, caller.home())).then_some(root)
 }
 
 fn credentials_in(
@@ -245,7 +236,7 @@ fn credentials_in(
 ) -> Result<Vec<PathBuf>, PlanError> {
     let except: Vec<&Path> = interpreter.roots.iter().map(PathBuf::as_path).collect();
     let named: Vec<&Path> = policy.filesystem.paths.iter().map(|rule| rule.path.as_path()).collect();
-    let rules = policy.filesystem.paths.iter().filter(|rule| is_lasting_write(rule) && rule.path.is_dir());
+    let rules = policy.filesystem.paths.iter().filter(|rule| rule.is_lasting_write() && rule.path.is_dir());
     let outside =
         rules.map(|rule| rule.path.as_path()).filter(|path| project.is_none_or(|p| !path.starts_with(p)));
     let mut found = Vec::new();

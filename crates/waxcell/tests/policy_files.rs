@@ -93,11 +93,17 @@ fn what_is_not_a_readable_text_file_is_refused_with_a_reason() {
         (project.path("missing.yml"), "does not exist"),
         (file.join("below"), "does not exist"),
         (huge, "is larger than 1 MiB"),
-        (binary, "is not UTF-8: line 2, byte 17 of the file is 0xe9"),
+        (binary.clone(), "is not UTF-8: byte 17 of the file is 0xe9"),
     ];
     for (path, reason) in checks {
         assert_eq!(read_error(&path).to_string(), format!("policy `{}` {reason}", path.display()));
     }
+    let error = LoadError::from(read_error(&binary));
+    let shown = error.render(false);
+    assert!(shown.contains(&format!("--> {}:2:6\n", binary.display())), "{shown}");
+    assert_eq!((&error.to_json()[0]["line"], &error.to_json()[0]["column"]), (&2.into(), &6.into()));
+    let utf16 = project.write("utf16.yml", b"\xff\xfen\0e\0t\0");
+    assert!(read_error(&utf16).help().contains("UTF-16"));
     for path in [empty, comments] {
         let error = LoadError::from(read_error(&path));
         let expected = format!(

@@ -118,13 +118,13 @@ fn every_example_and_default_of_the_table_is_accepted() {
 
 #[test]
 fn explanations_name_the_mechanism_of_this_host() {
-    assert_eq!(explain(&policy(), &ROOT).render(), EXPLAIN_ROOT);
-    assert_eq!(explain(&policy(), &BARE).render(), EXPLAIN_BARE);
+    assert_eq!(explain(&policy(), &ROOT, None).render(), EXPLAIN_ROOT);
+    assert_eq!(explain(&policy(), &BARE, None).render(), EXPLAIN_BARE);
 }
 
 #[test]
 fn an_explanation_tells_what_this_host_refuses() {
-    let refused = |facts| explain(&policy(), &facts).refused.len();
+    let refused = |facts| explain(&policy(), &facts, None).refused.len();
     assert_eq!(refused(ROOT), 0);
     assert_eq!(refused(HostFacts { landlock_abi: None, ..ROOT }), 0, "the policy accepts that");
     assert_eq!(refused(HostFacts { seccomp_notify: false, ..ROOT }), 1);
@@ -133,7 +133,7 @@ fn an_explanation_tells_what_this_host_refuses() {
 
 #[test]
 fn an_explanation_has_a_line_for_every_key() {
-    let explanation: Explanation = explain(&builtin(Path::new("/nowhere/project")), &ROOT);
+    let explanation: Explanation = explain(&builtin(Path::new("/nowhere/project")), &ROOT, None);
     let missing: Vec<&str> = KEYS
         .iter()
         .filter(|key| key.is_enforced() && key.kind != Kind::Section)
@@ -157,7 +157,7 @@ fn an_explanation_shows_which_paths_exist() {
         root.display()
     );
     let policy = parse_all(&text, Path::new("/p.yml"), &root).0.unwrap();
-    let becomes: Vec<String> = explain(&policy, &ROOT)
+    let becomes: Vec<String> = explain(&policy, &ROOT, None)
         .settings
         .into_iter()
         .filter(|setting| setting.key == "filesystem.allowed_paths")
@@ -176,6 +176,24 @@ fn an_explanation_shows_which_paths_exist() {
 }
 
 #[test]
+fn an_explanation_knows_what_a_run_does_below_a_writable_path_and_in_a_wide_project() {
+    let text =
+        "filesystem:\n  allowed_paths: [./a, {path: ./a/r, access: read}, {path: ./a/n, access: none}]\n";
+    let policy = parse_all(text, Path::new("/p.yml"), Path::new("/nowhere/home")).0.unwrap();
+    let explained = |home| explain(&policy, &ROOT, home).settings;
+    let of = |path: &str| explained(None).into_iter().find(|setting| setting.value == path).unwrap();
+    // Landlock's rights of `./a` hold in `./a/r` as well, and it lets everything be read.
+    assert!(of("./a").mechanism.contains("Landlock"));
+    assert_eq!(of("./a/r").mechanism, "bind mount read-only,nosuid,nodev");
+    assert!(of("./a/r").becomes.ends_with("empty during a run, so that no script makes it"));
+    assert_eq!(of("./a/n").mechanism, "not mounted, or covered by an empty mount");
+    let root =
+        |home| explained(home).into_iter().find(|setting| setting.key == "project_root").unwrap().becomes;
+    assert_eq!(root(None), "the project: read-only, at the same path");
+    assert!(root(Some(Path::new("/nowhere/home"))).starts_with("too wide to be shown"));
+}
+
+#[test]
 #[ignore = "writes the files anew"]
 fn write_goldens() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -183,6 +201,7 @@ fn write_goldens() {
     let golden = here.join("tests/policy_golden");
     std::fs::write(golden.join("schema.json"), schema_text()).unwrap();
     std::fs::write(golden.join("init.yml"), init()).unwrap();
-    std::fs::write(golden.join("explain_root_cgroup1.txt"), explain(&policy(), &ROOT).render()).unwrap();
-    std::fs::write(golden.join("explain_bare.txt"), explain(&policy(), &BARE).render()).unwrap();
+    std::fs::write(golden.join("explain_root_cgroup1.txt"), explain(&policy(), &ROOT, None).render())
+        .unwrap();
+    std::fs::write(golden.join("explain_bare.txt"), explain(&policy(), &BARE, None).render()).unwrap();
 }

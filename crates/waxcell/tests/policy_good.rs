@@ -288,19 +288,6 @@ fn good_policies_may_have_warnings() {
     assert_eq!(warnings("network:\n  allowed_domains: [a.org]\n"), [format!("2:3: {no_way_out}")]);
     assert_eq!(warnings("network: {allow_addresses: [10.0.0.5]}\n"), [format!("1:11: {no_way_out}")]);
     assert_eq!(
-        warnings("filesystem: {allowed_paths: [/elsewhere]}\n"),
-        ["1:14: `/elsewhere` holds this policy: a script can rewrite its own rules"]
-    );
-    assert_eq!(
-        warnings("filesystem: {allowed_paths: [/elsewhere, {path: /elsewhere/policy.yml, access: read}]}\n"),
-        Vec::<String>::new()
-    );
-    // The run's own `/tmp` is not the one in which the policy lies.
-    let in_tmp =
-        |text| parse_all(text, Path::new("/tmp/p/policy.yml"), Path::new("/tmp/p")).1.diagnostics.len();
-    assert_eq!(in_tmp("filesystem: {allowed_paths: [/tmp]}\n"), 0);
-    assert_eq!(in_tmp("filesystem: {allowed_paths: [{path: /tmp, shared: true}]}\n"), 1);
-    assert_eq!(
         warnings("execution: {timeout_seconds: 10}\nmonitoring: {alert_thresholds: {execution_time: 10}}\n"),
         ["2:49: a run is killed before this alert can come"]
     );
@@ -308,6 +295,30 @@ fn good_policies_may_have_warnings() {
         warnings("network: {allowed_domains: [A.org, a.org.]}\n"),
         [format!("1:11: {no_way_out}"), "1:36: `a.org.` is named twice".to_owned()]
     );
+}
+
+#[test]
+fn no_policy_lets_a_script_write_to_it() {
+    let errors = |paths: &str| {
+        let text = format!("filesystem: {{allowed_paths: [{paths}]}}\n");
+        let (_, report) = parse_all(&text, Path::new("/tmp/p/policy.yml"), Path::new("/tmp/p"));
+        report
+            .diagnostics
+            .into_iter()
+            .map(|d| (d.column, d.message, d.help.unwrap_or_default()))
+            .collect::<Vec<_>>()
+    };
+    let holds = |column, path| {
+        let message = format!("`{path}` holds this policy: a script could rewrite its own rules");
+        let help = "add `{path: policy.yml, access: read}`, or move the policy elsewhere".to_owned();
+        vec![(column, message, help)]
+    };
+    assert_eq!(errors("./data, ."), holds(38, "."));
+    assert_eq!(errors("./policy.yml"), holds(30, "./policy.yml"));
+    assert_eq!(errors("{path: /tmp, shared: true}"), holds(30, "/tmp"));
+    // The most specific one decides; and the run's own `/tmp` is not the one in which the policy lies.
+    assert_eq!(errors("., {path: policy.yml, access: read}"), []);
+    assert_eq!(errors("/tmp"), []);
 }
 
 #[test]

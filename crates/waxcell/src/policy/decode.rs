@@ -8,8 +8,8 @@ use super::document;
 use super::find;
 use super::keys::Kind;
 use super::model::{
-    AlertThresholds, Degradation, Environment, Execution, Filesystem, LogLevel, Monitoring, Network,
-    PathAccess, Policy, SecurityEvents, Source,
+    AlertThresholds, Degradation, Environment, Execution, Filesystem, LogLevel, Monitoring, Network, Policy,
+    SecurityEvents, Source,
 };
 use super::paths;
 use super::settings::{self, Settings};
@@ -27,7 +27,9 @@ pub(super) fn decode(source: Source, name: Option<&Path>, root: &Path) -> (Optio
     }
     let policy = tree.map(|tree| {
         let settings = settings::collect(&tree, &mut diagnostics);
-        let mut reader = Reader { settings: &settings, diagnostics: &mut diagnostics, root };
+        let file = source.path.clone();
+        let mut reader =
+            Reader { settings: &settings, diagnostics: &mut diagnostics, root, file: file.as_deref() };
         // First of all, since other keys hold paths relative to it.
         let own = (reader.word("project_root") == "folder").then(|| own_folder(&source, root));
         reader.root = own.as_deref().unwrap_or(root);
@@ -215,18 +217,6 @@ fn warn(policy: &Policy, settings: &Settings<'_>, diagnostics: &mut Diagnostics<
                 .warning(&written.key, "this version has no way out of a run: it gets no network for these")
                 .help("a script that needs them fails to connect; nothing is let through");
         }
-    }
-    if let Some(file) = &policy.source.path
-        && let Some(rule) = policy.filesystem.rule_for(file)
-        && rule.access == PathAccess::Write
-        && let Some(written) = settings.get("filesystem.allowed_paths")
-    {
-        diagnostics
-            .warning(
-                &written.key,
-                format!("{} holds this policy: a script can rewrite its own rules", quoted(&rule.written)),
-            )
-            .help("add `{path: ..., access: read}` for the policy file, or move it out of the writable path");
     }
     if let Some(time) = policy.monitoring.alert_thresholds.execution_time
         && time >= policy.execution.timeout

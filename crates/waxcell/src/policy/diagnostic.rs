@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 use super::text::{escaped, is_unprintable};
@@ -238,9 +238,18 @@ fn showable(lines: &str) -> String {
     lines.chars().map(stand_in).collect()
 }
 
-/// An error that has no place in a file, in the same dress.
-pub(super) fn render_plain(message: &str, help: &str, color: bool) -> String {
-    let group = Group::with_title(Level::ERROR.primary_title(escaped(message)));
+/// An error without a line to show, in the same dress; with its file, line and column if it has them.
+pub(super) fn render_plain(
+    message: &str,
+    place: Option<(&Path, (usize, usize))>,
+    help: &str,
+    color: bool,
+) -> String {
+    let mut group = Group::with_title(Level::ERROR.primary_title(escaped(message)));
+    if let Some((path, (line, column))) = place {
+        let name = escaped(&path.to_string_lossy());
+        group = group.element(Origin::path(name).line(line).char_column(column));
+    }
     render(&[with_help(group, Some(help))], color)
 }
 

@@ -76,6 +76,10 @@ fn refuse_hidden_characters(text: &str, diagnostics: &mut Diagnostics<'_>) -> bo
         _ if is_deceptive(c) => {
             ("a character that shows another text than it is", "remove it; a policy must read as it acts")
         }
+        '\0' => (
+            "a control character",
+            "remove it; a file with many of them is UTF-16, and has to be saved as UTF-8",
+        ),
         _ => ("a control character", "remove it"),
     };
     diagnostics
@@ -237,9 +241,7 @@ impl<'t> Builder<'t, '_, '_> {
     fn begin(&mut self, range: &Range<usize>, open: Open) -> Result<(), Stop> {
         self.count(range)?;
         if self.open.len() == MAX_DEPTH {
-            self.diagnostics
-                .error(range, format!("nested more than {MAX_DEPTH} levels deep"))
-                .help("no key of a policy needs that");
+            self.refuse_depth(range);
             return Err(Stop);
         }
         self.open.push(open);
@@ -313,18 +315,41 @@ impl<'t> Builder<'t, '_, '_> {
         first..start + length
     }
 
+    fn refuse_depth(&mut self, range: &Range<usize>) {
+        self.diagnostics
+            .error(range, format!("nested more than {MAX_DEPTH} levels deep"))
+            .help("no key of a policy needs that");
+    }
+
     fn refuse_syntax(&mut self, error: &ScanError) {
         let at = self.offsets.byte(error.marker().index());
         // The end of the text cannot be underlined; the last character that is not space can.
         let at = if at >= self.text.len() { self.text.trim_end().len() } else { at };
         let width = self.text[at..].chars().next().map_or(0, |c| if c == '\n' { 0 } else { c.len_utf8() });
-        let tab = error.info().contains("tab");
-        let help = match tab || self.line_at(at).starts_with('\t') {
-            true => "indent with spaces; YAML does not allow tabs there",
-            false => "check indentation, colons and quotes on this line and the one before",
+        // The scanner has a limit of its own, beyond ours.
+        if error.info().contains("recursion limit") {
+            self.refuse_depth(&(at..at + width));
+            return;
+        }
+        let info = error.info();
+        let tab = info.contains("tab") || self.line_at(at).starts_with('\t');
+        let help = match self.text[at..].chars().next() {
+            _ if tab => "indent with spaces; YAML does not allow tabs there",
+            _ if info.contains("must be followed by a valid YAML whitespace") => {
+                "write a space after the `:`"
+            }
+            Some('*' | '&' | '!' | '@' | '%' | '`' | '{' | '|' | '>') => {
+                "put the value in quotes; without them this character has a meaning of its own"
+            }
+            _ => "check indentation, colons and quotes on this line and the one before",
         };
-        let unclosed =
-            self.open.last().map(Open::start).filter(|start| self.text[*start..].starts_with(['[', '{']));
+        let needs_quotes = help.starts_with("put the value in quotes");
+        let unclosed = self
+            .open
+            .last()
+            .filter(|_| !needs_quotes)
+            .map(Open::start)
+            .filter(|start| self.text[*start..].starts_with(['[', '{']));
         let diagnostic =
             self.diagnostics.error(&(at..at + width), format!("not valid YAML: {}", error.info()));
         match unclosed {

@@ -7,10 +7,15 @@ use super::explanation::{Explanation, HostFacts, Provenance, Setting};
 use super::mechanisms;
 use super::model::{Degradation, PathAccess, PathRule, Policy};
 use super::operations::{self, Blockable};
+use super::paths;
 
-/// Explains `policy` for `host`. Looks at the paths that the policy names, to say which exist.
-pub fn explain(policy: &Policy, host: &HostFacts) -> Explanation {
-    let mut explainer = Explainer { policy, host, settings: Vec::new() };
+/// What is said of a path that is not there.
+const NOT_VISIBLE: &str = "absent on this host: not visible";
+
+/// Explains `policy` for `host` and a caller with this home directory. Looks at the paths that the policy names, to say
+/// which exist.
+pub fn explain(policy: &Policy, host: &HostFacts, home: Option<&Path>) -> Explanation {
+    let mut explainer = Explainer { policy, host, home, settings: Vec::new() };
     explainer.fixed();
     explainer.execution();
     explainer.filesystem();
@@ -42,6 +47,7 @@ pub fn explain(policy: &Policy, host: &HostFacts) -> Explanation {
 struct Explainer<'p> {
     policy: &'p Policy,
     host: &'p HostFacts,
+    home: Option<&'p Path>,
     settings: Vec<Setting>,
 }
 
@@ -78,8 +84,11 @@ impl Explainer<'_> {
         let host = self.host;
         let fixed = Provenance::Fixed;
         let root = self.policy.project_root.to_string_lossy().into_owned();
-        let read = mechanisms::path(PathAccess::Read, host);
-        self.add("project_root", root, "the project: read-only, at the same path", read);
+        let (becomes, mechanism) = match paths::is_wide(&self.policy.project_root, self.home) {
+            false => ("the project: read-only, at the same path", mechanisms::path(PathAccess::Read, host)),
+            true => ("too wide to be shown: only the paths that the policy names", "not mounted".to_owned()),
+        };
+        self.add("project_root", root, becomes, mechanism);
         let own = if host.can_make_namespaces() { "own of each" } else { "the caller's" };
         let namespaces = mechanisms::namespaces(host);
         self.add_from(fixed, "namespaces", "user, mount, pid, net, ipc, uts, cgroup", own, namespaces);
@@ -150,11 +159,15 @@ impl Explainer<'_> {
         }
         for rule in &self.policy.filesystem.paths {
             let private = rule.is_private() && rule.access == PathAccess::Write;
+            let becomes = self.path_becomes(rule, private);
             let mechanism = match private {
                 true => mechanisms::scratch(host).to_owned(),
+                false if becomes.ends_with(NOT_VISIBLE) => "not mounted".to_owned(),
+                false if self.policy.filesystem.is_below_writable(rule) => {
+                    mechanisms::path_below_writable(rule.access, host)
+                }
                 false => mechanisms::path(rule.access, host),
             };
-            let becomes = self.path_becomes(rule, private);
             self.add_from(Provenance::Line(rule.line), key, rule.written.clone(), becomes, mechanism);
         }
         let key = "filesystem.blocked_operations";
@@ -192,7 +205,12 @@ impl Explainer<'_> {
             Ok(false) if rule.access == PathAccess::Write && self.can_be_created(&rule.path) => {
                 format!("{path}, {access}; created on first write")
             }
-            Ok(false) => format!("{path}; absent on this host: not visible"),
+            Ok(false) if self.policy.filesystem.is_below_writable(rule) => {
+                format!(
+                    "{path}, {access}; absent on this host: empty during a run, so that no script makes it"
+                )
+            }
+            Ok(false) => format!("{path}; {NOT_VISIBLE}"),
         }
     }
 
@@ -240,7 +258,7 @@ impl Explainer<'_> {
         self.add(
             "monitoring.max_stderr_length",
             or_never(length),
-            "longer standard error is worth an alert",
+            "kept for alerts, which this version does not raise",
             mechanisms::OUTPUT,
         );
         let percent = |value: Option<u8>| value.map_or("never".to_owned(), |value| format!("{value} %"));
@@ -269,13 +287,17 @@ impl Explainer<'_> {
             (
                 "enable_detailed_logging",
                 events.enable_detailed_logging,
-                "each occurrence on a line of its own",
+                "kept for later: this version writes one line with a count",
             ),
-            ("log_network_activity", events.log_network_activity, "allowed network activity as well"),
+            (
+                "log_network_activity",
+                events.log_network_activity,
+                "kept for later: nothing leaves a run in this version",
+            ),
             (
                 "log_filesystem_access",
                 events.log_filesystem_access,
-                "files created, changed and removed as well",
+                "kept for later: files created, changed and removed are in the record in any case",
             ),
         ] {
             self.add(&format!("{prefix}.{name}"), value.to_string(), becomes, views);

@@ -7,6 +7,7 @@ use super::model::PathAccess;
 use super::operations::{self, Blockable};
 
 pub(super) const FILE_SIZE: &str = "RLIMIT_FSIZE";
+const READ_ONLY: &str = "bind mount read-only,nosuid,nodev";
 pub(super) const OPEN_FILES: &str = "RLIMIT_NOFILE";
 pub(super) const OUTPUT: &str = "counted in the supervisor's relay";
 
@@ -78,9 +79,18 @@ pub(super) fn path(access: PathAccess, host: &HostFacts) -> String {
         };
     }
     match access {
-        PathAccess::Read => with_landlock("bind mount read-only,nosuid,nodev", host),
+        PathAccess::Read => with_landlock(READ_ONLY, host),
         PathAccess::Write => with_landlock("bind mount rw,noexec,nosuid,nodev", host),
-        PathAccess::None => with_landlock("not mounted, or covered by an empty mount", host),
+        // Landlock lets everything be read that is there.
+        PathAccess::None => "not mounted, or covered by an empty mount".to_owned(),
+    }
+}
+
+/// As [`path`] within a writable one, whose Landlock rights hold for all that is in it.
+pub(super) fn path_below_writable(access: PathAccess, host: &HostFacts) -> String {
+    match access {
+        PathAccess::Read if host.can_make_namespaces() => READ_ONLY.to_owned(),
+        _ => path(access, host),
     }
 }
 

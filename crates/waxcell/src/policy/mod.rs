@@ -37,6 +37,7 @@ pub use model::{
     AddressRule, AlertThresholds, Degradation, DomainRule, Environment, Execution, Filesystem, LogLevel,
     Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Source,
 };
+pub(crate) use paths::{HOME, LOADED, PROGRAMS, is_wide};
 pub use read::{MAX_BYTES, ReadError};
 pub use reference::reference;
 pub use schema::schema;
@@ -65,23 +66,28 @@ impl LoadError {
     pub fn render(&self, color: bool) -> String {
         match self {
             LoadError::Invalid(report) => report.render(color),
-            LoadError::Read(error) => diagnostic::render_plain(&error.to_string(), error.help(), color),
-            LoadError::Place(error) => diagnostic::render_plain(&error.to_string(), error.help(), color),
+            LoadError::Read(error) => {
+                let place = error.place().map(|place| (error.path(), place));
+                diagnostic::render_plain(&error.to_string(), place, error.help(), color)
+            }
+            LoadError::Place(error) => {
+                diagnostic::render_plain(&error.to_string(), None, error.help(), color)
+            }
         }
     }
 
     /// The error for programs: a list of `{file, line, column, severity, message, help}`.
     pub fn to_json(&self) -> serde_json::Value {
-        let plain = |path: &Path, message: String, help: &str| {
+        let plain = |path: &Path, place: Option<(usize, usize)>, message: String, help: &str| {
             serde_json::json!([{
-                "file": path.to_string_lossy(), "line": null, "column": null,
+                "file": path.to_string_lossy(), "line": place.map(|p| p.0), "column": place.map(|p| p.1),
                 "severity": "error", "message": message, "help": help,
             }])
         };
         match self {
             LoadError::Invalid(report) => report.to_json(),
-            LoadError::Read(error) => plain(error.path(), error.to_string(), error.help()),
-            LoadError::Place(error) => plain(error.path(), error.to_string(), error.help()),
+            LoadError::Read(error) => plain(error.path(), error.place(), error.to_string(), error.help()),
+            LoadError::Place(error) => plain(error.path(), None, error.to_string(), error.help()),
         }
     }
 }

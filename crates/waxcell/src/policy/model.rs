@@ -118,6 +118,11 @@ pub enum PathAccess {
 }
 
 impl PathRule {
+    /// Whether the script may write there what outlives the run.
+    pub fn is_lasting_write(&self) -> bool {
+        self.access == PathAccess::Write && !self.is_private()
+    }
+
     /// Whether it is about the run's own directory in this place (a plain `/tmp`), which ends with the run.
     pub fn is_private(&self) -> bool {
         is_private_by_default(&self.path) && !self.shared

@@ -1,6 +1,6 @@
 //! Names and addresses that a run may reach.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::text::quoted;
 
@@ -53,7 +53,10 @@ impl DomainProblem {
             DomainProblem::InnerWildcard => "write `*.example.org`, or each name".to_owned(),
             DomainProblem::Address => "addresses stand under `network: allow_addresses:`".to_owned(),
             DomainProblem::Url(host) => format!("write the name alone: `{host}`"),
-            DomainProblem::Port(host, port) => format!("write `{{name: {host}, ports: [{port}]}}`"),
+            DomainProblem::Port(host, port) => match port.parse::<u16>() {
+                Ok(1..) => format!("write `{{name: {host}, ports: [{port}]}}`"),
+                _ => format!("write `{{name: {host}, ports: [443]}}`, with a port from 1 to 65535"),
+            },
             DomainProblem::NotAscii => "write it in punycode, such as `xn--mnchen-3ya.de`".to_owned(),
             DomainProblem::Character => {
                 "a label is made of letters, digits, `-` and `_`, with `.` between labels".to_owned()
@@ -87,7 +90,11 @@ pub(super) fn domain(written: &str) -> Result<(String, bool), DomainProblem> {
             DomainProblem::Character
         });
     }
-    if name.parse::<IpAddr>().is_ok() || address(&name).is_ok() || name.starts_with('[') {
+    if name.parse::<IpAddr>().is_ok()
+        || name.parse::<SocketAddr>().is_ok()
+        || address(&name).is_ok()
+        || name.starts_with('[')
+    {
         return Err(DomainProblem::Address);
     }
     if let Some((host, port)) = name.split_once(':')
@@ -148,6 +155,8 @@ fn is_numeric(label: &str) -> bool {
 pub(super) enum AddressProblem {
     #[error("not an address or a network")]
     NotAnAddress,
+    #[error("a port does not belong to the address")]
+    Port(SocketAddr),
     #[error("the network has bits set behind its prefix")]
     HostBits(String),
     #[error("the network is too wide")]
@@ -164,6 +173,9 @@ impl AddressProblem {
         match self {
             AddressProblem::NotAnAddress => {
                 "write `10.0.0.5`, `10.0.0.0/24` or `fd00::5`; names stand under `allowed_domains`".to_owned()
+            }
+            AddressProblem::Port(target) => {
+                format!("write `{{address: \"{}\", ports: [{}]}}`", target.ip(), target.port())
             }
             AddressProblem::HostBits(network) => {
                 format!("write `{network}`, or the address without a prefix")
@@ -185,6 +197,9 @@ pub(super) fn address(written: &str) -> Result<(IpAddr, u8), AddressProblem> {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (written, None),
     };
+    if let Ok(target) = written.parse::<SocketAddr>() {
+        return Err(AddressProblem::Port(target));
+    }
     let address: IpAddr = address.parse().map_err(|_| AddressProblem::NotAnAddress)?;
     // One spelling of an address: `::ffff:10.0.0.5` would slip past a rule about `10.0.0.0/8`.
     let (bits, whole, widest) = match address {

@@ -71,7 +71,10 @@ pub(super) fn parse(text: &str) -> Result<Decimal, NotANumber> {
 fn classify(text: &str) -> NotANumber {
     let folded = text.to_ascii_lowercase();
     let unsigned = folded.trim_start_matches(['+', '-']);
-    let is_numeric = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let is_numeric = |part: &str| {
+        let digits = part.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        !part.is_empty() && digits && part.matches('.').count() <= 1
+    };
     if matches!(unsigned, ".inf" | "inf" | "infinity" | ".nan" | "nan") {
         return NotANumber::NotFinite;
     }

@@ -2,6 +2,8 @@
 
 use waxcell_operations::Operation;
 
+use super::text::nearest;
+
 /// What a policy may do about an operation in `blocked_operations`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blockable {
@@ -55,6 +57,36 @@ pub(super) fn blockable(operation: Operation) -> Blockable {
         | Operation::SysUserns
         | Operation::SysAdmin => Always,
     }
+}
+
+/// What other programs call an operation, for suggestions.
+const OTHER_WORDS: [(&str, &str); 19] = [
+    ("remove", "delete"),
+    ("rm", "delete"),
+    ("rmdir", "delete"),
+    ("rmtree", "delete"),
+    ("unlink", "delete"),
+    ("move", "rename"),
+    ("mv", "rename"),
+    ("mkdir", "create"),
+    ("symlink", "link"),
+    ("truncate", "write"),
+    ("exec", "proc.exec"),
+    ("execute", "proc.exec"),
+    ("subprocess", "proc.exec"),
+    ("spawn", "proc.fork"),
+    ("kill", "proc.signal"),
+    ("network", "net.connect"),
+    ("socket", "net.connect"),
+    ("bind", "net.listen"),
+    ("dns", "net.dns"),
+];
+
+/// The name that `typed` was probably meant to be.
+pub(super) fn meant(typed: &str) -> Option<&'static str> {
+    let word = typed.trim().to_ascii_lowercase();
+    let other = OTHER_WORDS.iter().find(|(other, _)| *other == word).map(|(_, name)| *name);
+    other.or_else(|| nearest(typed, names()))
 }
 
 /// The names under which operations may stand in `blocked_operations`.

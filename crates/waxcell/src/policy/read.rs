@@ -63,12 +63,16 @@ pub enum ReadError {
         path: PathBuf,
     },
     /// Not text.
-    #[error("policy `{}` is not UTF-8: line {line}, byte {offset} of the file is 0x{byte:02x}", show(.path))]
+    #[error("policy `{}` is not UTF-8: byte {offset} of the file is 0x{byte:02x}", show(.path))]
     NotUtf8 {
         /// The file.
         path: PathBuf,
         /// Line of the first bad byte, from 1.
         line: usize,
+        /// Column of the first bad byte, from 1, in characters.
+        column: usize,
+        /// Whether it is text in the two-byte form that some editors write.
+        utf16: bool,
         /// Place of the first bad byte, from 0.
         offset: usize,
         /// The first bad byte.
@@ -103,7 +107,16 @@ impl ReadError {
             ReadError::NotAFile { .. } => "name a YAML file",
             ReadError::TooLarge { .. } => "is it a policy? one rarely takes more than a few kilobytes",
             ReadError::Empty { .. } => "start with `waxcell policy init`",
-            ReadError::NotUtf8 { .. } => "save the file as UTF-8",
+            ReadError::NotUtf8 { utf16: true, .. } => "save the file as UTF-8; this looks like UTF-16",
+            ReadError::NotUtf8 { utf16: false, .. } => "save the file as UTF-8",
+        }
+    }
+
+    /// Line and column of what is wrong, if it is in the file.
+    pub fn place(&self) -> Option<(usize, usize)> {
+        match self {
+            ReadError::NotUtf8 { line, column, .. } => Some((*line, *column)),
+            _ => None,
         }
     }
 }
@@ -170,9 +183,12 @@ fn decode_utf8(bytes: Vec<u8>, path: &Path) -> Result<String, ReadError> {
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
+        let before = String::from_utf8_lossy(&bytes[..offset]);
         ReadError::NotUtf8 {
             path: path.to_path_buf(),
-            line: bytes[..offset].iter().filter(|byte| **byte == b'\n').count() + 1,
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+            utf16: bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]),
             offset,
             byte: bytes.get(offset).copied().unwrap_or_default(),
         }

@@ -38,7 +38,8 @@ and a script sees it read-only; a home directory, `/tmp` and the like are never 
   32 levels and 10,000 values, UTF-8. Numbers are plain decimals (not `0777`, `0x10`, `1e3`, `22:22` or `\"512\"`), truth
   values are `true` and `false`. Text that some program reads as a number or a truth value needs quotes.
 - Paths are taken as they are written: `~`, `$VARIABLE`, patterns and `..` are refused, as are `/` and everything in
-  `/proc`, `/sys` and `/dev`.
+  `/proc`, `/sys` and `/dev`. No policy can make itself, waxcell's state or the system's programs (`/usr`, `/bin`, ...)
+  writable, hide what Python cannot start without, or lay a path of the host over the script's home folder.
 
 ";
 

@@ -13,7 +13,7 @@ use super::model::{AddressRule, DomainRule, Filesystem, PathAccess, PathRule};
 use super::network;
 use super::operations::{self, Blockable};
 use super::paths;
-use super::text::{nearest, quoted};
+use super::text::quoted;
 use super::values::Reader;
 
 const PATHS: &str = "filesystem.allowed_paths";
@@ -27,6 +27,12 @@ impl Filesystem {
     /// `/tmp` covers nothing of the host.
     pub fn rule_for(&self, path: &Path) -> Option<&PathRule> {
         self.paths.iter().rev().find(|rule| !rule.is_private() && path.starts_with(&rule.path))
+    }
+
+    /// Whether a more general rule makes the place of this one writable.
+    pub fn is_below_writable(&self, rule: &PathRule) -> bool {
+        let mut others = self.paths.iter().filter(|other| other.path != rule.path);
+        others.any(|other| other.is_lasting_write() && rule.path.starts_with(&other.path))
     }
 }
 
@@ -53,10 +59,33 @@ impl Reader<'_, '_, '_> {
                     .help("keep one of them");
             }
         }
-        let mut rules: Vec<PathRule> = rules.into_values().map(|(rule, _)| rule).collect();
+        let mut rules: Vec<(PathRule, Range<usize>)> = rules.into_values().collect();
         // Stable, so that paths of the same depth stay in the order of their names.
-        rules.sort_by_key(|rule| rule.path.components().count());
-        rules
+        rules.sort_by_key(|(rule, _)| rule.path.components().count());
+        self.refuse_writable_policy(&rules);
+        rules.into_iter().map(|(rule, _)| rule).collect()
+    }
+
+    /// A script that may write to its policy has none.
+    fn refuse_writable_policy(&mut self, rules: &[(PathRule, Range<usize>)]) {
+        let Some(file) = self.file else { return };
+        // The most specific one that covers it.
+        let covering = rules.iter().rfind(|(rule, _)| !rule.is_private() && file.starts_with(&rule.path));
+        if let Some((rule, span)) = covering.filter(|(rule, _)| rule.is_lasting_write()) {
+            let file = file.strip_prefix(self.root).map_or(file, |inside| inside);
+            self.diagnostics
+                .error(
+                    span,
+                    format!(
+                        "{} holds this policy: a script could rewrite its own rules",
+                        quoted(&rule.written)
+                    ),
+                )
+                .help(format!(
+                    "add `{{path: {}, access: read}}`, or move the policy elsewhere",
+                    file.display()
+                ));
+        }
     }
 
     fn path_rule(&mut self, node: &Node) -> Option<PathRule> {
@@ -85,6 +114,10 @@ impl Reader<'_, '_, '_> {
             Some(node) => self.access(node)?,
             None => PathAccess::Write,
         };
+        if let Err(problem) = paths::refuse_impossible(&path, access) {
+            self.diagnostics.error(&path_node.span, problem.about(written)).help(problem.help());
+            return None;
+        }
         let private = paths::is_private_by_default(&path);
         let shared = match shared {
             Some(node) => {
@@ -135,7 +168,7 @@ impl Reader<'_, '_, '_> {
         for node in self.list(OPERATIONS) {
             let Some(name) = self.text_in(&node, OPERATIONS) else { continue };
             let Some(operation) = Operation::parse(name) else {
-                let help = match nearest(name, operations::names()) {
+                let help = match operations::meant(name) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "write `fs.delete`, `fs.chmod`, `fs.chown` or `fs.xattr`".to_owned(),
                 };

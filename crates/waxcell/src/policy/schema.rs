@@ -13,17 +13,23 @@ use super::operations::{self, Blockable};
 use super::settings::WRAPPER;
 use waxcell_operations::Operation;
 
-const PATH: &str =
-    r"^(?!\s*$)(?!~)(?!/[/.]*$)(?!(.*/)?\.\.(/|$))(?!/+(proc|sys|dev)(/|$))[^$*?\[\]{}\u0000-\u001f\u007f]+$";
-const DOMAIN: &str = r"^(?!(.*\.)?[Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]\.?$)(?!(.*\.)?[0-9]+\.?$)(\*\.(?=[^.]+\.[^.]))?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$";
-const ADDRESS: &str = r"^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$";
-const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+const PATH: &str = r"^(?!\s*$)(?!~)(?!/[/.]*$)(?!(.*/)?\.\.(/|$))(?!/+(proc|sys|dev)(/|$))(?!.*://)(?![A-Za-z]:[/\\])[^$*?\[\]{}\u0000-\u001f\u007f]+$";
+/// The two of which a run has its own.
+const PRIVATE: &str = r"^/+(var/+)?tmp(/+\.?)*$";
+const DOMAIN: &str = r"^(?![\s\S]*\s)(?!(.*\.)?[Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]\.?$)(?!(.*\.)?[0-9]+\.?$)(\*\.(?=[^.]+\.[^.]))?[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$";
+/// Addresses and networks of version 4 with 8 to 32 bits of prefix, and of version 6 with 32 to 128, loopback and `0.`
+/// left out. That no bit is set behind the prefix is for the decoder.
+const ADDRESS: &str = r"^(?![\s\S]*\s)(?!127\.|0\.)(?!::[01]?(/|$))(?!::[Ff]{4}:)(((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(?=[0-9])|(?![0-9.]))){4}(/([89]|[12][0-9]|3[0-2]))?|(?=.*:)[0-9A-Fa-f:.]+(/(3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-8]))?)$";
+const VARIABLE: &str = r"^(?![\s\S]*\s)[A-Za-z_][A-Za-z0-9_]*$";
 
 /// The JSON Schema (draft 2020-12) of a policy, in both forms: nested under `security:` and flat.
 pub fn schema() -> Value {
     let nested = json!({
         "type": "object",
-        "properties": { WRAPPER: { "$ref": "#/$defs/policy", "description": "The whole policy, nested." } },
+        "properties": { WRAPPER: {
+            "anyOf": [{ "$ref": "#/$defs/policy" }, { "type": "null" }],
+            "description": "The whole policy, nested.",
+        }},
         "required": [WRAPPER],
         "additionalProperties": false,
     });
@@ -33,8 +39,8 @@ pub fn schema() -> Value {
         "description": "What a script may do. Nested under `security:` or flat.",
         "anyOf": [{ "$ref": "#/$defs/policy" }, nested],
         "$defs": {
-            "policy": object_of(""),
-            "path": { "type": "string", "pattern": PATH },
+            "policy": policy(),
+            "path": { "type": "string", "pattern": PATH, "maxLength": 4095 },
             "port": { "type": "integer", "minimum": 1, "maximum": 65535 },
             "ports": { "type": "array", "items": { "$ref": "#/$defs/port" } },
             "domain": { "type": "string", "pattern": DOMAIN, "maxLength": 255 },
@@ -42,6 +48,13 @@ pub fn schema() -> Value {
             "variable": { "type": "string", "pattern": VARIABLE },
         },
     })
+}
+
+/// A whole policy is not nothing, as a section may be.
+fn policy() -> Value {
+    let mut policy = object_of("");
+    policy["type"] = json!("object");
+    policy
 }
 
 fn object_of(section: &str) -> Value {
@@ -64,14 +77,7 @@ fn property(key: &Key) -> Value {
         Kind::Choice(words) => json!({ "enum": words }),
         // The one path of the table is a program, which is never looked up on `PATH`.
         Kind::Path => json!({ "$ref": "#/$defs/path", "pattern": "/" }),
-        Kind::Paths => list(json!({ "anyOf": [
-            { "$ref": "#/$defs/path" },
-            long_form("path", json!({
-                "path": { "$ref": "#/$defs/path" },
-                "access": { "enum": ["read", "write", "none"], "default": "write" },
-                "shared": { "type": "boolean", "default": false, "description": "Only for `/tmp` and `/var/tmp`." },
-            })),
-        ]})),
+        Kind::Paths => list(json!({ "anyOf": [{ "$ref": "#/$defs/path" }, path_rule()] })),
         Kind::Operations => list(json!({ "enum": blockable_names() })),
         Kind::Domains => list(destination("name", "domain")),
         Kind::Addresses => list(destination("address", "address")),
@@ -80,7 +86,7 @@ fn property(key: &Key) -> Value {
         Kind::Variables => json!({
             "type": "object",
             "propertyNames": { "$ref": "#/$defs/variable" },
-            "additionalProperties": { "type": ["string", "number", "boolean"] },
+            "additionalProperties": { "type": ["string", "number", "boolean"], "pattern": r"^[^\u0000]*$" },
         }),
         Kind::Words(words) => list(json!({ "enum": words })),
         Kind::Later => json!(false),
@@ -101,6 +107,27 @@ fn list(items: Value) -> Value {
 
 fn long_form(required: &str, properties: Value) -> Value {
     json!({ "type": "object", "properties": properties, "required": [required], "additionalProperties": false })
+}
+
+/// `{path, access, shared}`, with what the three have to do with each other.
+fn path_rule() -> Value {
+    let is_private = json!({ "properties": { "path": { "pattern": PRIVATE } } });
+    let is_shared = json!({ "properties": { "shared": { "const": true } }, "required": ["shared"] });
+    let is_read = json!({ "properties": { "access": { "const": "read" } }, "required": ["access"] });
+    let mut form = long_form(
+        "path",
+        json!({
+            "path": { "$ref": "#/$defs/path" },
+            "access": { "enum": ["read", "write", "none"], "default": "write" },
+            "shared": { "type": "boolean", "default": false, "description": "Only for `/tmp` and `/var/tmp`." },
+        }),
+    );
+    form["allOf"] = json!([
+        { "if": { "required": ["shared"] }, "then": is_private },
+        { "if": { "allOf": [is_private, is_read] }, "then": is_shared },
+        { "if": is_shared, "then": { "properties": { "access": { "not": { "const": "none" } } } } },
+    ]);
+    form
 }
 
 fn destination(name: &str, definition: &str) -> Value {

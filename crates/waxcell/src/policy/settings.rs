@@ -73,6 +73,12 @@ fn walk_entries<'n>(
     for (name, node) in entries {
         let Some(key) = keys::below(section).find(|key| key.name() == name.text) else {
             refuse_unknown(name, section, diagnostics);
+            // What is below a section whose name is mistyped is told as well.
+            if let Value::Map(entries) = &node.value
+                && let Some(meant) = meant_section(&name.text, section)
+            {
+                walk_entries(entries, meant, settings, diagnostics);
+            }
             continue;
         };
         match (key.kind, &node.value) {
@@ -80,6 +86,13 @@ fn walk_entries<'n>(
             (Kind::Section, Value::Map(entries)) => walk_entries(entries, key.path, settings, diagnostics),
             // All keys of a section may be commented out.
             (Kind::Section, Value::Null) => {}
+            (Kind::Section, Value::Scalar { text, quoted: false })
+                if is_key_without_space(text, key.path) =>
+            {
+                diagnostics
+                    .error(&node.span, format!("{} is no key: there is no space after its `:`", quoted(text)))
+                    .help("write `key: value`, with a space between");
+            }
             (Kind::Section, other) => refuse_shape(key.path, node, other, diagnostics),
             _ => {
                 settings.insert(key.path, Written { key: name.span.clone(), node });
@@ -96,6 +109,21 @@ fn refuse_shape(path: &str, node: &Node, value: &Value, diagnostics: &mut Diagno
             format!("`{path}` is a section with keys of its own, this is {}", value.describe()),
         )
         .help(format!("write for example `{first}: ...` on a line of its own below it, indented"));
+}
+
+/// `timeout_seconds:3`, which YAML takes for one text.
+fn is_key_without_space(text: &str, section: &str) -> bool {
+    text.split_once(':').is_some_and(|(name, _)| keys::below(section).any(|key| key.name() == name))
+}
+
+/// The section that a mistyped name stands for; the wrapper is the top.
+fn meant_section(typed: &str, section: &str) -> Option<&'static str> {
+    let sections = keys::below(section).filter(|key| key.kind == Kind::Section);
+    let wrapper = section.is_empty().then_some(WRAPPER);
+    match nearest(typed, sections.map(Key::name).chain(wrapper))? {
+        WRAPPER => Some(""),
+        name => keys::below(section).find(|key| key.name() == name).map(|key| key.path),
+    }
 }
 
 fn refuse_later(key: &Key, name: &NodeKey, diagnostics: &mut Diagnostics<'_>) {
@@ -116,7 +144,8 @@ fn suggestion(typed: &str, section: &str) -> String {
         return place_of(key);
     }
     let here = keys::below(section).filter(|key| key.is_enforced()).map(Key::name);
-    if let Some(name) = nearest(typed, here) {
+    let wrapper = section.is_empty().then_some(WRAPPER);
+    if let Some(name) = nearest(typed, here.chain(wrapper)) {
         return format!("did you mean `{name}`?");
     }
     let anywhere = keys::KEYS.iter().filter(|key| key.is_enforced() && key.kind != Kind::Section);

@@ -62,10 +62,18 @@ pub(super) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a 
         .filter_map(|candidate| {
             let folded = fold(candidate);
             let distance = strsim::damerau_levenshtein(&typed, &folded);
-            // `timeout` for `timeout_seconds`, `paths` for `allowed_paths`.
-            let part = typed.len() >= 4 && (folded.starts_with(&typed) || folded.ends_with(&typed));
+            // `timeout` for `timeout_seconds`, `paths` for `allowed_paths`, `max_procs` for `max_processes`.
+            let part = typed.len() >= 3 && folded.starts_with(&typed)
+                || typed.len() >= 4 && folded.ends_with(&typed)
+                || typed.len() >= 5 && is_within(&typed, &folded);
             (distance <= allowed || part).then_some((distance, candidate))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether all characters of `short` are in `long`, in their order, the first one first.
+fn is_within(short: &str, long: &str) -> bool {
+    let mut rest = long.chars();
+    short.chars().next() == long.chars().next() && short.chars().all(|c| rest.any(|other| other == c))
 }

@@ -17,6 +17,8 @@ pub(super) struct Reader<'n, 'd, 't> {
     pub(super) settings: &'d Settings<'n>,
     pub(super) diagnostics: &'d mut Diagnostics<'t>,
     pub(super) root: &'d Path,
+    /// The file itself, if it is one.
+    pub(super) file: Option<&'d Path>,
 }
 
 /// The key of the table at `path`. Paths are written out in this crate; a test reads the whole policy from defaults.
@@ -74,6 +76,12 @@ impl<'n> Reader<'n, '_, '_> {
                 return None;
             }
             Ok(number) => number,
+            Err(problem @ (NotANumber::Negative | NotANumber::NotFinite)) => {
+                self.diagnostics
+                    .error(&node.span, format!("`{name}` takes a number, {} is {problem}", quoted(text)))
+                    .help(format!("write a number from {min} to {max}"));
+                return None;
+            }
             Err(problem) => {
                 let help = number_help(text, &problem, unit);
                 self.diagnostics
@@ -83,9 +91,11 @@ impl<'n> Reader<'n, '_, '_> {
             }
         };
         if number.nanos != 0 && !unit.has_fractions() {
-            self.diagnostics
-                .error(&node.span, format!("`{name}` takes a whole number"))
-                .help(format!("write {}", number.whole));
+            let help = match number.whole as f64 {
+                whole if (min..=max).contains(&whole) => format!("write {whole}"),
+                _ => format!("write a whole number from {min} to {max}"),
+            };
+            self.diagnostics.error(&node.span, format!("`{name}` takes a whole number")).help(help);
             return None;
         }
         let unit = if unit.name().is_empty() { String::new() } else { format!(" {}", unit.name()) };
@@ -170,7 +180,7 @@ impl<'n> Reader<'n, '_, '_> {
         words: &[&'static str],
     ) -> Option<&'static str> {
         let Value::Scalar { text, .. } = &node.value else {
-            self.refuse_shape(node, name, "one word", &node.value);
+            self.refuse_shape(node, name, &alternatives(words.iter().copied()), &node.value);
             return None;
         };
         if let Some(word) = words.iter().find(|word| *word == text) {
@@ -252,14 +262,13 @@ impl<'n> Reader<'n, '_, '_> {
     }
 
     pub(super) fn refuse_shape(&mut self, node: &Node, name: &str, takes: &str, value: &Value) {
-        let example =
-            keys::get(name).map(|key| format!("write for example `{}: {}`", key.name(), key.example));
-        let diagnostic = self
-            .diagnostics
-            .error(&node.span, format!("`{name}` takes {takes}, this is {}", value.describe()));
-        if let Some(example) = example {
-            diagnostic.help(example);
-        }
+        let help = match keys::get(name) {
+            Some(key) => format!("write for example `{}: {}`", key.name(), key.example),
+            None => format!("write {takes}"),
+        };
+        self.diagnostics
+            .error(&node.span, format!("`{name}` takes {takes}, this is {}", value.describe()))
+            .help(help);
     }
 
     /// The fields of a long form such as `{path: ..., access: ...}`.
@@ -321,13 +330,7 @@ fn number_help(text: &str, problem: &NotANumber, unit: Unit) -> String {
         NotANumber::WithUnit(number) => {
             format!("write the number{of_unit} alone: `{number}`, if that is what is meant")
         }
-        NotANumber::Negative | NotANumber::NotFinite => {
-            "every limit is a finite number that is not negative".to_owned()
-        }
-        NotANumber::Boolean => format!("write a plain decimal number{of_unit}"),
         NotANumber::Plus => format!("write {}", text.trim_start_matches('+')),
-        NotANumber::Sexagesimal | NotANumber::Exponent | NotANumber::Separators | NotANumber::Text => {
-            format!("write a plain decimal number{of_unit}")
-        }
+        _ => format!("write a plain decimal number{of_unit}"),
     }
 }
