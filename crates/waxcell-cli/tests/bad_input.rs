@@ -485,6 +485,10 @@ fn wrong_usage() {
     for args in cases {
         refuses(&place, &mut place.waxcell(args), 2, &["error"]);
     }
+    // A command of a later version is not called unknown.
+    for args in [&["why"][..], &["check", "x"], &["policy", "diff", "a", "b"], &["audit", "prove"]] {
+        refuses(&place, &mut place.waxcell(args), 2, &["is not part of this version yet"]);
+    }
     // Half a command is answered with how it goes on.
     for args in [&[][..], &["policy"], &["audit"]] {
         let said = support::say(&mut place.waxcell(args));

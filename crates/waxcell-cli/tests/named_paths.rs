@@ -125,6 +125,18 @@ fn a_credential_that_is_named_is_there_and_those_beside_it_are_not() {
 }
 
 #[test]
+fn nothing_tells_of_a_credential_in_a_hidden_folder() {
+    let place = place("{path: ./hidden, access: none}, ./hidden/shown");
+    place.write("hidden/keys/id_rsa", "x");
+    place.write("hidden/shown/keys/id_rsa", "x");
+    place.write("scripts/list.py", "import os; print(os.listdir('hidden'), os.listdir('hidden/shown/keys'))");
+    let said = say(&mut place.waxcell(&["run", "scripts/list.py"]));
+    assert_eq!(said.out(), "['shown'] ['id_rsa']\n", "{said:?}");
+    let said = say(&mut place.waxcell(&["run", "scripts/look.py", "hidden/shown/keys/id_rsa"]));
+    assert_eq!(said.out(), "-\n", "{said:?}");
+}
+
+#[test]
 fn places_of_the_system_are_as_the_policy_says() {
     finds("", &[("r", "/etc/passwd"), ("r", "/usr/share"), ("w", "/tmp"), ("w", "/var/tmp")]);
     finds("{path: /usr/share, access: none}", &[("-", "/usr/share"), ("r", "/usr/bin")]);

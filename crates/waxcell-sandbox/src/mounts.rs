@@ -5,7 +5,9 @@
 //! allocates nothing. Sources are opened before the new root covers anything, by descriptor and without following a
 //! symlink, so what was planned is what is bound.
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
+use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -121,6 +123,7 @@ pub(crate) struct MountFailure {
 impl Tree {
     /// Pure: from the plan's list to calls in order.
     pub(crate) fn build(plan: &Plan) -> Tree {
+        let targets: BTreeSet<&Path> = plan.mounts.iter().filter_map(Mount::target).collect();
         let mut grounds: Vec<(&Path, Ground)> = Vec::new();
         let mut places = Vec::new();
         for (index, mount) in plan.mounts.iter().enumerate() {
@@ -145,8 +148,11 @@ impl Tree {
                     (target, Piece::Scratch { name, mode: *mode })
                 }
                 Mount::Cover { target } => {
-                    let later = plan.mounts.iter().skip(index + 1);
-                    let holds = later.filter_map(Mount::target).any(|later| lies_in(later, target));
+                    // What lies below a path follows it in the order of paths.
+                    let next = targets
+                        .range::<Path, _>((Bound::Excluded(target.as_path()), Bound::Unbounded))
+                        .next();
+                    let holds = next.is_some_and(|next| next.starts_with(target));
                     (target, Piece::Cover { holds })
                 }
                 Mount::Devices => (Path::new("/dev"), Piece::Devices { trees: Default::default() }),
@@ -259,7 +265,7 @@ pub(crate) fn scratch_overhead(plan: &Plan) -> u64 {
         Mount::Bind { target, .. } | Mount::File { target, .. } | Mount::Directory { target } => Some(target),
         _ => None,
     });
-    let steps: std::collections::BTreeSet<&Path> = below
+    let steps: BTreeSet<&Path> = below
         .flat_map(|target| target.ancestors())
         .filter(|path| scratch.iter().any(|scratch| path.starts_with(scratch) && path != scratch))
         // Below a bind the mount points are the host's.

@@ -62,6 +62,9 @@ fn refuse_writable_trust(
     interpreter: &Interpreter,
     keep_out: &[&Path],
 ) -> Result<(), PlanError> {
+    if !all.iter().any(|named| named.rule.is_lasting_write()) {
+        return Ok(());
+    }
     let policy_file = policy.source.path.as_deref().map(|path| ("the policy itself", path));
     let own = keep_out.iter().map(|path| ("waxcell's own state", *path));
     let python = interpreter.roots.iter().map(|root| ("the interpreter", root.as_path()));

@@ -177,7 +177,7 @@ pub(crate) fn plan(
     binds.extend(covers.into_iter().map(|target| Mount::Cover { target }));
     binds.extend(over);
     binds.sort_by_key(depth);
-    mounts.extend(binds);
+    mounts.extend(without_hidden(binds));
     mounts.push(Mount::File {
         target: script.path.clone(),
         contents: script.bytes.clone(),
@@ -257,6 +257,15 @@ fn bind(path: &Path, access: Access, owned: bool) -> Mount {
 
 fn depth(mount: &Mount) -> usize {
     mount.target().map_or(0, |target| target.components().count())
+}
+
+/// Without covers of what a cover hides anyway: making a place for them would tell that it is there.
+fn without_hidden(mounts: Vec<Mount>) -> Vec<Mount> {
+    let is_cover = |mount: &Mount| matches!(mount, Mount::Cover { .. });
+    let kinds: BTreeMap<PathBuf, bool> =
+        mounts.iter().filter_map(|mount| Some((mount.target()?.to_owned(), is_cover(mount)))).collect();
+    let is_hidden = |path: &Path| path.ancestors().skip(1).find_map(|above| kinds.get(above)) == Some(&true);
+    mounts.into_iter().filter(|mount| !is_cover(mount) || !mount.target().is_some_and(is_hidden)).collect()
 }
 
 /// Whether it is something of the run's own `/etc`, at `path` or below it.
