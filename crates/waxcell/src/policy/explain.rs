@@ -310,12 +310,11 @@ impl Explainer<'_> {
             .interpreter
             .as_ref()
             .map_or("the caller's".to_owned(), |path| path.to_string_lossy().into_owned());
-        self.add(
-            "interpreter",
-            interpreter,
-            "runs the script; its prefix and packages are visible",
-            mechanisms::path(PathAccess::Read, self.host),
-        );
+        let becomes = match &policy.interpreter {
+            Some(path) if !path.exists() => "absent on this host: nothing can be run",
+            _ => "runs the script; its prefix and packages are visible",
+        };
+        self.add("interpreter", interpreter, becomes, mechanisms::path(PathAccess::Read, self.host));
         let execve = "the environment given to execve";
         self.add(
             "environment.pass",

@@ -257,12 +257,12 @@ pub const KEYS: &[Key] = &[
         path: "monitoring.max_stderr_length",
         kind: Kind::Number { unit: Unit::Characters, min: 0.0, max: 1_000_000_000_000.0 },
         default: "",
-        summary: "Standard error beyond this length is worth an alert. Without it: never",
+        summary: "Standard error beyond this length is worth an alert. Without it: never. This version raises no alerts yet",
         example: "1000",
     },
     section(
         "monitoring.alert_thresholds",
-        "When a person is told before a limit is reached. Without a key: never",
+        "When a person is told before a limit is reached. Without a key: never. This version raises no alerts yet",
     ),
     Key {
         path: "monitoring.alert_thresholds.cpu_usage",
@@ -285,7 +285,10 @@ pub const KEYS: &[Key] = &[
         summary: "Wall-clock time in seconds",
         example: "250",
     },
-    section("monitoring.security_events", "What goes into the security log beyond denials"),
+    section(
+        "monitoring.security_events",
+        "What goes into the security log beyond denials. Checked, and without effect in this version",
+    ),
     Key {
         path: "monitoring.security_events.enable_detailed_logging",
         kind: Kind::Flag,
