@@ -81,9 +81,7 @@ pub(crate) fn run(arguments: &Run, common: &Common) -> Exit {
         Ok(report) => report,
         Err(error) => {
             edge::complain_of(&error);
-            if let RunError::Sandbox(error) = &error
-                && let Some(help) = error.help()
-            {
+            for help in error.help() {
                 eprintln!("waxcell: help: {help}");
             }
             return exit_of(&error);

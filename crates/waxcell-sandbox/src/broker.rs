@@ -8,6 +8,8 @@
 //!
 //! Nothing here allocates: this is still a fork of the supervisor.
 
+mod outside;
+
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -17,10 +19,11 @@ use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, WaitOptions};
 
-use crate::plan::Guard;
+use crate::members::Members;
+use crate::plain;
+use crate::plan::{Guard, Plan};
 use crate::procfs;
 use crate::seccomp::{self, Call};
-use crate::stage::SCRIPT;
 use crate::sys::{self, Answer, Notification, SignalSet};
 use crate::target::{
     NOFOLLOW, Target, open_descriptor, own_descriptor, read_exactly, read_string, still_waiting, trimmed,
@@ -34,6 +37,12 @@ pub(crate) struct Broker {
     /// A place in scratch space: calls on its device are the script's own affair.
     scratch: CString,
     scratch_device: u64,
+    /// What else has to be decided, and by what, where there are no namespaces.
+    outside: Option<Outside>,
+    /// The script's process.
+    script: i32,
+    /// Everything is being ended: nobody else is let into the world.
+    ending: bool,
     processes: u64,
     threads: u64,
     forks: u64,
@@ -41,6 +50,8 @@ pub(crate) struct Broker {
     /// The init's own counters, into which those of everybody it waits for are added. Opened before it hides.
     io: Option<OwnedFd>,
 }
+
+use outside::Outside;
 
 struct Placeholder {
     path: CString,
@@ -54,29 +65,56 @@ struct Ended;
 
 impl Broker {
     /// `scratch` is any path in the run's scratch space.
-    pub(crate) fn new(guard: &Guard, scratch: CString, processes: u32, threads: u32) -> Broker {
+    pub(crate) fn new(plan: &Plan, scratch: CString) -> Result<Broker, Errno> {
+        let guard = &plan.guard;
         let placeholders = guard
             .placeholders
             .iter()
             .map(|path| Placeholder { path: crate::mounts::c_path(path), identity: None, claimed: false })
             .collect();
-        Broker {
+        Ok(Broker {
             guard: guard.clone(),
             placeholders,
             scratch,
             scratch_device: 0,
-            processes: processes.into(),
-            threads: threads.into(),
+            outside: Outside::new(plan)?,
+            script: 0,
+            ending: false,
+            processes: plan.limits.processes.into(),
+            threads: plan.limits.threads.into(),
             forks: 0,
             new_threads: 0,
             io: None,
+        })
+    }
+
+    /// What it holds open from before the fork.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = &OwnedFd> {
+        self.outside.iter().filter_map(Outside::descriptor)
+    }
+
+    /// Everybody of the run, as this process sees them.
+    fn members(&self) -> Members {
+        if self.outside.is_some() { Members::Below(std::process::id()) } else { Members::Namespace }
+    }
+
+    /// Kills everybody else and waits until nobody is left.
+    pub(crate) fn end_everybody(&self) {
+        match self.members() {
+            Members::Namespace => {
+                self.members().kill_others();
+                while process::wait(WaitOptions::empty()).is_ok() {}
+            }
+            below => plain::end_below(below),
         }
     }
 
     /// Looks up, in the finished tree, what calls will be compared with.
     pub(crate) fn prepare(&mut self) -> Result<(), Errno> {
         self.io = Some(fs::open(c"/proc/self/io", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
-        self.scratch_device = fs::stat(self.scratch.as_c_str())?.st_dev;
+        if self.outside.is_none() {
+            self.scratch_device = fs::stat(self.scratch.as_c_str())?.st_dev;
+        }
         for placeholder in &mut self.placeholders {
             let stat = fs::stat(placeholder.path.as_c_str())?;
             placeholder.identity = Some((stat.st_dev, stat.st_ino));
@@ -90,8 +128,9 @@ impl Broker {
         control: BorrowedFd<'_>,
         listener: BorrowedFd<'_>,
         gate: &OwnedFd,
-        _script: i32,
+        script: i32,
     ) {
+        self.script = script;
         let Ok(children) = SignalSet::of(&[libc::SIGCHLD]).descriptor() else { return };
         let mut inbox = Inbox::new();
         // Once nobody is under the filter any more, its listener says so at every look: it is left out then.
@@ -132,13 +171,14 @@ impl Broker {
                 rustix::io::write(gate, b"g").map(drop)
             }
             Ok(Some(Order::Signal { signal, group })) => {
-                let pid = SCRIPT.as_raw_nonzero().get();
+                let pid = self.script;
                 // It may have ended by now, which is no fault.
                 let _ = sys::kill(if group { -pid } else { pid }, signal);
                 Ok(())
             }
             Ok(Some(Order::Kill)) => {
-                let _ = sys::kill(-1, libc::SIGKILL);
+                self.ending = true;
+                self.members().kill_others();
                 Ok(())
             }
             Ok(Some(Order::Mapped)) | Err(Errno::AGAIN) => Ok(()),
@@ -153,7 +193,7 @@ impl Broker {
         let mut ended = None;
         loop {
             match process::wait(WaitOptions::NOHANG) {
-                Ok(Some((SCRIPT, status))) => {
+                Ok(Some((pid, status))) if pid.as_raw_nonzero().get() == self.script => {
                     let _ = wire::send_report(control, Report::Exited { status: status.as_raw() });
                     ended = Some(Ended);
                 }
@@ -166,8 +206,7 @@ impl Broker {
 
     /// Kills what is left, so that its usage is counted as well, and reports.
     fn finish(&self, control: BorrowedFd<'_>) {
-        let _ = sys::kill(-1, libc::SIGKILL);
-        while process::wait(WaitOptions::empty()).is_ok() {}
+        self.end_everybody();
         let io = self.io.as_ref().and_then(|fd| procfs::io_counters(fd.as_fd())).unwrap_or_default();
         let usage = sys::children_usage();
         let report = Report::Ended { usage, io, forks: self.forks, threads: self.new_threads };
@@ -180,7 +219,12 @@ impl Broker {
 
     fn decide(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
         let Ok(call) = sys::notification_receive(listener) else { return };
-        let answer = match seccomp::call(call.nr) {
+        let kind = seccomp::call(call.nr);
+        if self.ending && matches!(kind, Some(Call::Fork | Call::Clone)) {
+            // Left without an answer: whoever waits for it is about to be killed.
+            return;
+        }
+        let answer = match kind {
             Some(Call::Fork | Call::Clone) => self.count(control, &call),
             Some(Call::Exit | Call::ExitGroup) => farewell(control, &call),
             Some(kind) => match self.perform(control, listener, &call, kind) {
@@ -192,24 +236,28 @@ impl Broker {
         let before = matches!(answer, Answer::Continue).then(|| self.near_limit(&call)).flatten();
         let _ = sys::notification_answer(listener, call.id, answer);
         if let Some((kind, count)) = before {
-            wait_until_visible(kind, count);
+            wait_until_visible(self.members(), kind, count);
         }
     }
 
     /// `fork`, `vfork` and `clone`: flags are register values, so the kernel may go on with what was judged.
     fn count(&mut self, control: BorrowedFd<'_>, call: &Notification) -> Answer {
         let (counted, made, limit) = match counted(call) {
-            Counted::Threads => (Counted::Threads, &mut self.new_threads, self.threads),
-            _ => (Counted::Processes, &mut self.forks, self.processes),
+            Counted::Threads => (Counted::Threads, self.new_threads, self.threads),
+            _ => (Counted::Processes, self.forks, self.processes),
         };
         // No more can be alive than were ever made: only then is it worth looking.
-        if *made >= limit && alive(counted) >= limit {
+        if made >= limit && alive(self.members(), counted) >= limit {
             // The run ends here and now: who got an error back first could still act on it.
             let _ = wire::send_report(control, Report::LimitReached(counted));
-            let _ = sys::kill(-1, libc::SIGKILL);
+            self.ending = true;
+            self.members().kill_others();
             return Answer::Fail(Errno::AGAIN);
         }
-        *made += 1;
+        match counted {
+            Counted::Threads => self.new_threads += 1,
+            _ => self.forks += 1,
+        }
         Answer::Continue
     }
 
@@ -223,7 +271,7 @@ impl Broker {
             Counted::Threads => (self.new_threads, self.threads),
             _ => (self.forks, self.processes),
         };
-        (made >= limit).then(|| (kind, alive(kind)))
+        (made >= limit).then(|| (kind, alive(self.members(), kind)))
     }
 
     fn perform(
@@ -270,6 +318,9 @@ impl Broker {
             Call::FremoveXattr => self.xattr(control, listener, call, (Some(a[0]), None, 0), None),
             Call::Mkdir => self.make_placeholder(control, listener, call, None, a[0]),
             Call::MkdirAt => self.make_placeholder(control, listener, call, Some(a[0]), a[1]),
+            Call::Open | Call::OpenAt | Call::UtimensAt | Call::Kill | Call::Tkill | Call::Tgkill => {
+                self.perform_outside(listener, call, kind)
+            }
             Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => Err(Errno::NOSYS),
         }
     }
@@ -287,7 +338,7 @@ impl Broker {
         let (parent, name) = target.open_parent()?;
         // What is not there cannot be deleted; the script's own idea of "already gone" stays as it was.
         fs::statat(&parent, trimmed(name, &mut [0; PATH_MAX])?, AtFlags::SYMLINK_NOFOLLOW)?;
-        if fs::fstat(&parent)?.st_dev != self.scratch_device {
+        if !self.is_scratch(parent.as_fd()) {
             self.deny(control, call, Refused::Delete, parent.as_fd(), Some(name));
             return Err(Errno::PERM);
         }
@@ -365,23 +416,31 @@ impl Broker {
         (dirfd, path, flags): (Option<u64>, Option<u64>, u32),
         refused: Refused,
     ) -> Result<OwnedFd, Errno> {
-        let file = match path {
-            None => open_descriptor(call.tid, dirfd.ok_or(Errno::BADF)?)?,
-            Some(path) => {
-                let mut target = Target::read(listener, call, dirfd, path)?;
-                if target.length == 0 && flags & AtFlags::EMPTY_PATH.bits() != 0 {
-                    target.base.take().ok_or(Errno::BADF)?
-                } else {
-                    target.open(flags & NOFOLLOW != 0)?
-                }
-            }
-        };
-        still_waiting(listener, call)?;
-        if fs::fstat(&file)?.st_dev == self.scratch_device {
+        let file = open_target(listener, call, (dirfd, path, flags))?;
+        if self.is_scratch(file.as_fd()) {
             return Ok(file);
+        }
+        let blocked = match refused {
+            Refused::Delete => self.guard.delete,
+            Refused::Chmod => self.guard.chmod,
+            Refused::Chown => self.guard.chown,
+            Refused::Xattr => self.guard.xattr,
+        };
+        // Without namespaces all of these come here, whether blocked or not: neither mounts nor Landlock bind them to
+        // what the script may write to.
+        if !blocked && let Some(outside) = &self.outside {
+            return if outside.is_writable(file.as_fd()) { Ok(file) } else { Err(Errno::ACCESS) };
         }
         self.deny(control, call, refused, file.as_fd(), None);
         Err(Errno::PERM)
+    }
+
+    /// Whether a file is the script's own affair.
+    fn is_scratch(&self, file: BorrowedFd<'_>) -> bool {
+        match &self.outside {
+            Some(outside) => outside.is_scratch(file),
+            None => fs::fstat(file).is_ok_and(|stat| stat.st_dev == self.scratch_device),
+        }
     }
 
     /// The first `mkdir` of a directory that exists only because waxcell made it for this run.
@@ -435,6 +494,27 @@ impl Broker {
     }
 }
 
+/// Opens what a call names.
+fn open_target(
+    listener: BorrowedFd<'_>,
+    call: &Notification,
+    (dirfd, path, flags): (Option<u64>, Option<u64>, u32),
+) -> Result<OwnedFd, Errno> {
+    let file = match path {
+        None => open_descriptor(call.tid, dirfd.ok_or(Errno::BADF)?)?,
+        Some(path) => {
+            let mut target = Target::read(listener, call, dirfd, path)?;
+            if target.length == 0 && flags & AtFlags::EMPTY_PATH.bits() != 0 {
+                target.base.take().ok_or(Errno::BADF)?
+            } else {
+                target.open(flags & NOFOLLOW != 0)?
+            }
+        }
+    };
+    still_waiting(listener, call)?;
+    Ok(file)
+}
+
 /// A process or thread is about to end: the last moment at which its pending signals can be read. A write past the
 /// file-size limit left SIGXFSZ there, blocked; whatever is found, it may go.
 fn farewell(control: BorrowedFd<'_>, call: &Notification) -> Answer {
@@ -450,24 +530,25 @@ fn counted(call: &Notification) -> Counted {
 }
 
 /// How many processes beside init and script, or threads beside each process's first, there are now.
-fn alive(kind: Counted) -> u64 {
+fn alive(members: Members, kind: Counted) -> u64 {
     // Where they cannot be counted, no more are made.
     match kind {
         Counted::Processes | Counted::FileSize => {
-            procfs::processes(|_, _| {}).map_or(u64::MAX, |count| count.saturating_sub(2))
+            members.each_here(&mut |_, _| {}).map_or(u64::MAX, |count| count.saturating_sub(2))
         }
         Counted::Threads => {
             let mut threads = 0;
-            procfs::processes(|dir, name| threads += procfs::threads(dir, name).saturating_sub(1))
+            members
+                .each_here(&mut |dir, name| threads += procfs::threads(dir, name).saturating_sub(1))
                 .map_or(u64::MAX, |_| threads)
         }
     }
 }
 
 /// Gives a process that was just allowed the time to appear, at most two milliseconds.
-fn wait_until_visible(kind: Counted, before: u64) {
+fn wait_until_visible(members: Members, kind: Counted, before: u64) {
     for _ in 0..100 {
-        if alive(kind) > before {
+        if alive(members, kind) > before {
             return;
         }
         let _ = poll(

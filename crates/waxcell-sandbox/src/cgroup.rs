@@ -180,22 +180,24 @@ impl Group {
         self.directory.as_ref().map(|fd| fd.as_fd())
     }
 
-    /// Files to write `0` to (v1). Through `tasks`: `cgroup.procs` waits 7 to 20 ms for a grace period.
-    pub(crate) fn tasks(&self) -> Result<Vec<OwnedFd>, GroupError> {
-        match &self.place {
-            Place::V2 { .. } => Ok(Vec::new()),
-            Place::V1 { .. } => self
-                .directories()
-                .into_iter()
-                .map(|dir| {
-                    let file = dir.join("tasks");
-                    match fs::OpenOptions::new().write(true).open(&file) {
-                        Ok(open) => Ok(open.into()),
-                        Err(source) => Err(GroupError { file, value: "0".to_owned(), source }),
-                    }
-                })
-                .collect(),
-        }
+    /// Files to write `0` to (v1, or whoever is not born into v2). Through `tasks`: `cgroup.procs` of v1 waits 7 to 20 ms
+    /// for a grace period.
+    pub(crate) fn tasks(&self, is_outside: bool) -> Result<Vec<OwnedFd>, GroupError> {
+        let name = match &self.place {
+            Place::V2 { .. } if is_outside => "cgroup.procs",
+            Place::V2 { .. } => return Ok(Vec::new()),
+            Place::V1 { .. } => "tasks",
+        };
+        self.directories()
+            .into_iter()
+            .map(|dir| {
+                let file = dir.join(name);
+                match fs::OpenOptions::new().write(true).open(&file) {
+                    Ok(open) => Ok(open.into()),
+                    Err(source) => Err(GroupError { file, value: "0".to_owned(), source }),
+                }
+            })
+            .collect()
     }
 
     /// The memory limit as the kernel has it.

@@ -14,15 +14,19 @@ use crate::cgroup::{Group, Rung};
 use crate::landlock;
 use crate::mounts;
 use crate::plan::{Mount, Plan};
+use crate::spawn::scratch_target;
 
 /// The enforcement of one run, as found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Enforced {
     /// Namespaces that are the run's own, by name.
     pub namespaces: Vec<String>,
+    /// Layers that the host lacks and that the policy accepts to lose.
+    pub degraded: Vec<&'static str>,
     /// User id that the host knows the script's process by.
     pub host_uid: u32,
-    /// Capabilities that are left in any set; none.
+    /// Capabilities that are left in any set; none. (Without namespaces an ordinary user cannot empty the bounding set,
+    /// which `no_new_privs` leaves without effect: then it is not counted.)
     pub capabilities: u64,
     /// `no_new_privs`.
     pub no_new_privs: bool,
@@ -34,6 +38,8 @@ pub struct Enforced {
     pub mounts: BTreeMap<String, String>,
     /// What holds memory and CPU.
     pub limits_by: Rung,
+    /// What bounds scratch space: `tmpfs`, or `watch` where it is a folder that is counted now and then.
+    pub scratch_by: &'static str,
     /// The memory limit in bytes, as the control group has it (absent on `rlimit+watch`).
     pub memory_limit: Option<u64>,
     /// Per-process limits of the script's process, as the kernel prints them.
@@ -115,6 +121,10 @@ pub(crate) fn surroundings(plan: &Plan, init: i32) -> Result<Surroundings, ReadB
     for (link, name) in outside.iter_mut().zip(NAMESPACES) {
         *link = namespace("self", name)?;
     }
+    if plan.plain.is_some() {
+        // Those are the host's.
+        return Ok(Surroundings { outside, mount_namespace: PathBuf::new(), mounts: BTreeMap::new() });
+    }
     let mounts = mounts_of(&read(init, "mountinfo")?);
     compare_mounts(plan, &mounts)?;
     Ok(Surroundings { outside, mount_namespace: namespace(&init.to_string(), "mnt")?, mounts })
@@ -140,8 +150,11 @@ pub(crate) fn read_back(
         status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map_or("", str::trim)
     };
     let hex = |key: &str| u64::from_str_radix(field(key), 16).unwrap_or(u64::MAX);
-    let capabilities =
-        ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(hex).into_iter().fold(0, |a, b| a | b);
+    let sets: &[&str] = match plan.plain {
+        Some(_) => &["CapInh", "CapPrm", "CapEff", "CapAmb"],
+        None => &["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"],
+    };
+    let capabilities = sets.iter().copied().map(hex).fold(0, |a, b| a | b);
     require(capabilities == 0, "an empty set of capabilities", format!("{capabilities:x}"))?;
     require(field("NoNewPrivs") == "1", "no_new_privs", field("NoNewPrivs"))?;
     require(field("Seccomp") == "2", "a seccomp filter", field("Seccomp"))?;
@@ -151,7 +164,14 @@ pub(crate) fn read_back(
 
     let mut namespaces = Vec::new();
     for (name, outside) in NAMESPACES.iter().zip(&around.outside) {
-        let inside = namespace(&pid.to_string(), name)?;
+        let inside = match namespace(&pid.to_string(), name) {
+            // Root in a container may not look at those of others: what cannot be seen is not claimed.
+            Err(_) if plan.plain.is_some() => continue,
+            other => other?,
+        };
+        if plan.plain.is_some() && inside == *outside {
+            continue;
+        }
         require(inside != *outside, &format!("a {name} namespace of its own"), inside.display())?;
         if *name == "mnt" {
             require(inside == around.mount_namespace, "the file system that was built", inside.display())?;
@@ -170,8 +190,13 @@ pub(crate) fn read_back(
     let found = rlimits.get("file size").map_or("", String::as_str);
     require(found == file_size, "the limit of a file's size", found)?;
 
+    let lost = [("namespaces", namespaces.is_empty()), ("landlock", landlock.is_none())];
+    let has_tmpfs =
+        scratch_target(plan).is_some_and(|path| around.mounts.contains_key(path.to_string_lossy().as_ref()));
+
     Ok(Enforced {
         namespaces,
+        degraded: lost.into_iter().filter(|(_, lost)| *lost).map(|(name, _)| name).collect(),
         host_uid,
         capabilities,
         no_new_privs: true,
@@ -184,6 +209,7 @@ pub(crate) fn read_back(
         }),
         mounts: around.mounts,
         limits_by: group.map_or(Rung::RlimitWatch, Group::rung),
+        scratch_by: if has_tmpfs { "tmpfs" } else { "watch" },
         memory_limit,
         rlimits,
     })

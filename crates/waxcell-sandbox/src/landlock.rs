@@ -5,11 +5,13 @@
 //! [`Rules::restrict`].
 
 use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
-use crate::mounts::c_path;
+use crate::mounts::{DEVICES, c_path};
 use crate::plan::{Access, Mount, Plan};
 use crate::sys::{self, LandlockRuleset};
 
@@ -53,16 +55,19 @@ pub(crate) struct Rules {
     pub(crate) handled: LandlockRuleset,
     size: usize,
     allow: Vec<(CString, u64)>,
+    /// Whether paths are the host's: then none may lead through a link, and what is out of reach needs no rule.
+    of_host: bool,
 }
 
 impl Rules {
     /// The rules of a plan for a kernel with this ABI. Pure.
     pub(crate) fn build(plan: &Plan, abi: u32) -> Rules {
+        let is_plain = plan.plain.is_some();
         let handled = LandlockRuleset {
             handled_access_fs: handled_fs(abi),
             // Ports cannot be told apart by address, and loopback inside the run is open on any port: only a run
-            // without loopback has a use for these rights (bind and connect, ABI 4).
-            handled_access_net: if abi >= 4 && !plan.network.loopback { 0b11 } else { 0 },
+            // without one has a use for these rights (bind and connect, ABI 4).
+            handled_access_net: if abi >= 4 && (is_plain || !plan.network.loopback) { 0b11 } else { 0 },
             // Abstract UNIX sockets and signals across the boundary (ABI 6).
             scoped: if abi >= 6 { 0b11 } else { 0 },
         };
@@ -71,13 +76,26 @@ impl Rules {
             4 | 5 => 16,
             _ => 24,
         };
-        let mut allow = vec![(c"/".to_owned(), READ)];
+        // Without a root of its own, nothing but what is named.
+        let mut allow = if is_plain { Vec::new() } else { vec![(c"/".to_owned(), READ)] };
+        let device = READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV;
+        let mut scratch = READ | CHANGE | MAKE_FIFO | MAKE_SOCK;
+        if is_plain && plan.guard.binds() {
+            // Scratch space is told apart by its place: nothing moves into it or out of it, as between two mounts.
+            scratch &= !REFER;
+        }
         for mount in &plan.mounts {
             let (target, rights): (&Path, u64) = match mount {
                 Mount::Bind { target, access: Access::ReadExecute, .. } => (target, READ | EXECUTE),
                 Mount::Bind { target, access: Access::Write, .. } => (target, READ | CHANGE),
-                Mount::Scratch { target, .. } => (target, READ | CHANGE | MAKE_FIFO | MAKE_SOCK),
-                Mount::Devices => (Path::new("/dev"), READ | WRITE_FILE | TRUNCATE | IOCTL_DEV),
+                Mount::Bind { target, access: Access::Read, .. } if is_plain => (target, READ),
+                Mount::Bind { target, access: Access::List, .. } => (target, READ_DIR),
+                Mount::Scratch { target, .. } => (target, scratch),
+                Mount::Devices if is_plain => {
+                    allow.extend(DEVICES.map(|path| (path.to_owned(), device & handled.handled_access_fs)));
+                    continue;
+                }
+                Mount::Devices => (Path::new("/dev"), READ | device),
                 Mount::Bind { access: Access::Read, .. }
                 | Mount::File { .. }
                 | Mount::Symlink { .. }
@@ -87,7 +105,7 @@ impl Rules {
             };
             allow.push((c_path(target), rights & handled.handled_access_fs));
         }
-        Rules { abi, handled, size, allow }
+        Rules { abi, handled, size, allow, of_host: is_plain }
     }
 
     /// Restricts this thread and everything it becomes, for good. Needs `no_new_privs`; paths are the run's own.
@@ -95,13 +113,29 @@ impl Rules {
         use std::os::fd::AsFd;
         let ruleset = sys::landlock_ruleset(&self.handled, self.size)?;
         for (path, rights) in &self.allow {
-            let path: &CStr = path;
-            let fd = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+            let Some(fd) = self.open(path)? else { continue };
             let is_dir = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode).is_dir();
             let rights = if is_dir { *rights } else { rights & FILE_RIGHTS };
+            if rights == 0 {
+                // The kernel takes no rule that allows nothing.
+                continue;
+            }
             sys::landlock_allow(ruleset.as_fd(), fd.as_fd(), rights)?;
         }
         sys::landlock_restrict(ruleset.as_fd())
+    }
+
+    fn open(&self, path: &CStr) -> sys::Result<Option<OwnedFd>> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        if !self.of_host {
+            return rustix::fs::open(path, flags, Mode::empty()).map(Some);
+        }
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
+            // A link has taken its place, or it is gone, or nothing that this user could get at: less is allowed.
+            Err(Errno::LOOP | Errno::NOENT | Errno::ACCESS | Errno::NOTDIR) => Ok(None),
+            other => other.map(Some),
+        }
     }
 }
 

@@ -12,17 +12,22 @@ mod broker;
 mod cgroup;
 mod enforced;
 mod ground;
+mod handover;
 mod landlock;
+mod members;
 mod mounts;
+mod plain;
 mod plan;
 mod probe;
 mod procfs;
 mod relay;
+mod scratch;
 mod seccomp;
 mod spawn;
 mod stage;
 mod sys;
 mod target;
+mod usage;
 mod watch;
 mod wire;
 
@@ -30,11 +35,13 @@ pub use cgroup::{GroupError, Rung, rung, sweep};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
 pub use landlock::abi as landlock_abi;
-pub use plan::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plan, Program};
+pub use plan::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
 pub use probe::{
     Feature, FeatureGroup, FeatureState, HostFeatures, Importance, Probe, measure_fdatasync, probe,
 };
 pub use relay::{Destination, Stream};
+pub use scratch::sweep as sweep_scratch;
 pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
 pub use sys::{ReceivedSignal, SignalSet, read_signal, shed_code, stop_self};
-pub use watch::{Denial, Ending, Exit, Interrupts, Remains, Running, Stop, Usage};
+pub use usage::Usage;
+pub use watch::{Denial, Ending, Exit, Interrupts, Remains, Running, Stop};

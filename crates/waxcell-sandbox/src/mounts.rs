@@ -23,7 +23,8 @@ use crate::plan::{Access, Mount, Plan};
 use crate::sys;
 
 /// Device nodes of the minimal `/dev`.
-const DEVICES: [&CStr; 5] = [c"/dev/null", c"/dev/zero", c"/dev/full", c"/dev/random", c"/dev/urandom"];
+pub(crate) const DEVICES: [&CStr; 5] =
+    [c"/dev/null", c"/dev/zero", c"/dev/full", c"/dev/random", c"/dev/urandom"];
 /// Symlinks of the minimal `/dev`.
 const DEVICE_LINKS: [(&CStr, &CStr); 4] = [
     (c"dev/fd", c"/proc/self/fd"),
@@ -57,7 +58,7 @@ pub(crate) fn c_path(path: &Path) -> CString {
 /// The flags that a bind of this kind gets on top of what its source has.
 pub(crate) const fn bind_attributes(access: Access) -> u64 {
     match access {
-        Access::Read => RDONLY | NOSUID | NODEV | NOEXEC,
+        Access::List | Access::Read => RDONLY | NOSUID | NODEV | NOEXEC,
         Access::ReadExecute => RDONLY | NOSUID | NODEV,
         Access::Write => NOSUID | NODEV | NOEXEC,
     }

@@ -26,6 +26,21 @@ pub struct Plan {
     pub network: Network,
     /// Whether it may run where the kernel has no Landlock, held by the mounts alone.
     pub without_landlock: bool,
+    /// How it runs on a host that lets nobody make namespaces; `None`: in namespaces of its own.
+    pub plain: Option<Plain>,
+}
+
+/// A run without namespaces: Landlock, the filter and the limits hold it.
+///
+/// [`Plan::mounts`] is a list of what may be reached then, each at its own place, and adds up: a later entry takes
+/// nothing away from an earlier one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plain {
+    /// The run's own folder on disk, around its scratch folders. Made before the run, and gone after it.
+    pub scratch: PathBuf,
+    /// How the arguments name the one [`Mount::File`] of the plan: whoever opens it by this name, from the program's
+    /// working directory, or by its path, gets the bytes of the plan and not those of the disk.
+    pub file: PathBuf,
 }
 
 /// Who the script is.
@@ -59,6 +74,8 @@ pub struct Owner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
+    /// List names. Only without namespaces: around something that is kept from the script.
+    List,
     /// Read and list.
     Read,
     /// Read, list and execute.
@@ -153,6 +170,13 @@ pub struct Guard {
     /// Writable directories that were made for this run and do not exist for the caller until the script makes them:
     /// the script's own first `mkdir` of one succeeds.
     pub placeholders: Vec<PathBuf>,
+}
+
+impl Guard {
+    /// Whether any operation is refused.
+    pub(crate) fn binds(&self) -> bool {
+        self.delete || self.chmod || self.chown || self.xattr
+    }
 }
 
 /// What is executed.

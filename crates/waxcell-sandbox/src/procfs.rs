@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::fs::{self, AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
+use crate::members::Members;
 use crate::wire::IoCounters;
 
 /// Writes `parts`, then a number, into `buffer` as a C string.
@@ -38,13 +39,7 @@ pub(crate) fn open(pid: u32, entry: &CStr, flags: OFlags) -> Result<OwnedFd, Err
     fs::openat(&dir, entry, flags, Mode::empty())
 }
 
-/// Calls `each` with `/proc` and the name of every process in it; returns how many there are.
-pub(crate) fn processes(mut each: impl FnMut(BorrowedFd<'_>, &CStr)) -> Result<u64, Errno> {
-    let proc = fs::open(c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    processes_in(proc.as_fd(), &mut each)
-}
-
-/// As [`processes`], in a `/proc` opened before.
+/// Calls `each` with a `/proc` and the name of every process in it; returns how many there are.
 pub(crate) fn processes_in(
     proc: BorrowedFd<'_>,
     each: &mut impl FnMut(BorrowedFd<'_>, &CStr),
@@ -68,6 +63,63 @@ pub(crate) fn threads(proc: BorrowedFd<'_>, process: &CStr) -> u64 {
     let Some(path) = entry(process, b"/task", &mut path) else { return 0 };
     fs::statat(proc, path, AtFlags::empty())
         .map_or(0, |stat| u64::from(stat.st_nlink as u32).saturating_sub(2))
+}
+
+/// Calls `each` for every child of a process, those of each thread (`proc_tid_children(5)`).
+pub(crate) fn children(proc: BorrowedFd<'_>, process: &CStr, each: &mut impl FnMut(u32)) {
+    let mut path = [0u8; 32];
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Some(path) = entry(process, b"/task", &mut path) else { return };
+    let Ok(tasks) = fs::openat(proc, path, flags, Mode::empty()) else { return };
+    // A thread that has ended in between has left its children to another.
+    let _ = processes_in(tasks.as_fd(), &mut |tasks, thread| {
+        let mut path = [0u8; 32];
+        let Some(path) = entry(thread, b"/children", &mut path) else { return };
+        let Ok(file) = fs::openat(tasks, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
+            return;
+        };
+        let mut buffer = [0u8; 1024];
+        let mut child = None::<u32>;
+        while let Ok(read @ 1..) = rustix::io::read(&file, &mut buffer[..]) {
+            for byte in &buffer[..read] {
+                match byte {
+                    b'0'..=b'9' => child = Some(child.unwrap_or(0) * 10 + u32::from(byte - b'0')),
+                    _ => child.take().into_iter().for_each(&mut *each),
+                }
+            }
+        }
+        child.into_iter().for_each(&mut *each);
+    });
+}
+
+/// The parent of a process.
+pub(crate) fn parent(proc: BorrowedFd<'_>, process: u32) -> Option<u32> {
+    let mut name = [0u8; 32];
+    let mut buffer = [0u8; 1024];
+    let text = read_entry(proc, join(&[], process, &mut name).ok()?, b"/stat", &mut buffer)?;
+    number(stat_fields(text)?.nth(1)?, 10).map(|parent| parent as u32)
+}
+
+/// The process group of a process.
+pub(crate) fn group(proc: BorrowedFd<'_>, process: &CStr) -> Option<u32> {
+    let mut buffer = [0u8; 1024];
+    let text = read_entry(proc, process, b"/stat", &mut buffer)?;
+    number(stat_fields(text)?.nth(2)?, 10).map(|group| group as u32)
+}
+
+/// The process that a thread belongs to.
+pub(crate) fn process_of(thread: u32) -> Option<u32> {
+    let status = open(thread, c"status", OFlags::RDONLY | OFlags::CLOEXEC).ok()?;
+    let mut buffer = [0u8; 4096];
+    let text = read_small(status.as_fd(), &mut buffer).ok()?;
+    number(field(text, b"Tgid")?, 10).map(|process| process as u32)
+}
+
+/// The fields of `proc_pid_stat(5)` from the third on. The command's name may hold anything, parentheses too: the last
+/// one ends it.
+fn stat_fields(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let rest = text.get(text.iter().rposition(|b| *b == b')')? + 2..)?;
+    Some(rest.split(|b| *b == b' '))
 }
 
 /// Reads a small file whole; returns what fits.
@@ -144,13 +196,13 @@ pub(crate) enum Depth {
     Proportional,
 }
 
-/// Adds up the processes in `/proc`. The init's own figures stay out, those of the children it has reaped count.
-pub(crate) fn sample(proc: BorrowedFd<'_>, depth: Depth) -> Option<Sample> {
+/// Adds up the members of a run. The init's own figures stay out, those of the children it has reaped count.
+pub(crate) fn sample(members: Members, proc: BorrowedFd<'_>, depth: Depth) -> Option<Sample> {
     let mut sum = Sample::default();
     // The directory is read again and again through one descriptor.
     fs::seek(proc, fs::SeekFrom::Start(0)).ok()?;
-    processes_in(proc, &mut |proc, name| {
-        let is_init = name.to_bytes() == b"1";
+    let each = &mut |proc: BorrowedFd<'_>, name: &CStr| {
+        let is_init = members.is_init(name);
         sum.cpu += cpu_of(proc, name, is_init).unwrap_or_default();
         if is_init {
             return;
@@ -164,8 +216,8 @@ pub(crate) fn sample(proc: BorrowedFd<'_>, depth: Depth) -> Option<Sample> {
             .and_then(|path| fs::statat(proc, path, AtFlags::empty()).ok())
             .map_or(0, |stat| stat.st_size as u64);
         sum.open_files = sum.open_files.max(files);
-    })
-    .ok()?;
+    };
+    members.each(proc, each).ok()?;
     Some(sum)
 }
 
@@ -194,9 +246,7 @@ fn read_entry<'a>(
 fn cpu_of(proc: BorrowedFd<'_>, process: &CStr, is_init: bool) -> Option<Duration> {
     let mut buffer = [0u8; 1024];
     let text = read_entry(proc, process, b"/stat", &mut buffer)?;
-    // The command's name may hold anything, parentheses too: the last one ends it.
-    let rest = &text[text.iter().rposition(|b| *b == b')')? + 1..];
-    let times = rest.split(|b| *b == b' ').skip(12).take(4).skip(if is_init { 2 } else { 0 });
+    let times = stat_fields(text)?.skip(11).take(4).skip(if is_init { 2 } else { 0 });
     let ticks: u64 = times.filter_map(|field| number(field, 10)).sum();
     Some(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
 }

@@ -14,10 +14,14 @@ use crate::broker::Broker;
 use crate::cgroup::{Group, GroupError};
 use crate::enforced::{self, Enforced, ReadBackError};
 use crate::ground::{Ground, write_proc};
+use crate::handover;
 use crate::landlock;
+use crate::members::Members;
 use crate::mounts::{self, MountFailure, Tree};
+use crate::plain;
 use crate::plan::{Mount, Plan};
 use crate::relay::{Destination, Relay, Stream};
+use crate::scratch::Folder;
 use crate::seccomp;
 use crate::stage::Stage;
 use crate::sys::{self, CStrArray, Fork, SignalSet};
@@ -88,6 +92,19 @@ pub enum SpawnError {
     /// The kernel has no Landlock, and the plan needs it.
     #[error("this kernel has no Landlock")]
     NoLandlock,
+    /// The kernel has no Landlock, and the host lets nobody make namespaces.
+    #[error(
+        "this host can make no namespaces and its kernel has no Landlock: nothing would hold the script's files"
+    )]
+    NothingHoldsFiles,
+    /// The scratch space of a run without namespaces could not be made.
+    #[error("cannot make scratch space for the run in `{}`", path.display())]
+    Scratch {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A pipe, socket or descriptor could not be made.
     #[error("cannot prepare the sandbox's descriptors")]
     Descriptors(#[from] io::Error),
@@ -100,21 +117,38 @@ impl SpawnError {
             self,
             SpawnError::Namespaces { .. }
                 | SpawnError::NoLandlock
+                | SpawnError::NothingHoldsFiles
                 | SpawnError::ReadBack(_)
                 | SpawnError::MapOwner { .. }
                 | SpawnError::Mount { .. }
         )
     }
 
+    /// Whether it is namespaces, or the right to build something in them, that the host does not give.
+    pub fn lacks_namespaces(&self) -> bool {
+        matches!(
+            self,
+            SpawnError::Namespaces { .. }
+                | SpawnError::Mount { errno: Errno::PERM | Errno::ACCESS, .. }
+                | SpawnError::Step {
+                    step: "setting the host name" | "bringing up loopback",
+                    errno: Errno::PERM | Errno::ACCESS
+                }
+        )
+    }
+
     /// What a person can do about it.
     pub fn help(&self) -> Option<&'static str> {
         match self {
-            SpawnError::Namespaces { .. } => {
-                Some("`waxcell doctor` says which setting of this host forbids user namespaces")
-            }
+            error if error.lacks_namespaces() => Some(
+                "`waxcell doctor` says which setting of this host forbids the namespaces, and how to change it",
+            ),
             SpawnError::NoLandlock => {
                 Some("boot a kernel with Landlock (CONFIG_SECURITY_LANDLOCK=y, `lsm=landlock,...`)")
             }
+            SpawnError::NothingHoldsFiles => Some(
+                "one of both has to be there: `waxcell doctor` says what forbids the namespaces and how to get Landlock",
+            ),
             SpawnError::MapOwner { .. } => Some(
                 "its file system cannot map ids: run as the owner of the files instead of root, or move them",
             ),
@@ -155,13 +189,31 @@ pub struct Building {
 ///
 /// The building goes on beside the caller: what it waits for meanwhile (the disk) costs nothing.
 pub fn spawn(plan: &Plan, ground: Ground, stdio: Stdio, signals: SignalSet) -> Result<Building, SpawnError> {
+    spawn_with(plan, ground, stdio, signals, landlock::abi())
+}
+
+/// [`spawn`] on a kernel with this ABI of Landlock.
+fn spawn_with(
+    plan: &Plan,
+    ground: Ground,
+    stdio: Stdio,
+    signals: SignalSet,
+    abi: Option<u32>,
+) -> Result<Building, SpawnError> {
     let Ground { group, owner_map } = ground;
-    let landlock = match landlock::abi() {
+    let is_plain = plan.plain.is_some();
+    let landlock = match abi {
         Some(abi) => Some(landlock::Rules::build(plan, abi.min(NEWEST_ABI))),
+        None if is_plain => return Err(SpawnError::NothingHoldsFiles),
         None if plan.without_landlock => None,
         None => return Err(SpawnError::NoLandlock),
     };
-    let filter = seccomp::build(&plan.guard);
+    let folder = plan.plain.as_ref().map(|plain| {
+        Folder::make(plan, &plain.scratch)
+            .map_err(|source| SpawnError::Scratch { path: plain.scratch.clone(), source })
+    });
+    let folder = folder.transpose()?;
+    let filter = seccomp::build(&plan.guard, landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi));
     let instructions = filter.len();
     let mut tree = Tree::build(plan);
     if let Some(map) = &owner_map {
@@ -177,16 +229,20 @@ pub fn spawn(plan: &Plan, ground: Ground, stdio: Stdio, signals: SignalSet) -> R
     let (mut relays, stdio) = streams(stdio)?;
     relays.shrink_to_fit();
     let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
-    let (handover_read, handover_write) = pipe()?;
+    let (handover_read, handover_write) = handover::pair()?;
+    // Without namespaces nobody else is there to be.
+    let change_identity =
+        plan.identity.map_owner.is_some() || rustix::process::geteuid().as_raw() != plan.identity.host_uid;
     let mut stage = Stage {
         control: theirs,
         uid: plan.identity.uid,
         gid: plan.identity.gid,
-        change_identity: plan.identity.map_owner.is_some(),
+        change_identity,
+        plain: is_plain,
         tree,
         hostname: c_string(plan.identity.hostname.as_bytes()),
         loopback: plan.network.loopback,
-        cgroup_tasks: group.as_ref().map_or(Ok(Vec::new()), Group::tasks)?,
+        cgroup_tasks: group.as_ref().map_or(Ok(Vec::new()), |group| group.tasks(is_plain))?,
         stdio,
         // A write past the file-size limit raises SIGXFSZ, which Python ignores: blocked, it stays pending, and the
         // ended process still shows it. That is the kernel's own word for the verdict.
@@ -196,7 +252,7 @@ pub fn spawn(plan: &Plan, ground: Ground, stdio: Stdio, signals: SignalSet) -> R
         rlimits: rlimits(plan),
         landlock,
         filter,
-        broker: Broker::new(&plan.guard, scratch_path(plan), plan.limits.processes, plan.limits.threads),
+        broker: Broker::new(plan, scratch_path(plan)).map_err(io::Error::from)?,
         gate: pipe()?,
         handover: (handover_read, Some(handover_write)),
         program: mounts::c_path(&plan.program.path),
@@ -211,16 +267,32 @@ pub fn spawn(plan: &Plan, ground: Ground, stdio: Stdio, signals: SignalSet) -> R
         keep: Vec::new(),
     };
     stage.list_descriptors();
-    let (init, pidfd) = match sys::fork(NAMESPACES, group.as_ref().and_then(Group::directory)) {
+    let forked = match is_plain {
+        true => plain::fork(),
+        false => sys::fork(NAMESPACES, group.as_ref().and_then(Group::directory)),
+    };
+    let (init, pidfd) = match forked {
         Ok(Fork::Child) => stage.run(),
         Ok(Fork::Parent { pid, pidfd }) => (pid, pidfd),
+        Err(errno) if is_plain => return Err(SpawnError::Step { step: step_name(Step::Fork), errno }),
         Err(errno) => return Err(SpawnError::Namespaces { errno }),
     };
-    let running = Running::new(ours, pidfd, relays, group, plan);
-    map_ids(init, plan)?;
+    let members = if is_plain { Members::Below(init as u32) } else { Members::Namespace };
+    let running = Running::new(ours, pidfd, relays, group, folder, members, plan);
+    if !is_plain {
+        map_ids(init, plan)?;
+    }
     wire::send_order(running.control(), Order::Mapped).map_err(|_| SpawnError::Vanished)?;
     let landlock = stage.landlock;
-    drop((stage.control, stage.tree, stage.stdio, stage.gate, stage.handover, stage.cgroup_tasks));
+    drop((
+        stage.control,
+        stage.tree,
+        stage.stdio,
+        stage.gate,
+        stage.handover,
+        stage.cgroup_tasks,
+        stage.broker,
+    ));
     Ok(Building { running, plan: plan.clone(), init, landlock, instructions })
 }
 
@@ -323,21 +395,25 @@ fn c_string(bytes: &[u8]) -> CString {
     CString::new(&bytes[..end]).unwrap_or_default()
 }
 
-/// Per-process limits. `RLIMIT_NPROC` counts per user namespace (Linux 5.14), so here it bounds the run alone.
+/// Per-process limits. `RLIMIT_NPROC` counts per user namespace (Linux 5.14), so here it bounds the run alone; without
+/// namespaces it would count everything of this user's, and is left as it is.
 fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
     let limits = &plan.limits;
     let tasks = 2 + u64::from(limits.processes) + u64::from(limits.threads);
-    vec![
+    let mut list = vec![
         (Resource::Core, 0),
         (Resource::Cpu, limits.cpu.as_secs() + 2),
         (Resource::Fsize, limits.file_size),
         (Resource::Nofile, limits.open_files.into()),
-        (Resource::Nproc, tasks),
         (Resource::Memlock, 64 * 1024),
         (Resource::Msgqueue, 819_200),
         (Resource::Nice, 0),
         (Resource::Rtprio, 0),
-    ]
+    ];
+    if plan.plain.is_none() || rustix::process::geteuid().as_raw() != plan.identity.host_uid {
+        list.push((Resource::Nproc, tasks));
+    }
+    list
 }
 
 type Ends = [OwnedFd; 3];
@@ -376,3 +452,6 @@ fn script_of(init: i32) -> Option<i32> {
     let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).ok()?;
     children.split_ascii_whitespace().next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

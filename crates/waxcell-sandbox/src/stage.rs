@@ -8,7 +8,7 @@
 //! made before. Each step either holds or ends the run.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -16,8 +16,10 @@ use rustix::process::{self, DumpableBehavior, Gid, Pid, Resource, Rlimit, Uid};
 use rustix::thread;
 
 use crate::broker::Broker;
+use crate::handover;
 use crate::landlock;
 use crate::mounts::Tree;
+use crate::plain;
 use crate::sys::{self, CStrArray, Fork, SignalSet};
 use crate::wire::{self, Inbox, Order, Report, Step};
 
@@ -29,6 +31,8 @@ pub(crate) struct Stage {
     /// Whether to take on `uid` and `gid`: root's stage is somebody else outside and has to; an ordinary user's is
     /// already the one it maps.
     pub(crate) change_identity: bool,
+    /// Whether there are no namespaces: no file system, host name and loopback to be made either ([`crate::plain`]).
+    pub(crate) plain: bool,
     pub(crate) tree: Tree,
     pub(crate) hostname: CString,
     pub(crate) loopback: bool,
@@ -78,7 +82,8 @@ impl Stage {
             .iter()
             .chain(&self.cgroup_tasks)
             .chain(&self.stdio)
-            .chain(self.tree.descriptors());
+            .chain(self.tree.descriptors())
+            .chain(self.broker.descriptors());
         self.keep = own.into_iter().chain(many).map(|fd| fd.as_raw_fd()).collect();
         self.keep.sort_unstable();
     }
@@ -89,6 +94,9 @@ impl Stage {
         let outcome = self.init();
         if let Err(failure) = outcome {
             self.report(&failure);
+        }
+        if self.plain {
+            self.broker.end_everybody();
         }
         // As process 1 of its namespace: the kernel kills whatever is left with it.
         sys::exit(1)
@@ -102,29 +110,31 @@ impl Stage {
 
     fn init(&mut self) -> Result<(), Failure> {
         sys::close_all_but(&self.keep).map_err(at(Step::Descriptors))?;
-        sys::unshare(NAMESPACES).map_err(at(Step::Namespaces))?;
+        match self.plain {
+            true => plain::adopt().map_err(at(Step::Session))?,
+            false => sys::unshare(NAMESPACES).map_err(at(Step::Namespaces))?,
+        }
         self.identity().map_err(at(Step::Identity))?;
-        self.tree.apply().map_err(|failure| Failure {
-            step: Step::Mounts,
-            detail: failure.index,
-            errno: failure.errno,
-        })?;
-        rustix::system::sethostname(self.hostname.as_bytes()).map_err(at(Step::Hostname))?;
-        if self.loopback {
-            loopback().map_err(at(Step::Loopback))?;
+        if !self.plain {
+            self.build()?;
         }
         self.broker.prepare().map_err(at(Step::Mounts))?;
         // Here once for both: it takes a call for each capability that there is.
-        bounding_set().map_err(at(Step::Capabilities))?;
-        let (script, pidfd) = match sys::fork(0, None).map_err(at(Step::Fork))? {
-            Fork::Child => self.become_script(),
-            Fork::Parent { pid, pidfd } => (pid, pidfd),
+        match bounding_set() {
+            // Without namespaces, an ordinary user has none to drop it with; nor anything that could bring one back.
+            Err(Errno::PERM) if self.plain => {}
+            other => other.map_err(at(Step::Capabilities))?,
+        }
+        let init = process::getpid();
+        let script = match plain::fork_script(self.plain).map_err(at(Step::Fork))? {
+            Fork::Child => self.become_script(init),
+            Fork::Parent { pid, .. } => pid,
         };
         self.handover.1 = None;
         // Only now, right before waiting: whoever is told wakes up on the teller's processor.
         wire::send_report(self.control.as_fd(), Report::Built).map_err(at(Step::Fork))?;
-        // While the capabilities are still there: where Yama guards processes, taking a descriptor needs them.
-        let listener = self.take_listener(pidfd.as_fd()).map_err(at(Step::Listener))?;
+        // If the script's process has failed, it has said why itself.
+        let listener = handover::receive(self.handover.0.as_fd()).map_err(at(Step::Listener))?;
         self.drop_privileges()?;
         // The script's process has all descriptors of its own by now; a copy here would keep its pipes open.
         let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
@@ -134,6 +144,20 @@ impl Stage {
         }
         wire::send_report(self.control.as_fd(), Report::Ready).map_err(at(Step::Listener))?;
         self.broker.serve(self.control.as_fd(), listener.as_fd(), &self.gate.1, script);
+        Ok(())
+    }
+
+    /// What the run has of its own in its namespaces: file system, host name, loopback.
+    fn build(&mut self) -> Result<(), Failure> {
+        self.tree.apply().map_err(|failure| Failure {
+            step: Step::Mounts,
+            detail: failure.index,
+            errno: failure.errno,
+        })?;
+        rustix::system::sethostname(self.hostname.as_bytes()).map_err(at(Step::Hostname))?;
+        if self.loopback {
+            loopback().map_err(at(Step::Loopback))?;
+        }
         Ok(())
     }
 
@@ -160,27 +184,15 @@ impl Stage {
         thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))
     }
 
-    fn take_listener(&self, script: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-        let mut number = [0u8; 4];
-        if rustix::io::read(&self.handover.0, &mut number)? != number.len() {
-            // The script's process has failed and said why itself.
-            return Err(Errno::PIPE);
-        }
-        let number = i32::from_le_bytes(number);
-        let listener = process::pidfd_getfd(script, number, process::PidfdGetfdFlags::empty())?;
-        rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::CLOEXEC)?;
-        Ok(listener)
-    }
-
     /// Confines this process and, once the gate opens, executes the interpreter.
-    fn become_script(&mut self) -> ! {
-        if let Err(failure) = self.confine_and_execute() {
+    fn become_script(&mut self, init: Pid) -> ! {
+        if let Err(failure) = self.confine_and_execute(init) {
             self.report(&failure);
         }
         sys::exit(1)
     }
 
-    fn confine_and_execute(&mut self) -> Result<(), Failure> {
+    fn confine_and_execute(&mut self, init: Pid) -> Result<(), Failure> {
         // A session of its own, without a terminal to control.
         process::setsid().map_err(at(Step::Session))?;
         for tasks in &self.cgroup_tasks {
@@ -195,6 +207,9 @@ impl Stage {
         }
         capabilities().map_err(at(Step::Capabilities))?;
         thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))?;
+        if self.plain {
+            plain::die_with(init).map_err(at(Step::Session))?;
+        }
         if let Some(rules) = &self.landlock {
             rules.restrict().map_err(at(Step::Landlock))?;
         }
@@ -210,9 +225,8 @@ impl Stage {
             sys::install_filter(&self.filter, true)
                 .map_err(at(Step::Seccomp))?
                 .ok_or(at(Step::Seccomp)(Errno::INVAL))?;
-        let number = listener.as_fd().as_raw_fd().to_le_bytes();
         let handover = self.handover.1.as_ref().ok_or(at(Step::Listener)(Errno::BADF))?;
-        rustix::io::write(handover, &number).map_err(at(Step::Listener))?;
+        handover::give(handover.as_fd(), listener.as_fd()).map_err(at(Step::Listener))?;
         // The gate: nothing of the script runs before the supervisor has a receipt for `started`.
         let mut go = [0u8; 1];
         match rustix::io::read(&self.gate.0, &mut go) {
@@ -253,9 +267,3 @@ fn loopback() -> Result<(), Errno> {
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     sys::loopback_up(socket.as_fd())
 }
-
-/// The process id that the script's process has inside: the first that the init forks.
-pub(crate) const SCRIPT: Pid = match Pid::from_raw(2) {
-    Some(pid) => pid,
-    None => unreachable!(),
-};

@@ -1,6 +1,6 @@
 //! Every `unsafe` block of the project: system calls that `rustix` does not offer, each behind a safe function.
 //!
-//! Nothing here allocates. The stage calls these functions between `clone3` and `execve`, where another thread of the
+//! Long because it is the one place for all of them. Nothing here allocates. The stage calls these functions between `clone3` and `execve`, where another thread of the
 //! parent may have held the allocator's lock.
 #![allow(unsafe_code, reason = "this file is the fence: the lint denies unsafe everywhere else")]
 
@@ -283,6 +283,8 @@ pub(crate) enum Answer {
     Continue,
     /// The call returns 0: it was done on the script's behalf.
     Done,
+    /// The call returns this descriptor, which was put into the asking process ([`notification_give`]).
+    Given(i32),
     /// The call fails.
     Fail(Errno),
 }
@@ -293,6 +295,7 @@ pub(crate) fn notification_answer(listener: BorrowedFd<'_>, id: u64, answer: Ans
     match answer {
         Answer::Continue => resp.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
         Answer::Done => {}
+        Answer::Given(number) => resp.val = number.into(),
         Answer::Fail(errno) => resp.error = -errno.raw_os_error(),
     }
     // SAFETY: the kernel reads one `seccomp_notif_resp`.
@@ -300,6 +303,29 @@ pub(crate) fn notification_answer(listener: BorrowedFd<'_>, id: u64, answer: Ans
         libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND as _, &raw mut resp) as c_long
     })?;
     Ok(())
+}
+
+/// Puts a copy of a descriptor into the asking process (`SECCOMP_IOCTL_NOTIF_ADDFD`, Linux 5.9); returns its number
+/// there.
+pub(crate) fn notification_give(
+    listener: BorrowedFd<'_>,
+    id: u64,
+    fd: BorrowedFd<'_>,
+    close_on_exec: bool,
+) -> Result<i32> {
+    let request = libc::seccomp_notif_addfd {
+        id,
+        flags: 0,
+        srcfd: fd.as_raw_fd() as u32,
+        newfd: 0,
+        newfd_flags: if close_on_exec { libc::O_CLOEXEC as u32 } else { 0 },
+    };
+    // `_IOW('!', 3, struct seccomp_notif_addfd)`, the same on both architectures.
+    const ADDFD: u64 = 0x4018_2103;
+    // SAFETY: the kernel reads one `seccomp_notif_addfd`, whose size is part of the request number.
+    let number =
+        check(unsafe { libc::ioctl(listener.as_raw_fd(), ADDFD as _, &raw const request) as c_long })?;
+    Ok(number as i32)
 }
 
 /// Whether the asking process is still waiting, so that what was read of it was its own.
@@ -492,6 +518,21 @@ pub(crate) fn kill(pid: i32, signal: c_int) -> Result<()> {
     Ok(())
 }
 
+/// `pidfd_send_signal(2)` with any number, 0 included.
+pub(crate) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: c_int) -> Result<()> {
+    // SAFETY: takes numbers, and no information that would have to be read.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            ptr::null::<c_void>(),
+            0 as c_uint,
+        )
+    })?;
+    Ok(())
+}
+
 /// Resources used by children that were waited for (`getrusage(2)`, `RUSAGE_CHILDREN`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ChildrenUsage {
@@ -546,7 +587,7 @@ pub(crate) fn place_descriptor(from: BorrowedFd<'_>, to: RawFd) -> Result<()> {
     Ok(())
 }
 
-/// [`fork`] by the older `clone(2)`, for a probe on hosts whose outer filter hides `clone3`. The same rules hold.
+/// [`fork`] by the older `clone(2)`, for hosts whose outer filter hides `clone3`. The same rules hold.
 pub(crate) fn fork_by_clone(flags: u64) -> Result<Fork> {
     let mut pidfd: RawFd = -1;
     let flags = flags | libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;

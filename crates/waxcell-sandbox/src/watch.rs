@@ -14,12 +14,16 @@ use serde::Serialize;
 use waxcell_operations::Operation;
 
 use crate::cgroup::{Group, Rung};
+use crate::members::Members;
 use crate::mounts;
+use crate::plain;
 use crate::plan::{Limits, Plan};
 use crate::procfs::{self, Sample};
 use crate::relay::{Relay, Stream};
+use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
 use crate::sys;
+use crate::usage::Usage;
 use crate::wire::{self, Counted, Inbox, Order, Refused, Report};
 
 /// A limit that was reached.
@@ -40,9 +44,10 @@ pub enum Stop {
     Output,
     /// A file's size. The kernel refused the write; the run was not ended for it.
     FileSize,
-    /// Scratch space. The kernel refused the write; the run was not ended for it.
+    /// Scratch space. The kernel refused the write; the run was not ended for it, but for one without namespaces, whose
+    /// scratch space is counted and not refused.
     ScratchBytes,
-    /// Files in scratch space. The kernel refused the creation; the run was not ended for it.
+    /// Files in scratch space, in the same way.
     ScratchFiles,
     /// Open files of one process, seen at the bound. The kernel refused the next one; the run was not ended for it.
     OpenFiles,
@@ -56,45 +61,6 @@ pub enum Exit {
     Code(i32),
     /// By this signal.
     Signal(i32),
-}
-
-/// What a run used, from the kernel's counters.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Usage {
-    /// From the opening of the gate to the end of the script's process.
-    pub wall: Duration,
-    /// User and system time of all processes.
-    pub cpu: Duration,
-    /// Of which user time, as far as processes were waited for.
-    pub user: Duration,
-    /// Of which system time, as far as processes were waited for.
-    pub system: Duration,
-    /// Most memory at one time, in bytes: the group's own peak, or the largest sum seen.
-    pub memory_peak: u64,
-    /// Largest resident size of one process, in bytes.
-    pub max_rss: u64,
-    /// Processes started, the script's own among them.
-    pub processes: u64,
-    /// Threads started beside each process's first.
-    pub threads: u64,
-    /// Bytes fetched from storage.
-    pub read_bytes: u64,
-    /// Bytes caused to be sent to storage.
-    pub write_bytes: u64,
-    /// Bytes passed by read-like calls.
-    pub read_calls_bytes: u64,
-    /// Bytes passed by write-like calls.
-    pub write_calls_bytes: u64,
-    /// Context switches because a process waited.
-    pub voluntary_switches: u64,
-    /// Context switches because another process's turn came.
-    pub involuntary_switches: u64,
-    /// Bytes of standard output and error together.
-    pub output: u64,
-    /// Scratch space in use at the end, in bytes.
-    pub scratch_bytes: u64,
-    /// Files and directories in scratch space at the end.
-    pub scratch_files: u64,
 }
 
 /// One refused operation on one target.
@@ -168,21 +134,19 @@ pub struct Running {
     relays: Vec<Relay>,
     group: Option<Group>,
     limits: Limits,
-    scratch: Option<OwnedFd>,
+    scratch: Option<Scratch>,
+    /// Who belongs to the run, and the `/proc` to see them in.
+    members: Members,
     processes: Option<OwnedFd>,
     started: Option<Instant>,
     /// Processors that the run may use at once.
     cpus: u32,
-    /// Files of the scratch space that are not the script's.
-    scratch_overhead: u64,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         // Also on every error path: what was started does not outlive its supervisor's interest in it.
-        // Once it has been waited for, both say so and do nothing.
-        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
-        let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        self.end();
     }
 }
 
@@ -192,6 +156,8 @@ impl Running {
         pidfd: OwnedFd,
         relays: Vec<Relay>,
         group: Option<Group>,
+        folder: Option<Folder>,
+        members: Members,
         plan: &Plan,
     ) -> Running {
         let limits = plan.limits.clone();
@@ -203,12 +169,22 @@ impl Running {
             relays,
             group,
             limits,
-            scratch: None,
+            scratch: folder.map(Scratch::Folder),
+            members,
             processes: None,
             started: None,
             cpus,
-            scratch_overhead: mounts::scratch_overhead(plan),
         }
+    }
+
+    /// Ends everything of the run. Once it has been waited for, nothing is done.
+    fn end(&mut self) {
+        if let Members::Below(init) = self.members {
+            plain::end(self.control.as_fd(), self.pidfd.as_fd(), init);
+        }
+        // As process 1 it takes its namespace with it.
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
     }
 
     pub(crate) fn control(&self) -> BorrowedFd<'_> {
@@ -224,8 +200,14 @@ impl Running {
         let open = |path: String| {
             rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
         };
+        if plan.plain.is_some() {
+            self.processes = open("/proc".to_owned());
+            return;
+        }
         let root = format!("/proc/{init}/root");
-        self.scratch = scratch_target(plan).and_then(|path| open(format!("{root}{}", path.display())));
+        self.scratch = scratch_target(plan)
+            .and_then(|path| open(format!("{root}{}", path.display())))
+            .map(|fd| Scratch::Tmpfs(fd, mounts::scratch_overhead(plan)));
         self.processes = open(format!("{root}/proc"));
     }
 
@@ -269,10 +251,14 @@ impl Running {
             watch.cut = cut.get();
             watch.look(&mut self);
         }
-        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
-        if !watch.counted_out {
-            // The init is gone without a word: the end of its namespace is the end of everybody in it.
-            let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        match (watch.counted_out, self.members) {
+            (true, Members::Namespace) => {
+                let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+            }
+            // It leaves by itself when it is let go.
+            (true, Members::Below(_)) => {}
+            // The init is gone without a word, and whoever is left goes now.
+            (false, _) => self.end(),
         }
         for relay in &mut self.relays {
             relay.drain(&mut counted);
@@ -331,6 +317,8 @@ struct Watch {
     stop: Option<Stop>,
     failed: Option<(&'static str, i32)>,
     killing_since: Option<Instant>,
+    /// Not before then is scratch space looked at again.
+    scratch_next: Instant,
     usage: Usage,
     sampled_cpu: Duration,
     sampled_memory: u64,
@@ -352,6 +340,7 @@ impl Watch {
             stop: None,
             failed: None,
             killing_since: None,
+            scratch_next: started,
             usage: Usage::default(),
             sampled_cpu: Duration::ZERO,
             sampled_memory: 0,
@@ -464,7 +453,7 @@ impl Watch {
     fn look(&mut self, run: &mut Running) {
         if let Some(since) = self.killing_since {
             if since.elapsed() > PATIENCE {
-                let _ = rustix::process::pidfd_send_signal(&run.pidfd, Signal::KILL);
+                run.end();
             }
             return;
         }
@@ -477,8 +466,11 @@ impl Watch {
         if self.cut {
             self.reached(Stop::Output);
         }
-        let ends = |stop: Stop| {
-            !matches!(stop, Stop::FileSize | Stop::ScratchBytes | Stop::ScratchFiles | Stop::OpenFiles)
+        let bounded = run.scratch.as_ref().is_none_or(Scratch::is_bounded);
+        let ends = |stop: Stop| match stop {
+            Stop::FileSize | Stop::OpenFiles => false,
+            Stop::ScratchBytes | Stop::ScratchFiles => !bounded,
+            _ => true,
         };
         if self.stop.is_some_and(ends) {
             self.killing_since = Some(Instant::now());
@@ -499,22 +491,25 @@ impl Watch {
         if self.sampled_cpu >= run.limits.cpu {
             self.reached(Stop::Cpu);
         }
-        self.sample_scratch(run);
+        if Instant::now() >= self.scratch_next {
+            self.sample_scratch(run);
+        }
     }
 
     /// The rung without groups: adds up what each process says of itself, more exactly where it gets close.
     fn sample_processes(&mut self, run: &Running) {
         let Some(proc) = &run.processes else { return };
-        let scratch = scratch_usage(run).map_or(0, |usage| usage.bytes);
-        let Some(Sample { cpu, resident, open_files }) = procfs::sample(proc.as_fd(), procfs::Depth::Quick)
-        else {
+        // What is on disk is no memory.
+        let scratch = run.scratch.as_ref().filter(|scratch| scratch.is_bounded());
+        let scratch = scratch.and_then(|s| s.usage(&run.limits)).map_or(0, |usage| usage.bytes);
+        let sample = |depth| procfs::sample(run.members, proc.as_fd(), depth);
+        let Some(Sample { cpu, resident, open_files }) = sample(procfs::Depth::Quick) else {
             return;
         };
         self.sampled_cpu = self.sampled_cpu.max(cpu);
         let mut memory = resident + scratch;
         if memory > run.limits.memory {
-            memory = procfs::sample(proc.as_fd(), procfs::Depth::Proportional)
-                .map_or(memory, |sample| sample.resident + scratch);
+            memory = sample(procfs::Depth::Proportional).map_or(memory, |sample| sample.resident + scratch);
         }
         self.sampled_memory = memory;
         self.usage.memory_peak = self.usage.memory_peak.max(memory);
@@ -527,9 +522,12 @@ impl Watch {
     }
 
     fn sample_scratch(&mut self, run: &Running) {
-        let Some(usage) = scratch_usage(run) else { return };
+        let begun = Instant::now();
+        let Some(usage) = run.scratch.as_ref().and_then(|scratch| scratch.usage(&run.limits)) else { return };
+        // A folder is walked through, which may take a while: at most a tenth of the time.
+        self.scratch_next = Instant::now() + begun.elapsed() * 9;
         self.usage.scratch_bytes = usage.bytes;
-        self.usage.scratch_files = usage.files.saturating_sub(run.scratch_overhead);
+        self.usage.scratch_files = usage.files;
         if usage.bytes_left == 0 {
             self.reached(Stop::ScratchBytes);
         }
@@ -576,22 +574,4 @@ impl Watch {
             remains: Remains(run),
         }
     }
-}
-
-struct ScratchUsage {
-    bytes: u64,
-    files: u64,
-    bytes_left: u64,
-    files_left: u64,
-}
-
-fn scratch_usage(run: &Running) -> Option<ScratchUsage> {
-    let stat = rustix::fs::fstatfs(run.scratch.as_ref()?).ok()?;
-    let block = stat.f_bsize as u64;
-    Some(ScratchUsage {
-        bytes: (stat.f_blocks - stat.f_bfree) * block,
-        files: stat.f_files - stat.f_ffree,
-        bytes_left: stat.f_bfree * block,
-        files_left: stat.f_ffree,
-    })
 }

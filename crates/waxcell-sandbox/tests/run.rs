@@ -65,6 +65,7 @@ fn plan(script: &str, data: &Path) -> Plan {
         },
         network: Network { loopback: true },
         without_landlock: false,
+        plain: None,
     }
 }
 

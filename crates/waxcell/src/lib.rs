@@ -9,6 +9,7 @@ pub mod interpreter;
 mod judge;
 mod named;
 mod placeholders;
+mod plain;
 mod plan_error;
 mod planning;
 pub mod policy;

@@ -84,10 +84,55 @@ pub enum PlanError {
     /// The project has too many entries to be searched for credentials.
     #[error("project `{}` has over a million files; give the policy a folder of its own", .0.display())]
     ProjectTooLarge(PathBuf),
+    /// Something that the script may not have lies in a folder that it may write to, and this host cannot part them.
+    #[error("this host can make no namespaces, and without them `{}` cannot be kept from a script that may write to `{}`", hole.display(), path.display())]
+    HoleInWritable {
+        /// The writable path.
+        path: PathBuf,
+        /// What lies in it.
+        hole: PathBuf,
+    },
+    /// A folder has to be gone through and cannot be.
+    #[error("cannot list `{}`, which holds something that the script may not have", path.display())]
+    Unlisted {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// So many entries lie around what the script may not have that they are not allowed one by one.
+    #[error("`{}` holds something that the script may not have, and too many entries beside it to be allowed one by one", .0.display())]
+    TooManyRules(PathBuf),
+    /// Root's script is another user, and its files cannot be made root's.
+    #[error(
+        "`{written}` (line {line} of the policy) is writable: without namespaces what root's script writes would not belong to root"
+    )]
+    ForeignFiles {
+        /// The entry as in the policy.
+        written: String,
+        /// Its line.
+        line: usize,
+    },
     /// No ids of the host are free for the script.
     #[error("no unused user id is available here to run the script as (see /proc/self/uid_map)")]
     NoUserId,
     /// The working directory cannot be used.
     #[error("working directory `{}` lies where the sandbox has its own files", .0.display())]
     WorkingDirectory(PathBuf),
+}
+
+impl PlanError {
+    /// What a person can do about it.
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            PlanError::HoleInWritable { .. } => {
+                Some("move it elsewhere, or give the policy a folder without it, or allow it by its own name")
+            }
+            PlanError::ForeignFiles { .. } => Some(
+                "run waxcell as an ordinary user, who owns the files, or allow namespaces (`waxcell doctor`)",
+            ),
+            PlanError::NoUserId => Some("run waxcell as an ordinary user"),
+            _ => None,
+        }
+    }
 }

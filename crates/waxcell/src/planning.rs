@@ -8,12 +8,13 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use waxcell_operations::Operation;
-use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plan, Program};
+use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
 
 use crate::credentials;
 use crate::interpreter::Interpreter;
 use crate::named::{self, Named};
 use crate::placeholders::Placeholders;
+use crate::plain;
 use crate::plan_error::PlanError;
 use crate::policy::{Degradation, HOME, PathAccess, Policy, is_wide};
 use crate::record;
@@ -83,11 +84,20 @@ const PASSED: [&str; 27] = [
 pub(crate) struct Begun {
     pub(crate) identity: Identity,
     pub(crate) limits: Limits,
+    /// Whether the run has to do without namespaces.
+    is_plain: bool,
 }
 
 /// Begins a plan.
 pub(crate) fn begin(policy: &Policy, caller: &Caller) -> Result<Begun, PlanError> {
-    Ok(Begun { identity: identity(caller)?, limits: limits(policy) })
+    let is_plain = plain::is_needed(policy);
+    let mut identity = identity(caller)?;
+    if is_plain {
+        plain::refuse_for_root(policy, caller)?;
+        // Nobody maps ids: outside is inside.
+        identity = Identity { uid: identity.host_uid, gid: identity.host_gid, map_owner: None, ..identity };
+    }
+    Ok(Begun { identity, limits: limits(policy), is_plain })
 }
 
 /// Waxcell's own places.
@@ -96,6 +106,8 @@ pub(crate) struct Places<'a> {
     pub(crate) keep_out: &'a [&'a Path],
     /// For what can be lost.
     pub(crate) cache: &'a Path,
+    /// The run's own folder for scratch space, where that is on disk.
+    pub(crate) scratch: &'a Path,
 }
 
 /// Makes the plan that was begun.
@@ -108,7 +120,7 @@ pub(crate) fn plan(
     caller: &Caller,
     places: &Places<'_>,
 ) -> Result<Planned, PlanError> {
-    let Begun { identity, limits } = begun;
+    let Begun { identity, limits, is_plain } = begun;
     let keep_out = places.keep_out;
     named::refuse(policy, interpreter, keep_out)?;
     let before = crate::changes::Before::note(writable_paths(policy));
@@ -167,35 +179,49 @@ pub(crate) fn plan(
         (is_within_bind(path, &binds) || view.shows(path)) && path.exists() && *path != script.path
     });
 
-    view.reach(&caller.cwd.join(&script.given), &binds);
-    let (over, mut mounts): (Vec<Mount>, Vec<Mount>) = view
-        .mounts
-        .into_iter()
-        .partition(|mount| matches!(mount, Mount::Scratch { target, .. } if is_within_bind(target, &binds)));
-    mounts.extend(view.links.into_iter().map(|(target, to)| Mount::Symlink { target, to }));
-    // A deeper mount lies over a shallower one; equal depths keep their order.
-    binds.extend(covers.into_iter().map(|target| Mount::Cover { target }));
-    binds.extend(over);
-    binds.sort_by_key(depth);
-    mounts.extend(without_hidden(binds));
-    mounts.push(Mount::File {
+    let file = Mount::File {
         target: script.path.clone(),
         contents: script.bytes.clone(),
         // Readable for the script's user whoever owns the original.
         mode: script.mode | 0o444,
-    });
-    if !mounts.iter().any(|mount| shows(mount, &caller.cwd)) {
-        mounts.push(Mount::Directory { target: caller.cwd.clone() });
-    }
+    };
+    let scratch = is_plain.then_some(places.scratch);
+    let mounts = match scratch {
+        None => {
+            view.reach(&caller.cwd.join(&script.given), &binds);
+            let is_over = |mount: &Mount| matches!(mount, Mount::Scratch { target, .. } if is_within_bind(target, &binds));
+            let (over, mut mounts): (Vec<Mount>, Vec<Mount>) = view.mounts.into_iter().partition(is_over);
+            mounts.extend(view.links.into_iter().map(|(target, to)| Mount::Symlink { target, to }));
+            // A deeper mount lies over a shallower one; equal depths keep their order.
+            binds.extend(covers.into_iter().map(|target| Mount::Cover { target }));
+            binds.extend(over);
+            binds.sort_by_key(depth);
+            mounts.extend(without_hidden(binds));
+            mounts.push(file);
+            if !mounts.iter().any(|mount| shows(mount, &caller.cwd)) {
+                mounts.push(Mount::Directory { target: caller.cwd.clone() });
+            }
+            mounts
+        }
+        Some(scratch) => {
+            view.mounts.extend(binds);
+            let mut mounts = plain::show(&view.mounts, &covers)?;
+            let scratch = plain::scratch(scratch);
+            mounts.extend(scratch.map(|(target, mode)| Mount::Scratch { target, mode }));
+            mounts.extend([Mount::Devices, file]);
+            mounts
+        }
+    };
 
     let guard = guard(policy, &placeholders);
     let plan = Plan {
         identity,
         mounts,
         guard,
-        program: program(policy, script, args, interpreter, caller),
+        program: program(policy, script, args, interpreter, caller, scratch),
         limits,
-        network: Network { loopback: policy.network.loopback },
+        network: Network { loopback: policy.network.loopback && !is_plain },
+        plain: scratch.map(|scratch| Plain { scratch: scratch.to_owned(), file: script.given.clone() }),
         without_landlock: policy.degrade.contains(&Degradation::Landlock),
     };
     Ok(Planned { plan, placeholders, before })
@@ -439,6 +465,7 @@ fn program(
     args: &[OsString],
     interpreter: &Interpreter,
     caller: &Caller,
+    scratch: Option<&Path>,
 ) -> Program {
     let mut env = BTreeMap::new();
     for (name, value) in &caller.env {
@@ -461,6 +488,12 @@ fn program(
         }
     }
     env.insert("HOME".to_owned(), HOME.as_bytes().to_vec());
+    if let Some([(tmp, _), (home, _)]) = scratch.map(plain::scratch) {
+        env.insert("HOME".to_owned(), home.as_os_str().as_bytes().to_vec());
+        env.insert("TMPDIR".to_owned(), tmp.as_os_str().as_bytes().to_vec());
+        // The host's, which git finds and may not read, would end it.
+        env.insert("GIT_CONFIG_NOSYSTEM".to_owned(), b"1".to_vec());
+    }
     for name in ["USER", "LOGNAME"] {
         if caller.variable(name).is_some() {
             env.insert(name.to_owned(), caller.user_inside().as_bytes().to_vec());

@@ -14,7 +14,7 @@ use crate::interpreter::{self, Interpreter, InterpreterError, Search};
 use crate::judge::{self, Refusal};
 use crate::plan_error::PlanError;
 use crate::planning::{self, Places, Planned};
-use crate::policy::Policy;
+use crate::policy::{Degradation, Policy};
 use crate::record;
 use crate::report::{RecordProof, Report, ResourceUsage, Violation};
 use crate::script::{Script, ScriptError};
@@ -126,6 +126,27 @@ pub enum RunError {
     },
 }
 
+impl RunError {
+    /// What a person can do about it: one way out a line.
+    pub fn help(&self) -> Vec<String> {
+        let own = match self {
+            RunError::Sandbox(error) => error.help(),
+            RunError::Plan(error) => error.help(),
+            _ => None,
+        };
+        let mut help: Vec<String> = own.map(str::to_owned).into_iter().collect();
+        if matches!(self, RunError::Sandbox(error) if error.lacks_namespaces()) {
+            let lost = Degradation::Namespaces;
+            help.push(format!(
+                "or let the policy accept the loss with `degrade: [{}]`: {}",
+                lost.name(),
+                lost.loses()
+            ));
+        }
+        help
+    }
+}
+
 /// Bytes of each stream that are kept for a report.
 const KEPT: usize = 8 << 20;
 
@@ -153,7 +174,8 @@ pub fn run(
     let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string())?;
     // What an earlier process left undone is settled before anything new begins.
     state.settle(&now())?;
-    let places = Places { keep_out: &[state.directory()], cache: &state.cache() };
+    let scratch = state.scratch(run);
+    let places = Places { keep_out: &[state.directory()], cache: &state.cache(), scratch: &scratch };
     let Planned { plan, mut placeholders, before } =
         planning::plan(begun, policy, &script, request.args, &interpreter, caller, &places)?;
 

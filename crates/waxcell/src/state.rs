@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
@@ -152,6 +153,7 @@ impl State {
         if !lost.is_empty() {
             waxcell_sandbox::sweep(&lost);
         }
+        waxcell_sandbox::sweep_scratch(&self.scratch_of_all());
         Ok(())
     }
 
@@ -178,6 +180,20 @@ impl State {
         payload: impl FnOnce(u64) -> P,
     ) -> Result<Receipt, StateError> {
         self.journal()?.append_with(mark, run, payload).map_err(|source| self.append_error(source))
+    }
+
+    /// The folder on disk for the scratch space of a run, where it has no file system of its own. Root's script is
+    /// another user, who could not pass through root's state.
+    pub(crate) fn scratch(&self, run: SpanId) -> PathBuf {
+        self.scratch_of_all().join(run.to_string())
+    }
+
+    fn scratch_of_all(&self) -> PathBuf {
+        if !rustix::process::geteuid().is_root() {
+            return self.directory.join("scratch");
+        }
+        let state = record::hex(&Sha256::digest(self.directory.as_os_str().as_bytes())[..8]);
+        Path::new("/var/tmp").join(format!("waxcell-{state}"))
     }
 
     pub(crate) fn logs(&self) -> PathBuf {

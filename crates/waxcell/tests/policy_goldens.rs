@@ -128,7 +128,15 @@ fn an_explanation_tells_what_this_host_refuses() {
     assert_eq!(refused(ROOT), 0);
     assert_eq!(refused(HostFacts { landlock_abi: None, ..ROOT }), 0, "the policy accepts that");
     assert_eq!(refused(HostFacts { seccomp_notify: false, ..ROOT }), 1);
-    assert_eq!(refused(BARE), 2);
+    // Namespaces, notification, and that nothing is left that would hold files.
+    assert_eq!(refused(BARE), 3);
+    let plain = HostFacts { landlock_abi: Some(4), seccomp_notify: true, ..BARE };
+    assert_eq!(refused(plain), 1, "this policy does not accept it");
+    let accepts = POLICY.replace("degrade: [landlock]", "degrade: [namespaces, landlock]");
+    let accepts = parse_all(&accepts, Path::new("/nowhere/p.yml"), Path::new("/nowhere")).0.unwrap();
+    assert_eq!(explain(&accepts, &plain, None).refused, Vec::<String>::new());
+    let neither = HostFacts { seccomp_notify: true, ..BARE };
+    assert_eq!(explain(&accepts, &neither, None).refused.len(), 1, "not both at once");
 }
 
 #[test]

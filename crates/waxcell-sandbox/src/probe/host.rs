@@ -191,7 +191,7 @@ pub(super) fn hazards(settings: &Settings) -> Vec<Feature> {
         match settings.yama {
             Some(value @ 1) => YAMA.present(format!("kernel.yama.ptrace_scope is {value}")),
             Some(value @ 2..) => {
-                YAMA.present(format!("kernel.yama.ptrace_scope is {value}: see `listener hand-over` above"))
+                YAMA.present(format!("kernel.yama.ptrace_scope is {value}: see `reading arguments` above"))
             }
             Some(value) => YAMA.partly(format!("kernel.yama.ptrace_scope is {value}")),
             None => YAMA.partly("Yama is not there"),

@@ -171,7 +171,7 @@ fn try_group(place: Place) -> Result<(), String> {
         None => error.to_string(),
     };
     let group = Group::create(place, &name, &limits).map_err(describe)?;
-    let tasks: Vec<OwnedFd> = group.tasks().map_err(describe)?;
+    let tasks: Vec<OwnedFd> = group.tasks(false).map_err(describe)?;
     let child = Child::start_in(0, group.directory(), &tasks, |voice| {
         for entry in &tasks {
             if !voice.say(0, rustix::io::write(entry, b"0").map(drop)) {

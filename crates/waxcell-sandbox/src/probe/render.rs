@@ -99,9 +99,22 @@ fn summary(probe: &Probe) -> String {
     match layers.is_empty() {
         true => format!("This host can hold every layer.{rest}"),
         false => format!(
-            "A run is refused on this host unless its policy accepts the loss of: {}.{rest}",
-            names(&layers)
+            "A run is refused on this host unless its policy accepts the loss of: {}.{}{rest}",
+            names(&layers),
+            accepting(probe)
         ),
+    }
+}
+
+/// How a policy accepts what is missing.
+fn accepting(probe: &Probe) -> &'static str {
+    match (probe.facts.user_namespaces, probe.facts.landlock_abi) {
+        (true, Some(_)) => "",
+        (true, None) => " It does with `degrade: [landlock]`.",
+        (false, Some(_)) => {
+            " It does with `degrade: [namespaces]`: Landlock, filter and limits hold alone then."
+        }
+        (false, None) => " Namespaces and Landlock are both missing, and nothing is run without either.",
     }
 }
 
@@ -159,7 +172,7 @@ mod tests {
         let facts = HostFeatures {
             root: false,
             user_namespaces: true,
-            landlock_abi: None,
+            landlock_abi: Some(7),
             seccomp_notify: true,
             rung: Rung::RlimitWatch,
         };
@@ -208,6 +221,14 @@ mod tests {
             says(vec![feature("a", Required, Absent), feature("b", Layer, Absent)]),
             "No run is possible on this host: it lacks a."
         );
+        let lacks = |user_namespaces, landlock_abi| {
+            let mut probe = probe(vec![feature("a", Layer, Absent)]);
+            probe.facts = HostFeatures { user_namespaces, landlock_abi, ..probe.facts };
+            summary(&probe)
+        };
+        assert!(lacks(false, Some(4)).contains("It does with `degrade: [namespaces]`"));
+        assert!(lacks(true, None).contains("It does with `degrade: [landlock]`"));
+        assert!(lacks(false, None).contains("nothing is run without either"));
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! The filter over system calls and its listener, and the calls that the sandbox itself is made of.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use libc::sock_filter;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 use rustix::thread;
 
 use super::child::{self, Answers, Child, Outcome, Voice};
 use super::feature::{Entry, Feature, FeatureGroup, Importance, errno};
 use super::host::Settings;
+use crate::handover;
 use crate::sys::{self, Answer, Fork};
 
 const fn entry(
@@ -24,7 +24,7 @@ const fn entry(
 }
 
 const CLONE3: Entry = entry(
-    Importance::Required,
+    Importance::Layer,
     "clone3",
     "no process can be started into its namespaces with a descriptor to it",
     "Linux 5.3; docker: --security-opt seccomp=unconfined (its default profile hides clone3)",
@@ -56,8 +56,8 @@ const NOTIFY: Entry = entry(
 const HAND_OVER: Entry = entry(
     Importance::Layer,
     "listener hand-over",
-    "the listener cannot be taken from the script's process (pidfd_getfd), so notification is of no use",
-    "Linux 5.6; docker: --security-opt seccomp=unconfined; sysctl kernel.yama.ptrace_scope=1",
+    "the script's process cannot hand its listener over (through a socket), so notification is of no use",
+    "a container profile that passes socketpair, sendmsg and recvmsg",
 );
 const READ_MEMORY: Entry = entry(
     Importance::Layer,
@@ -157,7 +157,7 @@ impl Trial {
             self.judge(&CLOSE_RANGE, &[CLOSES], "open files are marked and closed in one call"),
             self.filter(),
             self.notification(settings),
-            self.judge(&HAND_OVER, &[TAKES], "taken from an unprivileged child (pidfd_getfd)"),
+            self.judge(&HAND_OVER, &[TAKES], "came from an unprivileged child through a socket"),
             self.judge(&READ_MEMORY, &[READS], "a path was read out of a waiting child (process_vm_readv)"),
             match self.outcome(KNOWN_FLAG) {
                 Outcome::Held(1) => KILLABLE.present("only deadly signals interrupt a call that was taken"),
@@ -261,7 +261,7 @@ fn ask(voice: &Voice) {
 
 /// Lets a grandchild ask, takes its listener as the run's init does, reads the argument and answers.
 fn supervise(voice: &Voice) {
-    let Ok((numbers, write)) = pipe_with(PipeFlags::CLOEXEC) else { return };
+    let Ok((receive, give)) = handover::pair() else { return };
     let forked = match sys::fork(0, None) {
         Err(Errno::NOSYS) => sys::fork_by_clone(0),
         other => other,
@@ -269,7 +269,7 @@ fn supervise(voice: &Voice) {
     let (pid, asking) = match forked {
         Ok(Fork::Child) => {
             child::prepare();
-            asks(voice, &write);
+            asks(voice, &give);
             sys::exit(0)
         }
         Ok(Fork::Parent { pid, pidfd }) => (pid, pidfd),
@@ -278,8 +278,8 @@ fn supervise(voice: &Voice) {
             return;
         }
     };
-    drop(write);
-    answer(voice, &numbers, &asking);
+    drop(give);
+    answer(voice, &receive, &asking);
     if pidfd_send_signal(&asking, Signal::KILL).is_err() {
         // It was not waited for yet, so the number is still its own.
         let _ = sys::kill(pid, libc::SIGKILL);
@@ -287,13 +287,13 @@ fn supervise(voice: &Voice) {
     child::end(&asking);
 }
 
-/// In the grandchild: installs the filter, says which descriptor the listener is, and makes the call.
-fn asks(voice: &Voice, write: &OwnedFd) {
+/// In the grandchild: installs the filter, hands its listener over, and makes the call.
+fn asks(voice: &Voice, give: &OwnedFd) {
     let notifying = filter(libc::SYS_chdir, libc::SECCOMP_RET_USER_NOTIF);
     let listener = sys::install_filter(&notifying, true).and_then(|listener| listener.ok_or(Errno::BADF));
     voice.say(LISTENS, listener.as_ref().map(drop).map_err(|errno| *errno));
     let Ok(listener) = listener else { return };
-    let _ = rustix::io::write(write, &listener.as_raw_fd().to_le_bytes());
+    let _ = handover::give(give.as_fd(), listener.as_fd());
     voice.say(
         ARRIVES,
         match rustix::process::chdir(PATH) {
@@ -304,12 +304,8 @@ fn asks(voice: &Voice, write: &OwnedFd) {
     );
 }
 
-fn answer(voice: &Voice, numbers: &OwnedFd, asking: &OwnedFd) {
-    let mut number = [0u8; 4];
-    if rustix::io::read(numbers, &mut number) != Ok(number.len()) {
-        return;
-    }
-    let taken = pidfd_getfd(asking, i32::from_le_bytes(number), PidfdGetfdFlags::empty());
+fn answer(voice: &Voice, receive: &OwnedFd, asking: &OwnedFd) {
+    let taken = handover::receive(receive.as_fd());
     voice.say(TAKES, taken.as_ref().map(drop).map_err(|errno| *errno));
     let Ok(listener) = taken else { return };
     let patience = Timespec { tv_sec: 1, tv_nsec: 0 };

@@ -5,6 +5,7 @@
 //! decided per path or counted goes to the broker.
 
 mod bpf;
+mod plain;
 mod table;
 
 use std::collections::BTreeMap;
@@ -14,8 +15,8 @@ pub(crate) use table::{Call, call};
 use crate::plan::Guard;
 use bpf::{Action, Rule};
 
-/// The compiled filter for a run.
-pub(crate) fn build(guard: &Guard) -> Vec<libc::sock_filter> {
+/// The compiled filter for a run; for one without namespaces on a kernel with the given ABI of Landlock.
+pub(crate) fn build(guard: &Guard, plain: Option<u32>) -> Vec<libc::sock_filter> {
     let mut rules: BTreeMap<u32, Rule> = BTreeMap::new();
     for nr in table::ALLOWED {
         rules.insert(*nr as u32, Rule::Always(Action::Allow));
@@ -35,11 +36,15 @@ pub(crate) fn build(guard: &Guard) -> Vec<libc::sock_filter> {
             Call::SetXattr | Call::LsetXattr | Call::FsetXattr => guard.chmod || guard.xattr,
             Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => guard.chmod || guard.xattr,
             Call::Mkdir | Call::MkdirAt => !guard.placeholders.is_empty(),
+            Call::Open | Call::OpenAt | Call::UtimensAt | Call::Kill | Call::Tkill | Call::Tgkill => false,
         };
         // `clone` keeps its tests on namespace flags; what passes them is counted.
         if brokered && !matches!(kind, Call::Clone) {
             rules.insert(*nr as u32, Rule::Always(Action::Notify));
         }
+    }
+    if let Some(abi) = plain {
+        plain::change(&mut rules, abi);
     }
     bpf::compile(table::ARCH, table::FOREIGN_BIT, &rules, Action::Errno(libc::ENOSYS))
 }

@@ -44,6 +44,12 @@ pub(crate) enum Call {
     FremoveXattr,
     Mkdir,
     MkdirAt,
+    Open,
+    OpenAt,
+    UtimensAt,
+    Kill,
+    Tkill,
+    Tgkill,
 }
 
 const SYS_FCHMODAT2: c_long = 452;
@@ -81,6 +87,14 @@ pub(super) const BROKERED: &[(c_long, Call)] = &[
     #[cfg(target_arch = "x86_64")]
     (SYS_mkdir, Call::Mkdir),
     (SYS_mkdirat, Call::MkdirAt),
+    // Only without namespaces.
+    #[cfg(target_arch = "x86_64")]
+    (SYS_open, Call::Open),
+    (SYS_openat, Call::OpenAt),
+    (SYS_utimensat, Call::UtimensAt),
+    (SYS_kill, Call::Kill),
+    (SYS_tkill, Call::Tkill),
+    (SYS_tgkill, Call::Tgkill),
 ];
 
 /// Which brokered call a number stands for.
@@ -493,11 +507,11 @@ const SYS_setrlimit_NR: c_long = 164;
 
 const EPERM_: Action = Action::Errno(EPERM);
 
-fn only(argument: u8, mask: u32, any_of: Vec<u32>, hit: Action, miss: Action) -> Vec<Test> {
+pub(super) fn only(argument: u8, mask: u32, any_of: Vec<u32>, hit: Action, miss: Action) -> Vec<Test> {
     vec![Test { argument, mask, any_of, hit: Some(hit), miss: Some(miss) }]
 }
 
-fn pass_if(argument: u8, mask: u32, any_of: Vec<u32>, miss: Action) -> Test {
+pub(super) fn pass_if(argument: u8, mask: u32, any_of: Vec<u32>, miss: Action) -> Test {
     Test { argument, mask, any_of, hit: None, miss: Some(miss) }
 }
 
@@ -608,7 +622,7 @@ fn ioctls() -> Vec<u32> {
     .collect()
 }
 
-fn prctls() -> Vec<u32> {
+pub(super) fn prctls() -> Vec<u32> {
     [
         PR_SET_NAME,
         PR_GET_NAME,

@@ -36,7 +36,7 @@ fn run(program: &[sock_filter], arch: u32, nr: u32, args: [u64; 6]) -> u32 {
 }
 
 fn answer(guard: &Guard, nr: c_long, args: [u64; 6]) -> u32 {
-    run(&build(guard), table::ARCH, nr as u32, args)
+    run(&build(guard, None), table::ARCH, nr as u32, args)
 }
 
 fn errno(code: i32) -> u32 {
@@ -45,7 +45,7 @@ fn errno(code: i32) -> u32 {
 
 #[test]
 fn every_number_gets_the_answer_of_its_table() {
-    let program = build(&Guard::default());
+    let program = build(&Guard::default(), None);
     for nr in 0..1024u32 {
         let got = run(&program, table::ARCH, nr, [0; 6]);
         let listed = |list: &[c_long]| list.contains(&c_long::from(nr));
@@ -75,7 +75,7 @@ fn no_call_stands_on_two_lists() {
 
 #[test]
 fn other_architectures_and_x32_are_closed() {
-    let program = build(&EVERYTHING);
+    let program = build(&EVERYTHING, None);
     assert_eq!(run(&program, I386, 11, [0; 6]), Action::KillProcess.code());
     if let Some(bit) = table::FOREIGN_BIT {
         for nr in 0..600 {
@@ -163,6 +163,42 @@ fn the_guard_sends_its_calls_to_the_broker_and_no_others() {
 #[test]
 fn the_program_is_small() {
     // Installing costs about 1.2 us an instruction up to a few hundred (docs/performance.md).
-    let length = build(&EVERYTHING).len();
+    let length = build(&EVERYTHING, None).len();
     assert!(length < 420, "{length} instructions");
+}
+
+#[test]
+fn without_namespaces_what_reaches_the_host_is_refused_or_asked_for() {
+    let answer = |abi, nr: c_long, args: [u64; 6]| {
+        run(&build(&Guard::default(), Some(abi)), table::ARCH, nr as u32, args)
+    };
+    for abi in 1..=8 {
+        let socketpair = |kind: i32| answer(abi, libc::SYS_socketpair, [1, kind as u64, 0, 0, 0, 0]);
+        assert_eq!(socketpair(libc::SOCK_STREAM), Action::Allow.code());
+        assert_eq!(socketpair(libc::SOCK_DGRAM), errno(libc::EPERM));
+        assert_eq!(answer(abi, libc::SYS_socket, [1, 1, 0, 0, 0, 0]), errno(libc::EACCES));
+        for nr in [libc::SYS_connect, libc::SYS_bind, libc::SYS_shmget, libc::SYS_mq_open, libc::SYS_semget] {
+            assert_eq!(answer(abi, nr, [0; 6]), errno(libc::EPERM), "{nr}");
+        }
+        for nr in [libc::SYS_fchmodat, libc::SYS_fchownat, libc::SYS_setxattr, libc::SYS_utimensat] {
+            assert_eq!(answer(abi, nr, [0; 6]), Action::Notify.code(), "{nr}");
+        }
+        assert_eq!(answer(abi, libc::SYS_openat, [0; 6]), Action::Notify.code());
+        let cuts = [0, 0, libc::O_TRUNC as u64, 0, 0, 0];
+        let held = abi >= 3;
+        assert_eq!(answer(abi, libc::SYS_openat, cuts) == Action::Notify.code(), held, "{abi}");
+        assert_eq!(answer(abi, libc::SYS_truncate, [0; 6]) == Action::Allow.code(), held, "{abi}");
+        let kill = if abi >= 6 { Action::Allow } else { Action::Notify };
+        assert_eq!(answer(abi, libc::SYS_kill, [1, 9, 0, 0, 0, 0]), kill.code(), "{abi}");
+        for command in [libc::F_SETOWN as u64, 15, libc::F_SETOWN as u64 | 1 << 32] {
+            assert_eq!(answer(abi, libc::SYS_fcntl, [0, command, 1, 0, 0, 0]), errno(libc::EPERM));
+        }
+        assert_eq!(answer(abi, libc::SYS_fcntl, [0, 1, 1, 0, 0, 0]), Action::Allow.code());
+        assert_eq!(answer(abi, libc::SYS_setpriority, [0, 1, 0, 0, 0, 0]), errno(libc::EPERM));
+        assert_eq!(answer(abi, libc::SYS_setpriority, [0, 0, 5, 0, 0, 0]), Action::Allow.code());
+        assert_eq!(
+            answer(abi, libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as u64, 0, 0, 0, 0, 0]),
+            errno(libc::EPERM)
+        );
+    }
 }

@@ -23,23 +23,28 @@ pub fn explain(policy: &Policy, host: &HostFacts, home: Option<&Path>) -> Explan
     explainer.monitoring();
     explainer.rest();
     let missing = Degradation::ALL.into_iter().filter(|degradation| host.lacks(*degradation));
+    let mut refused: Vec<String> = missing
+        .filter(|degradation| !policy.degrade.contains(degradation))
+        .map(|degradation| {
+            let name = degradation.name();
+            let loses = degradation.loses();
+            match Degradation::ACCEPTED.contains(&degradation) {
+                true => format!("this host lacks `{name}`; `degrade: [{name}]` would accept: {loses}"),
+                false => format!("this host lacks `{name}`, and nothing is run without it"),
+            }
+        })
+        .collect();
+    if Degradation::ACCEPTED.iter().all(|degradation| host.lacks(*degradation)) {
+        refused
+            .push("both are missing: nothing would hold the script's files, whatever is accepted".to_owned());
+    }
     Explanation {
         policy: policy.source.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
         sha256: policy.source.sha256_hex(),
         project_root: policy.project_root.to_string_lossy().into_owned(),
         host: *host,
         settings: explainer.settings,
-        refused: missing
-            .filter(|degradation| !policy.degrade.contains(degradation))
-            .map(|degradation| {
-                let name = degradation.name();
-                let loses = degradation.loses();
-                match Degradation::ACCEPTED.contains(&degradation) {
-                    true => format!("this host lacks `{name}`; `degrade: [{name}]` would accept: {loses}"),
-                    false => format!("this host lacks `{name}`, and nothing is run without it"),
-                }
-            })
-            .collect(),
+        refused,
         warnings: policy.warnings.iter().map(|d| format!("line {}: {}", d.line, d.message)).collect(),
     }
 }
@@ -131,19 +136,15 @@ impl Explainer<'_> {
             mechanisms::OPEN_FILES,
         );
         self.add("execution.output_mb", bytes(execution.output), ends, mechanisms::OUTPUT);
-        self.add(
-            "execution.scratch_mb",
-            bytes(execution.scratch),
-            "/tmp and HOME; more of it is refused",
-            mechanisms::scratch(host),
-        );
+        let (space, count) = match host.can_make_namespaces() {
+            true => ("/tmp and HOME; more of it is refused", "in /tmp and HOME; one more is refused"),
+            false => {
+                ("TMPDIR and HOME; more of it ends the run", "in TMPDIR and HOME; one more ends the run")
+            }
+        };
+        self.add("execution.scratch_mb", bytes(execution.scratch), space, mechanisms::scratch(host));
         let files = execution.scratch_files.to_string();
-        self.add(
-            "execution.scratch_files",
-            files,
-            "in /tmp and HOME; one more is refused",
-            mechanisms::scratch_files(host),
-        );
+        self.add("execution.scratch_files", files, count, mechanisms::scratch_files(host));
     }
 
     fn filesystem(&mut self) {
@@ -191,6 +192,9 @@ impl Explainer<'_> {
 
     fn path_becomes(&self, rule: &PathRule, private: bool) -> String {
         let path = rule.path.display();
+        if private && !self.host.can_make_namespaces() {
+            return format!("{path} is not there; TMPDIR leads to a folder that is private to the run");
+        }
         if private {
             return format!("{path}, private to the run");
         }
@@ -230,9 +234,10 @@ impl Explainer<'_> {
         self.add("network.allow_addresses", addresses, becomes, mechanisms::network(host));
         let ports = join(network.blocked_ports.iter().map(u16::to_string));
         self.add("network.blocked_ports", ports, "refused, as every port is", mechanisms::network(host));
-        let (value, becomes) = match network.loopback {
-            true => ("true", "127.0.0.1 and ::1 of the run's own, not the host's"),
-            false => ("false", "not even loopback"),
+        let (value, becomes) = match (network.loopback, host.can_make_namespaces()) {
+            (true, true) => ("true", "127.0.0.1 and ::1 of the run's own, not the host's"),
+            (true, false) => ("true", "not even loopback: this host gives a run none of its own"),
+            (false, _) => ("false", "not even loopback"),
         };
         let mechanism = match (host.can_make_namespaces(), network.loopback) {
             (true, true) => "lo is up in the network namespace",

@@ -344,9 +344,9 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "degrade",
-        kind: Kind::Words(&["landlock"]),
+        kind: Kind::Words(&["namespaces", "landlock"]),
         default: "[]",
-        summary: "Layers that a run may do without where the host lacks them. Without its name here, a missing layer means that the run is refused. This version can do without `landlock` alone",
+        summary: "Layers that a run may do without where the host lacks them. Without its name here, a missing layer means that the run is refused. Both at once cannot be missing: something has to hold the script's files",
         example: "[landlock]",
     },
     later("extends", "Another policy that this one builds on"),

@@ -21,14 +21,14 @@ pub(super) fn timeout(host: &HostFacts) -> &'static str {
 pub(super) fn scratch(host: &HostFacts) -> &'static str {
     match host.can_make_namespaces() {
         true => "tmpfs of the run, size=",
-        false => "a folder of the run, watched: namespaces are absent",
+        false => "a folder of the run on disk, counted several times a second: namespaces are absent",
     }
 }
 
 pub(super) fn scratch_files(host: &HostFacts) -> &'static str {
     match host.can_make_namespaces() {
         true => "tmpfs of the run, nr_inodes=",
-        false => "a folder of the run, watched: namespaces are absent",
+        false => "a folder of the run on disk, counted several times a second: namespaces are absent",
     }
 }
 
@@ -44,11 +44,21 @@ pub(super) fn memory(host: &HostFacts) -> &'static str {
     match host.limits_rung {
         LimitsRung::Cgroup2 => "memory.max of cgroup v2",
         LimitsRung::Cgroup1 => "memory.limit_in_bytes of cgroup v1",
-        LimitsRung::RlimitWatch => "watched: sum of PSS and scratch space, several times a second",
+        LimitsRung::RlimitWatch if host.can_make_namespaces() => {
+            "watched: sum of PSS and scratch space, several times a second"
+        }
+        LimitsRung::RlimitWatch => "watched: sum of PSS, several times a second",
     }
 }
 
 pub(super) fn processes(host: &HostFacts) -> String {
+    if !host.can_make_namespaces() {
+        let floor = match host.limits_rung {
+            LimitsRung::Cgroup2 => "pids.max as the floor",
+            LimitsRung::Cgroup1 | LimitsRung::RlimitWatch => "with no floor",
+        };
+        return format!("seccomp user notification counts clone and fork, {floor}: namespaces are absent");
+    }
     let floor = match host.limits_rung {
         LimitsRung::Cgroup2 => "pids.max and RLIMIT_NPROC of the run's user namespace",
         LimitsRung::Cgroup1 | LimitsRung::RlimitWatch => "RLIMIT_NPROC of the run's user namespace",
@@ -74,6 +84,9 @@ fn with_landlock(mechanism: &str, host: &HostFacts) -> String {
 pub(super) fn path(access: PathAccess, host: &HostFacts) -> String {
     if !host.can_make_namespaces() {
         return match host.landlock_abi {
+            Some(abi) if access == PathAccess::None => {
+                format!("no rule of Landlock ABI {abi}; names can be seen: namespaces are absent")
+            }
             Some(abi) => format!("Landlock ABI {abi} alone: namespaces are absent"),
             None => "nothing: neither namespaces nor Landlock are there".to_owned(),
         };
@@ -109,8 +122,10 @@ pub(super) fn blocked(operation: Operation, host: &HostFacts) -> &'static str {
 pub(super) fn network(host: &HostFacts) -> &'static str {
     match (host.can_make_namespaces(), host.landlock_abi) {
         (true, _) => "own network namespace, lo only",
-        (false, Some(4..)) => "Landlock (no TCP) and the system-call filter: namespaces are absent",
-        (false, _) => "system-call filter alone: namespaces are absent",
+        (false, Some(4..)) => {
+            "no sockets by the system-call filter, no TCP by Landlock: namespaces are absent"
+        }
+        (false, _) => "no sockets by the system-call filter: namespaces are absent",
     }
 }
 
@@ -118,6 +133,6 @@ pub(super) fn namespaces(host: &HostFacts) -> &'static str {
     match (host.root, host.user_namespaces) {
         (true, _) => "clone flags as root; the script is an unprivileged user all the same",
         (false, true) => "clone flags in a user namespace of the caller",
-        (false, false) => "absent: this host does not let an ordinary user make them",
+        (false, false) => "absent: this host does not let this user make them",
     }
 }

@@ -295,7 +295,7 @@ impl Degradation {
         [Degradation::Namespaces, Degradation::Landlock, Degradation::SeccompNotify];
 
     /// Those that a policy can accept in this version: without the others nothing is run yet.
-    pub const ACCEPTED: [Degradation; 1] = [Degradation::Landlock];
+    pub const ACCEPTED: [Degradation; 2] = [Degradation::Namespaces, Degradation::Landlock];
 
     /// The word for it in a policy.
     pub const fn name(self) -> &'static str {
@@ -310,7 +310,7 @@ impl Degradation {
     pub const fn loses(self) -> &'static str {
         match self {
             Degradation::Namespaces => {
-                "no private root, process tree or network of its own; Landlock, the system-call filter and the limits hold alone"
+                "no file system, processes or network of the run's own: Landlock, the system-call filter and the limits hold alone; names and attributes of the host's files and processes can be seen, `/tmp`, `/dev/shm`, `/proc` and sockets are not there for the script"
             }
             Degradation::Landlock => "no second check below the mounts; the private root holds alone",
             Degradation::SeccompNotify => {

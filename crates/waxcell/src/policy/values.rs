@@ -190,7 +190,7 @@ impl<'n> Reader<'n, '_, '_> {
             ("filesystem.write_mode", "overlay") => {
                 "`write_mode: overlay` is known, but this version does not enforce it yet".to_owned()
             }
-            ("degrade", "namespaces" | "seccomp_notify") => {
+            ("degrade", "seccomp_notify") => {
                 format!("`degrade: [{text}]` is known, but this version does not run without it yet")
             }
             _ => format!("`{name}` does not know {}", quoted(text)),
