@@ -14,6 +14,7 @@ mod host;
 mod room;
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use room::{Room, binary};
+use room::Room;
 use serde_json::json;
 use support::{PATIENCE, PYTHON, Place, Running, alive, is_root, marker, say, until};
 
@@ -55,7 +56,7 @@ fn not_both_layers_at_once() {
     room.place.write("script.py", "open('data/x', 'w')\n");
     let mut command = room.place.command(PYTHON);
     room.own();
-    command.arg(binary().with_file_name("host.py")).args([&room.user, "no-landlock"]).arg(binary());
+    command.arg(room.tool("host.py")).args([&room.user, "no-landlock"]).arg(room.tool("waxcell"));
     let said = say(command.args(["run", "script.py"]).env("WAXCELL_STATE", room.place.state()));
     assert_eq!(said.code, 126, "{said:?}");
     assert!(said.err().contains("nothing would hold the script's files"), "{said:?}");
@@ -529,6 +530,11 @@ fn roots_script_is_nobody_who_is_anybody() {
     if !is_root() {
         return support::skip("plain::roots_script_is_nobody_who_is_anybody", "only root is somebody else");
     }
+    let folders = || -> BTreeSet<PathBuf> {
+        let own = |path: &PathBuf| path.to_string_lossy().starts_with("/var/tmp/waxcell-");
+        fs::read_dir("/var/tmp").unwrap().map(|entry| entry.unwrap().path()).filter(own).collect()
+    };
+    let before = folders();
     let room = Room::of_root("degrade: [namespaces]\nfilesystem: {allowed_paths: []}\n");
     let (_, report) = room.run(
         "import os\nprint(os.getuid(), os.getgroups())\nopen(os.environ['HOME'] + '/x', 'w').write('x')\n",
@@ -543,4 +549,8 @@ fn roots_script_is_nobody_who_is_anybody() {
     assert_eq!(said.code, 126, "{said:?}");
     assert!(said.err().contains("would not belong to root"), "{said:?}");
     assert!(!room.place.has("data"));
+    // The folder for scratch space of this record, with nothing in it.
+    let new: Vec<PathBuf> = folders().difference(&before).cloned().collect();
+    assert_eq!(new.len(), 1, "{new:?}");
+    fs::remove_dir(&new[0]).unwrap();
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -12,21 +11,6 @@ use crate::support::{self, PYTHON, Place, Said, is_root, say};
 
 /// Whom root becomes for these tests.
 const USER: u32 = 23457;
-
-/// The binary where every user finds it.
-pub(crate) fn binary() -> &'static Path {
-    static COPY: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = COPY.get_or_init(|| {
-        let dir = tempfile::Builder::new().prefix("waxcell-plain-").tempdir_in("/tmp").unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let path = dir.path().join("waxcell");
-        fs::copy(support::waxcell(), &path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::write(dir.path().join("host.py"), include_str!("host.py")).unwrap();
-        (dir, path)
-    });
-    path
-}
 
 /// A project on a host that lets nobody make namespaces.
 pub(crate) struct Room {
@@ -38,6 +22,11 @@ impl Room {
     pub(crate) fn new(policy: &str) -> Room {
         let place = Place::new(policy);
         fs::create_dir(place.root().join("outside")).unwrap();
+        // Where every user finds them.
+        let bin = place.root().join("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::copy(support::waxcell(), bin.join("waxcell")).unwrap();
+        fs::write(bin.join("host.py"), include_str!("host.py")).unwrap();
         let user = if is_root() { USER.to_string() } else { "-".to_owned() };
         Room { place, user }
     }
@@ -58,17 +47,22 @@ impl Room {
         }
     }
 
+    /// What every user can run.
+    pub(crate) fn tool(&self, name: &str) -> PathBuf {
+        self.place.root().join("bin").join(name)
+    }
+
     /// A program on such a host.
     pub(crate) fn command(&self, program: &Path, args: &[&str]) -> Command {
         self.own();
         let mut command = self.place.command(PYTHON);
-        command.arg(binary().with_file_name("host.py")).arg(&self.user).arg(program).args(args);
+        command.arg(self.tool("host.py")).arg(&self.user).arg(program).args(args);
         command.env("WAXCELL_STATE", self.place.state());
         command
     }
 
     pub(crate) fn waxcell(&self, args: &[&str]) -> Command {
-        self.command(binary(), args)
+        self.command(&self.tool("waxcell"), args)
     }
 
     pub(crate) fn run(&self, script: &str) -> (Said, Value) {
