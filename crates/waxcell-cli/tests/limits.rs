@@ -199,6 +199,19 @@ for t in ts: t.join()
 }
 
 #[test]
+fn threads_one_after_the_other_are_not_many() {
+    // `join` returns while the thread is still on its way out.
+    let script = "
+import threading
+for _ in range(200):
+    t = threading.Thread(target=int); t.start(); t.join()
+";
+    let place = Place::new(&policy(&[("max_threads", "1")]));
+    let (_, report) = place.report(script);
+    assert_eq!(report["verdict"], "ok", "{report:#}");
+}
+
+#[test]
 fn threads_are_no_processes() {
     let place = Place::new(&policy(&[("max_processes", "0")]));
     let (_, report) = place.report(
@@ -249,10 +262,24 @@ try:
 except OSError as e:
     print(own + n, errno.errorcode[e.errno])
 ";
-    for bound in ["40", "100"] {
+    for bound in ["16", "40", "100"] {
         let place = Place::new(&policy(&[("max_open_files", bound)]));
         assert_eq!(place.report(script).1["stdout"], format!("{bound} EMFILE\n"));
     }
+}
+
+#[test]
+fn a_lower_limit_of_the_callers_holds() {
+    let place = Place::new(&policy(&[]));
+    place.write("script.py", "import resource as r\nprint(*[r.getrlimit(n)[1] for n in (r.RLIMIT_NOFILE, r.RLIMIT_CPU, r.RLIMIT_MEMLOCK)])");
+    let limited = |limits: &str| {
+        let line = format!("{limits} exec '{}' run script.py", support::waxcell().display());
+        say(&mut place.waxcell_shell(&line))
+    };
+    let said = limited("");
+    assert_eq!((said.code, said.out()), (0, "128 22 65536\n".to_owned()), "{}", said.err());
+    let said = limited("ulimit -n 64; ulimit -t 7; ulimit -l 8;");
+    assert_eq!((said.code, said.out()), (0, "64 7 8192\n".to_owned()), "{}", said.err());
 }
 
 #[test]

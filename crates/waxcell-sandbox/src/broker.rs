@@ -10,7 +10,7 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
@@ -38,9 +38,19 @@ pub(crate) struct Broker {
     threads: u64,
     forks: u64,
     new_threads: u64,
+    /// Calls that found no room, and until when they wait for it.
+    held: [Option<(Notification, Instant)>; HELD],
     /// The init's own counters, into which those of everybody it waits for are added. Opened before it hides.
     io: Option<OwnedFd>,
 }
+
+/// How long a `fork` waits for room. A thread that was joined, or a child whose pipe was closed, may still be on its way
+/// out, and the script believes it gone.
+const ROOM: Duration = Duration::from_millis(50);
+/// How often one looks for room meanwhile.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
+/// How many calls wait at one time; the next is judged at once.
+const HELD: usize = 16;
 
 struct Placeholder {
     path: CString,
@@ -69,6 +79,7 @@ impl Broker {
             threads: threads.into(),
             forks: 0,
             new_threads: 0,
+            held: [None; HELD],
             io: None,
         }
     }
@@ -102,7 +113,8 @@ impl Broker {
                 PollFd::new(&children, PollFlags::IN),
                 PollFd::from_borrowed_fd(listener, PollFlags::IN),
             ];
-            if poll(&mut fds[..asked], None).is_err_and(|errno| errno != Errno::INTR) {
+            let longest = self.held.iter().any(Option::is_some).then_some(&LOOK);
+            if poll(&mut fds[..asked], longest).is_err_and(|errno| errno != Errno::INTR) {
                 return;
             }
             let ready = [fds[0].revents(), fds[1].revents(), fds[2].revents()];
@@ -115,6 +127,7 @@ impl Broker {
             if ready[2].contains(PollFlags::IN) {
                 self.decide(control, listener);
             }
+            self.look_for_room(control, listener);
             if !ready[1].is_empty() {
                 while sys::read_signal(children.as_fd()).is_some() {}
                 if self.reap(control).is_some() {
@@ -181,7 +194,15 @@ impl Broker {
     fn decide(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
         let Ok(call) = sys::notification_receive(listener) else { return };
         let answer = match seccomp::call(call.nr) {
-            Some(Call::Fork | Call::Clone) => self.count(control, &call),
+            Some(Call::Fork | Call::Clone) => {
+                if !self.count(listener, &call) {
+                    match self.held.iter_mut().find(|slot| slot.is_none()) {
+                        Some(slot) => *slot = Some((call, Instant::now() + ROOM)),
+                        None => self.limit_reached(control, listener, &call),
+                    }
+                }
+                return;
+            }
             Some(Call::Exit | Call::ExitGroup) => farewell(control, &call),
             Some(kind) => match self.perform(control, listener, &call, kind) {
                 Ok(answer) => answer,
@@ -189,41 +210,48 @@ impl Broker {
             },
             None => Answer::Fail(Errno::NOSYS),
         };
-        let before = matches!(answer, Answer::Continue).then(|| self.near_limit(&call)).flatten();
         let _ = sys::notification_answer(listener, call.id, answer);
-        if let Some((kind, count)) = before {
-            wait_until_visible(kind, count);
-        }
     }
 
-    /// `fork`, `vfork` and `clone`: flags are register values, so the kernel may go on with what was judged.
-    fn count(&mut self, control: BorrowedFd<'_>, call: &Notification) -> Answer {
-        let (counted, made, limit) = match counted(call) {
+    /// `fork`, `vfork` and `clone`: flags are register values, so the kernel may go on with what was judged. Returns
+    /// whether it does; if not, there was no room.
+    fn count(&mut self, listener: BorrowedFd<'_>, call: &Notification) -> bool {
+        let (kind, made, limit) = match counted(call) {
             Counted::Threads => (Counted::Threads, &mut self.new_threads, self.threads),
             _ => (Counted::Processes, &mut self.forks, self.processes),
         };
         // No more can be alive than were ever made: only then is it worth looking.
-        if *made >= limit && alive(counted) >= limit {
-            // The run ends here and now: who got an error back first could still act on it.
-            let _ = wire::send_report(control, Report::LimitReached(counted));
-            let _ = sys::kill(-1, libc::SIGKILL);
-            return Answer::Fail(Errno::AGAIN);
+        if *made >= limit && alive(kind) >= limit {
+            return false;
         }
         *made += 1;
-        Answer::Continue
+        // Close to the limit, the next count must see the one that this call makes.
+        let before = (*made >= limit).then(|| alive(kind));
+        let _ = sys::notification_answer(listener, call.id, Answer::Continue);
+        if let Some(before) = before {
+            wait_until_visible(kind, before);
+        }
+        true
     }
 
-    /// Close to a limit, the next count must see the process that this call makes.
-    fn near_limit(&self, call: &Notification) -> Option<(Counted, u64)> {
-        if !matches!(seccomp::call(call.nr), Some(Call::Fork | Call::Clone)) {
-            return None;
+    /// Once more for those who wait. Their time over, the limit is reached.
+    fn look_for_room(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
+        for slot in 0..HELD {
+            let Some((call, until)) = self.held[slot] else { continue };
+            if !sys::notification_valid(listener, call.id) || self.count(listener, &call) {
+                self.held[slot] = None;
+            } else if Instant::now() >= until {
+                self.held[slot] = None;
+                self.limit_reached(control, listener, &call);
+            }
         }
-        let kind = counted(call);
-        let (made, limit) = match kind {
-            Counted::Threads => (self.new_threads, self.threads),
-            _ => (self.forks, self.processes),
-        };
-        (made >= limit).then(|| (kind, alive(kind)))
+    }
+
+    /// The run ends here and now: who got an error back first could still act on it.
+    fn limit_reached(&self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>, call: &Notification) {
+        let _ = wire::send_report(control, Report::LimitReached(counted(call)));
+        let _ = sys::kill(-1, libc::SIGKILL);
+        let _ = sys::notification_answer(listener, call.id, Answer::Fail(Errno::AGAIN));
     }
 
     fn perform(
@@ -464,15 +492,17 @@ fn alive(kind: Counted) -> u64 {
     }
 }
 
+fn pause(time: Duration) {
+    // Interrupted or not, whoever waits looks again.
+    let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) }));
+}
+
 /// Gives a process that was just allowed the time to appear, at most two milliseconds.
 fn wait_until_visible(kind: Counted, before: u64) {
     for _ in 0..100 {
         if alive(kind) > before {
             return;
         }
-        let _ = poll(
-            &mut [],
-            Some(&Timespec { tv_sec: 0, tv_nsec: Duration::from_micros(20).as_nanos() as i64 }),
-        );
+        pause(Duration::from_micros(20));
     }
 }

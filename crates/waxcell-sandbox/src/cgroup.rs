@@ -149,10 +149,7 @@ impl Group {
                 set_if_there(&dir.join("memory.swap.max"), 0)?;
                 // Not `memory.oom.group`: it would take the init along, and with it what it has counted. The supervisor
                 // sees the kernel's kill and ends the rest.
-                set_if_there(
-                    &dir.join("pids.max"),
-                    u64::from(limits.processes) + u64::from(limits.threads) + 2,
-                )?;
+                set_if_there(&dir.join("pids.max"), limits.tasks())?;
                 let open = fs::File::open(&dir).map_err(|source| GroupError {
                     file: dir,
                     value: "an open directory".to_owned(),
@@ -164,6 +161,8 @@ impl Group {
                 let dir = group.memory();
                 set(&dir.join("memory.limit_in_bytes"), limits.memory)?;
                 set_if_there(&dir.join("memory.memsw.limit_in_bytes"), limits.memory)?;
+                // What TCP holds in the kernel has a counter of its own here, which a host may have switched off.
+                let _ = fs::write(dir.join("memory.kmem.tcp.limit_in_bytes"), limits.memory.to_string());
             }
         }
         Ok(group)
@@ -251,23 +250,17 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         for dir in self.directories() {
-            // An empty group that stays behind holds nobody; `sweep` takes it at the next run.
+            // A group with somebody in it refuses to go; `clear_group` takes it at the next run.
             let _ = fs::remove_dir(dir);
         }
     }
 }
 
-/// Removes the groups of runs that did not end in order. Groups with somebody in them refuse to go.
-pub fn sweep() {
-    let Some(place) = Place::find() else { return };
-    let parents = match place {
-        Place::V2 { parent } => vec![parent],
-        Place::V1 { memory, cpuacct } => vec![memory, cpuacct],
-    };
-    for entry in parents.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            let _ = fs::remove_dir(entry.path());
-        }
+/// Removes the group of a run that did not end in order. By its name alone: an empty group of another name may be that
+/// of a run which is about to begin.
+pub fn clear_group(run: &str) {
+    if let Some(place) = Place::find() {
+        drop(Group { place, name: format!("{PREFIX}{run}"), directory: None });
     }
 }
 

@@ -26,7 +26,7 @@ mod target;
 mod watch;
 mod wire;
 
-pub use cgroup::{GroupError, Rung, rung, sweep};
+pub use cgroup::{GroupError, Rung, clear_group, rung};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
 pub use landlock::abi as landlock_abi;

@@ -237,8 +237,10 @@ impl Building {
         let mut inbox = Inbox::new();
         self.await_report(&mut inbox, Report::Built)?;
         // While the script's process confines itself.
-        let around = enforced::surroundings(&self.plan, self.init)?;
+        let around = enforced::surroundings(&self.plan, self.init);
+        // If that failed because a step of the stage did, the stage has said which.
         self.await_report(&mut inbox, Report::Ready)?;
+        let around = around?;
         let script = script_of(self.init).ok_or(SpawnError::Vanished)?;
         let enforced = enforced::read_back(
             &self.plan,
@@ -330,21 +332,26 @@ fn c_string(bytes: &[u8]) -> CString {
     CString::new(&bytes[..end]).unwrap_or_default()
 }
 
-/// Per-process limits. `RLIMIT_NPROC` counts per user namespace (Linux 5.14), so here it bounds the run alone.
+/// Per-process limits. `RLIMIT_NPROC` counts per user namespace (Linux 5.14), so here it bounds the run alone. A hard
+/// limit of the caller's that is lower stays: nobody may raise it.
 fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
     let limits = &plan.limits;
-    let tasks = 2 + u64::from(limits.processes) + u64::from(limits.threads);
-    vec![
+    [
         (Resource::Core, 0),
         (Resource::Cpu, limits.cpu.as_secs() + 2),
         (Resource::Fsize, limits.file_size),
         (Resource::Nofile, limits.open_files.into()),
-        (Resource::Nproc, tasks),
+        (Resource::Nproc, limits.tasks()),
         (Resource::Memlock, 64 * 1024),
         (Resource::Msgqueue, 819_200),
         (Resource::Nice, 0),
         (Resource::Rtprio, 0),
     ]
+    .map(|(resource, limit)| {
+        let own = rustix::process::getrlimit(resource).maximum;
+        (resource, own.map_or(limit, |own| own.min(limit)))
+    })
+    .into()
 }
 
 type Ends = [OwnedFd; 3];

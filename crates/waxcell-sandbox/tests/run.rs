@@ -538,6 +538,24 @@ fn a_childs_oversized_file_is_seen_too() {
 }
 
 #[test]
+fn a_group_that_is_about_to_be_used_is_nobodys_left_over() {
+    let dir = directory();
+    let plan = plan("print(1)", dir.path());
+    let try_with = |clear: &str| {
+        let name = format!("test-{}-begun", std::process::id());
+        let ground = Ground::lay(&plan.identity, &plan.limits, &name).expect("ground");
+        clear_group(&name.replace("begun", clear));
+        let null =
+            || rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty()).unwrap();
+        let stdio = Stdio { stdin: null(), stdout: Destination::Captured, stderr: None };
+        spawn(&plan, ground, stdio, SignalSet::of(&[])).and_then(Building::ready).map(|_| ())
+    };
+    try_with("another").expect("a group that was left alone");
+    // The control: where there are groups, a run cannot begin without its own.
+    assert_eq!(try_with("begun").is_err(), rung() != Rung::RlimitWatch);
+}
+
+#[test]
 fn usage_is_counted_by_the_kernel() {
     let script = "import hashlib\nopen('f','wb').write(bytes(3 << 20))\nfor _ in range(20): hashlib.sha256(bytes(1 << 20)).digest()";
     let usage = run_with(script, |_| {}).ending.usage;

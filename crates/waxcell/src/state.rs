@@ -87,7 +87,6 @@ impl State {
             self.append(Mark::None, SpanId::NONE, |index| record::indexed(payload, index))?;
         }
         let open = self.journal.open_spans().map_err(|source| self.append_error(source))?;
-        let mut swept = false;
         for span in open.into_iter().map(|open| (open.span, open.opened_at)) {
             let (id, opened_at) = span;
             if SpanLock::is_alive(&self.runs(), id).map_err(|source| self.lock_error(source))? {
@@ -103,10 +102,7 @@ impl State {
                 Err(error) => return Err(error),
             }
             SpanLock::clear(&self.runs(), id).map_err(|source| self.lock_error(source))?;
-            swept = true;
-        }
-        if swept {
-            waxcell_sandbox::sweep();
+            waxcell_sandbox::clear_group(&id.to_string());
         }
         Ok(())
     }
