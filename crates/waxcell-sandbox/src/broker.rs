@@ -298,6 +298,7 @@ impl Broker {
             Call::FremoveXattr => self.xattr(control, listener, call, (Some(a[0]), None, 0), None),
             Call::Mkdir => self.make_placeholder(control, listener, call, None, a[0]),
             Call::MkdirAt => self.make_placeholder(control, listener, call, Some(a[0]), a[1]),
+            Call::MemfdCreate => self.memory_file(listener, call),
             Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => Err(Errno::NOSYS),
         }
     }
@@ -331,7 +332,18 @@ impl Broker {
         at: (Option<u64>, Option<u64>, u32),
         mode: u64,
     ) -> Result<Answer, Errno> {
-        let file = self.judge(control, listener, call, at, Refused::Chmod)?;
+        let file = if self.guard.chmod {
+            self.judge(control, listener, call, at, Refused::Chmod)?
+        } else {
+            // It is here for its mode alone, which would lend the caller to whoever executes the file.
+            let file = locate(listener, call, at)?;
+            let stat = fs::fstat(&file)?;
+            let folder = fs::FileType::from_raw_mode(stat.st_mode).is_dir();
+            if stat.st_dev != self.scratch_device && !folder {
+                return Err(Errno::PERM);
+            }
+            file
+        };
         let mut name = [0; 64];
         fs::chmod(own_descriptor(file.as_fd(), &mut name)?, Mode::from(mode as u32 & 0o7777))?;
         Ok(Answer::Done)
@@ -362,20 +374,29 @@ impl Broker {
         at: (Option<u64>, Option<u64>, u32),
         value: Option<(u64, u64, u64)>,
     ) -> Result<Answer, Errno> {
-        // An access-control list does what chmod does.
-        let refused = if self.guard.xattr { Refused::Xattr } else { Refused::Chmod };
-        let file = self.judge(control, listener, call, at, refused)?;
         let mut name = [0u8; 256];
-        let length = read_string(call.tid, call.args[1], &mut name)?;
+        let length = read_string(call.tid, call.args[1], &mut name).map_err(|errno| match errno {
+            Errno::NAMETOOLONG => Errno::RANGE,
+            other => other,
+        })?;
         let name = CStr::from_bytes_with_nul(&name[..=length]).map_err(|_| Errno::INVAL)?;
+        // An access-control list does what chmod does; a user's own attribute does not.
+        let file = if self.guard.xattr {
+            self.judge(control, listener, call, at, Refused::Xattr)?
+        } else if name.to_bytes().starts_with(b"system.") {
+            self.judge(control, listener, call, at, Refused::Chmod)?
+        } else {
+            locate(listener, call, at)?
+        };
         let mut link = [0; 64];
         let path = own_descriptor(file.as_fd(), &mut link)?;
         match value {
             None => fs::removexattr(path, name)?,
             Some((address, size, flags)) => {
-                let mut buffer = [0u8; 4096];
+                // The longest that the kernel takes (`XATTR_SIZE_MAX`).
+                let mut buffer = [0u8; 65536];
                 let size =
-                    usize::try_from(size).ok().filter(|size| *size <= buffer.len()).ok_or(Errno::NOSPC)?;
+                    usize::try_from(size).ok().filter(|size| *size <= buffer.len()).ok_or(Errno::TOOBIG)?;
                 read_exactly(call.tid, address, &mut buffer[..size])?;
                 still_waiting(listener, call)?;
                 fs::setxattr(path, name, &buffer[..size], fs::XattrFlags::from_bits_retain(flags as u32))?;
@@ -390,26 +411,30 @@ impl Broker {
         control: BorrowedFd<'_>,
         listener: BorrowedFd<'_>,
         call: &Notification,
-        (dirfd, path, flags): (Option<u64>, Option<u64>, u32),
+        at: (Option<u64>, Option<u64>, u32),
         refused: Refused,
     ) -> Result<OwnedFd, Errno> {
-        let file = match path {
-            None => open_descriptor(call.tid, dirfd.ok_or(Errno::BADF)?)?,
-            Some(path) => {
-                let mut target = Target::read(listener, call, dirfd, path)?;
-                if target.length == 0 && flags & AtFlags::EMPTY_PATH.bits() != 0 {
-                    target.base.take().ok_or(Errno::BADF)?
-                } else {
-                    target.open(flags & NOFOLLOW != 0)?
-                }
-            }
-        };
-        still_waiting(listener, call)?;
+        let file = locate(listener, call, at)?;
         if fs::fstat(&file)?.st_dev == self.scratch_device {
             return Ok(file);
         }
         self.deny(control, call, refused, file.as_fd(), None);
         Err(Errno::PERM)
+    }
+
+    /// `memfd_create`, answered with a file of the scratch space that has no name: so it is bounded and counted like the
+    /// rest of it, however many processes hold it, and cannot be executed.
+    fn memory_file(&self, listener: BorrowedFd<'_>, call: &Notification) -> Result<Answer, Errno> {
+        const KNOWN: u32 =
+            libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | libc::MFD_NOEXEC_SEAL | libc::MFD_EXEC;
+        let flags = call.args[1] as u32;
+        if flags & !KNOWN != 0 {
+            return Err(Errno::INVAL);
+        }
+        let how = OFlags::TMPFILE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = fs::open(self.scratch.as_c_str(), how, Mode::RUSR | Mode::WUSR)?;
+        let cloexec = flags & libc::MFD_CLOEXEC != 0;
+        Ok(Answer::Descriptor(sys::notification_add(listener, call.id, file.as_fd(), cloexec)?))
     }
 
     /// The first `mkdir` of a directory that exists only because waxcell made it for this run.
@@ -461,6 +486,27 @@ impl Broker {
         // A full socket holds the script back, not the count: `send` waits.
         let _ = wire::send_report(control, report);
     }
+}
+
+/// Opens what a call names.
+fn locate(
+    listener: BorrowedFd<'_>,
+    call: &Notification,
+    (dirfd, path, flags): (Option<u64>, Option<u64>, u32),
+) -> Result<OwnedFd, Errno> {
+    let file = match path {
+        None => open_descriptor(call.tid, dirfd.ok_or(Errno::BADF)?)?,
+        Some(path) => {
+            let mut target = Target::read(listener, call, dirfd, path)?;
+            if target.length == 0 && flags & AtFlags::EMPTY_PATH.bits() != 0 {
+                target.base.take().ok_or(Errno::BADF)?
+            } else {
+                target.open(flags & NOFOLLOW != 0)?
+            }
+        }
+    };
+    still_waiting(listener, call)?;
+    Ok(file)
 }
 
 /// A process or thread is about to end: the last moment at which its pending signals can be read. A write past the

@@ -138,10 +138,14 @@ pub(crate) struct Sample {
 /// How memory is added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// Resident sizes: shared pages count for each. Cheap, never too small.
+    /// Resident sizes, page tables and swap: shared pages count for each. Cheap, never too small.
     Quick,
-    /// Anonymous and shared-memory pages in proportion (`smaps_rollup`): what the run alone holds.
-    Proportional,
+    /// Anonymous and shared-memory pages in proportion (`smaps_rollup`): what the run alone holds. Without the pages of
+    /// scratch space, the file system with this device number, which are counted there.
+    Proportional {
+        /// The device number of scratch space.
+        scratch: u64,
+    },
 }
 
 /// Adds up the processes in `/proc`. The init's own figures stay out, those of the children it has reaped count.
@@ -157,7 +161,9 @@ pub(crate) fn sample(proc: BorrowedFd<'_>, depth: Depth) -> Option<Sample> {
         }
         sum.resident += match depth {
             Depth::Quick => resident_of(proc, name),
-            Depth::Proportional => proportional_of(proc, name).or_else(|| resident_of(proc, name)),
+            Depth::Proportional { scratch } => {
+                proportional_of(proc, name, scratch).or_else(|| resident_of(proc, name))
+            }
         }
         .unwrap_or(0);
         let files = entry(name, b"/fd", &mut [0; 32])
@@ -201,15 +207,49 @@ fn cpu_of(proc: BorrowedFd<'_>, process: &CStr, is_init: bool) -> Option<Duratio
     Some(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
 }
 
-fn resident_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<u64> {
-    let mut buffer = [0u8; 128];
-    let text = read_entry(proc, process, b"/statm", &mut buffer)?;
-    Some(number(text.split(|b| *b == b' ').nth(1)?, 10)? * rustix::param::page_size() as u64)
+fn kib(text: &[u8], key: &[u8]) -> Option<u64> {
+    number(field(text, key)?.strip_suffix(b" kB")?.trim_ascii(), 10)
 }
 
-fn proportional_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<u64> {
-    let mut buffer = [0u8; 2048];
+fn resident_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<u64> {
+    let mut buffer = [0u8; 4096];
+    let status = read_entry(proc, process, b"/status", &mut buffer)?;
+    // A process that has ended has none of these.
+    let parts = [&b"VmRSS"[..], b"VmPTE", b"VmSwap"];
+    Some(parts.iter().filter_map(|key| kib(status, key)).sum::<u64>() * 1024)
+}
+
+fn proportional_of(proc: BorrowedFd<'_>, process: &CStr, scratch: u64) -> Option<u64> {
+    let mut buffer = [0u8; 4096];
+    let tables = kib(read_entry(proc, process, b"/status", &mut buffer)?, b"VmPTE")?;
     let text = read_entry(proc, process, b"/smaps_rollup", &mut buffer)?;
-    let kib = |key: &[u8]| number(field(text, key)?.strip_suffix(b" kB")?.trim_ascii(), 10);
-    Some((kib(b"Pss_Anon")? + kib(b"Pss_Shmem")?) * 1024)
+    let [anonymous, shared, swap] =
+        [&b"Pss_Anon"[..], b"Pss_Shmem", b"SwapPss"].map(|key| kib(text, key).unwrap_or(0));
+    let counted_there = if shared == 0 { 0 } else { mapped_from(proc, process, scratch).unwrap_or(0) };
+    Some((tables + anonymous + swap + shared.saturating_sub(counted_there)) * 1024)
+}
+
+/// How much of a file system's files a process has in its memory, in KiB and in proportion (`proc_pid_smaps(5)`).
+/// Allocates: for the supervisor alone.
+fn mapped_from(proc: BorrowedFd<'_>, process: &CStr, device: u64) -> Option<u64> {
+    let path = entry(process, b"/smaps", &mut [0; 32])?.to_owned();
+    let fd = fs::openat(proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut std::fs::File::from(fd), &mut text).ok()?;
+    let wanted = format!("{:02x}:{:02x}", fs::major(device), fs::minor(device));
+    let (mut sum, mut of_device, mut share) = (0, false, 0);
+    for line in text.split(|b| *b == b'\n') {
+        let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
+        match words.next() {
+            Some(b"Pss:") if of_device => share = words.next().and_then(|n| number(n, 10)).unwrap_or(0),
+            // Pages that were written to through a private mapping are the process's own.
+            Some(b"Anonymous:") if of_device => {
+                sum += share.saturating_sub(words.next().and_then(|n| number(n, 10)).unwrap_or(0));
+            }
+            // A line that begins a mapping: addresses, rights, offset, device.
+            Some(first) if !first.ends_with(b":") => of_device = words.nth(2) == Some(wanted.as_bytes()),
+            _ => {}
+        }
+    }
+    Some(sum)
 }

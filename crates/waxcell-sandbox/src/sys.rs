@@ -267,6 +267,8 @@ pub(crate) enum Answer {
     Continue,
     /// The call returns 0: it was done on the script's behalf.
     Done,
+    /// The call returns this descriptor, which was put among the script's.
+    Descriptor(RawFd),
     /// The call fails.
     Fail(Errno),
 }
@@ -277,6 +279,7 @@ pub(crate) fn notification_answer(listener: BorrowedFd<'_>, id: u64, answer: Ans
     match answer {
         Answer::Continue => resp.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
         Answer::Done => {}
+        Answer::Descriptor(number) => resp.val = number.into(),
         Answer::Fail(errno) => resp.error = -errno.raw_os_error(),
     }
     // SAFETY: the kernel reads one `seccomp_notif_resp`.
@@ -284,6 +287,29 @@ pub(crate) fn notification_answer(listener: BorrowedFd<'_>, id: u64, answer: Ans
         libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND as _, &raw mut resp) as c_long
     })?;
     Ok(())
+}
+
+/// Gives the asking process a descriptor of its own for what `fd` refers to (`SECCOMP_IOCTL_NOTIF_ADDFD`, Linux 5.9);
+/// returns its number there.
+pub(crate) fn notification_add(
+    listener: BorrowedFd<'_>,
+    id: u64,
+    fd: BorrowedFd<'_>,
+    cloexec: bool,
+) -> Result<RawFd> {
+    let flags = if cloexec { libc::O_CLOEXEC as u32 } else { 0 };
+    let addfd = libc::seccomp_notif_addfd {
+        id,
+        flags: 0,
+        srcfd: fd.as_raw_fd() as u32,
+        newfd: 0,
+        newfd_flags: flags,
+    };
+    // SAFETY: the kernel reads one `seccomp_notif_addfd`, whose size is part of the request number.
+    let number = check(unsafe {
+        libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD as _, &raw const addfd) as c_long
+    })?;
+    Ok(number as RawFd)
 }
 
 /// Whether the asking process is still waiting, so that what was read of it was its own.

@@ -513,7 +513,9 @@ impl Watch {
         self.sampled_cpu = self.sampled_cpu.max(cpu);
         let mut memory = resident + scratch;
         if memory > run.limits.memory {
-            memory = procfs::sample(proc.as_fd(), procfs::Depth::Proportional)
+            let device =
+                run.scratch.as_ref().and_then(|fd| rustix::fs::fstat(fd).ok()).map_or(0, |stat| stat.st_dev);
+            memory = procfs::sample(proc.as_fd(), procfs::Depth::Proportional { scratch: device })
                 .map_or(memory, |sample| sample.resident + scratch);
         }
         self.sampled_memory = memory;

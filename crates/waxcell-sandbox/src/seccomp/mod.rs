@@ -28,7 +28,7 @@ pub(crate) fn build(guard: &Guard) -> Vec<libc::sock_filter> {
     }
     for (nr, kind) in table::BROKERED {
         let brokered = match kind {
-            Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => true,
+            Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup | Call::MemfdCreate => true,
             Call::Unlink | Call::UnlinkAt | Call::Rmdir => guard.delete,
             Call::Chmod | Call::Fchmod | Call::FchmodAt | Call::FchmodAt2 => guard.chmod,
             Call::Chown | Call::Fchown | Call::Lchown | Call::FchownAt => guard.chown,
