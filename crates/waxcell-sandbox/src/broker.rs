@@ -10,15 +10,15 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, WaitOptions};
 
 use crate::plan::Guard;
 use crate::procfs;
+use crate::room::Room;
 use crate::seccomp::{self, Call};
 use crate::stage::SCRIPT;
 use crate::sys::{self, Answer, Notification, SignalSet};
@@ -34,23 +34,13 @@ pub(crate) struct Broker {
     /// A place in scratch space: calls on its device are the script's own affair.
     scratch: CString,
     scratch_device: u64,
-    processes: u64,
-    threads: u64,
-    forks: u64,
-    new_threads: u64,
-    /// Calls that found no room, and until when they wait for it.
-    held: [Option<(Notification, Instant)>; HELD],
+    room: Room,
+    /// Whether the supervisor adds up what processes use. A process whose parent ignores its end is waited for by nobody,
+    /// and the kernel forgets what it used.
+    tell_spent: bool,
     /// The init's own counters, into which those of everybody it waits for are added. Opened before it hides.
     io: Option<OwnedFd>,
 }
-
-/// How long a `fork` waits for room. A thread that was joined, or a child whose pipe was closed, may still be on its way
-/// out, and the script believes it gone.
-const ROOM: Duration = Duration::from_millis(50);
-/// How often one looks for room meanwhile.
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
-/// How many calls wait at one time; the next is judged at once.
-const HELD: usize = 16;
 
 struct Placeholder {
     path: CString,
@@ -64,7 +54,13 @@ struct Ended;
 
 impl Broker {
     /// `scratch` is any path in the run's scratch space.
-    pub(crate) fn new(guard: &Guard, scratch: CString, processes: u32, threads: u32) -> Broker {
+    pub(crate) fn new(
+        guard: &Guard,
+        scratch: CString,
+        processes: u32,
+        threads: u32,
+        tell_spent: bool,
+    ) -> Broker {
         let placeholders = guard
             .placeholders
             .iter()
@@ -75,11 +71,8 @@ impl Broker {
             placeholders,
             scratch,
             scratch_device: 0,
-            processes: processes.into(),
-            threads: threads.into(),
-            forks: 0,
-            new_threads: 0,
-            held: [None; HELD],
+            room: Room::new(processes, threads),
+            tell_spent,
             io: None,
         }
     }
@@ -113,8 +106,7 @@ impl Broker {
                 PollFd::new(&children, PollFlags::IN),
                 PollFd::from_borrowed_fd(listener, PollFlags::IN),
             ];
-            let longest = self.held.iter().any(Option::is_some).then_some(&LOOK);
-            if poll(&mut fds[..asked], longest).is_err_and(|errno| errno != Errno::INTR) {
+            if poll(&mut fds[..asked], self.room.next_look()).is_err_and(|errno| errno != Errno::INTR) {
                 return;
             }
             let ready = [fds[0].revents(), fds[1].revents(), fds[2].revents()];
@@ -127,7 +119,7 @@ impl Broker {
             if ready[2].contains(PollFlags::IN) {
                 self.decide(control, listener);
             }
-            self.look_for_room(control, listener);
+            self.room.look(control, listener);
             if !ready[1].is_empty() {
                 while sys::read_signal(children.as_fd()).is_some() {}
                 if self.reap(control).is_some() {
@@ -183,7 +175,7 @@ impl Broker {
         while process::wait(WaitOptions::empty()).is_ok() {}
         let io = self.io.as_ref().and_then(|fd| procfs::io_counters(fd.as_fd())).unwrap_or_default();
         let usage = sys::children_usage();
-        let report = Report::Ended { usage, io, forks: self.forks, threads: self.new_threads };
+        let report = Report::Ended { usage, io, forks: self.room.forks, threads: self.room.new_threads };
         let _ = wire::send_report(control, report);
         // Stays until it is killed or the supervisor is gone: the supervisor wakes up on this processor, and would
         // else wait there for the end of all the namespaces.
@@ -194,16 +186,15 @@ impl Broker {
     fn decide(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
         let Ok(call) = sys::notification_receive(listener) else { return };
         let answer = match seccomp::call(call.nr) {
-            Some(Call::Fork | Call::Clone) => {
-                if !self.count(listener, &call) {
-                    match self.held.iter_mut().find(|slot| slot.is_none()) {
-                        Some(slot) => *slot = Some((call, Instant::now() + ROOM)),
-                        None => self.limit_reached(control, listener, &call),
-                    }
+            Some(Call::Fork | Call::Clone) => return self.room.enter(control, listener, &call),
+            Some(kind @ (Call::Exit | Call::ExitGroup)) => {
+                if self.tell_spent
+                    && let Some(spent) = procfs::spent_at_exit(call.tid, kind == Call::ExitGroup)
+                {
+                    let _ = wire::send_report(control, Report::Spent(spent));
                 }
-                return;
+                farewell(control, &call)
             }
-            Some(Call::Exit | Call::ExitGroup) => farewell(control, &call),
             Some(kind) => match self.perform(control, listener, &call, kind) {
                 Ok(answer) => answer,
                 Err(errno) => Answer::Fail(errno),
@@ -211,47 +202,6 @@ impl Broker {
             None => Answer::Fail(Errno::NOSYS),
         };
         let _ = sys::notification_answer(listener, call.id, answer);
-    }
-
-    /// `fork`, `vfork` and `clone`: flags are register values, so the kernel may go on with what was judged. Returns
-    /// whether it does; if not, there was no room.
-    fn count(&mut self, listener: BorrowedFd<'_>, call: &Notification) -> bool {
-        let (kind, made, limit) = match counted(call) {
-            Counted::Threads => (Counted::Threads, &mut self.new_threads, self.threads),
-            _ => (Counted::Processes, &mut self.forks, self.processes),
-        };
-        // No more can be alive than were ever made: only then is it worth looking.
-        if *made >= limit && alive(kind) >= limit {
-            return false;
-        }
-        *made += 1;
-        // Close to the limit, the next count must see the one that this call makes.
-        let before = (*made >= limit).then(|| alive(kind));
-        let _ = sys::notification_answer(listener, call.id, Answer::Continue);
-        if let Some(before) = before {
-            wait_until_visible(kind, before);
-        }
-        true
-    }
-
-    /// Once more for those who wait. Their time over, the limit is reached.
-    fn look_for_room(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
-        for slot in 0..HELD {
-            let Some((call, until)) = self.held[slot] else { continue };
-            if !sys::notification_valid(listener, call.id) || self.count(listener, &call) {
-                self.held[slot] = None;
-            } else if Instant::now() >= until {
-                self.held[slot] = None;
-                self.limit_reached(control, listener, &call);
-            }
-        }
-    }
-
-    /// The run ends here and now: who got an error back first could still act on it.
-    fn limit_reached(&self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>, call: &Notification) {
-        let _ = wire::send_report(control, Report::LimitReached(counted(call)));
-        let _ = sys::kill(-1, libc::SIGKILL);
-        let _ = sys::notification_answer(listener, call.id, Answer::Fail(Errno::AGAIN));
     }
 
     fn perform(
@@ -516,39 +466,4 @@ fn farewell(control: BorrowedFd<'_>, call: &Notification) -> Answer {
         let _ = wire::send_report(control, Report::LimitReached(Counted::FileSize));
     }
     Answer::Continue
-}
-
-fn counted(call: &Notification) -> Counted {
-    let thread = seccomp::call(call.nr) == Some(Call::Clone) && call.args[0] & libc::CLONE_THREAD as u64 != 0;
-    if thread { Counted::Threads } else { Counted::Processes }
-}
-
-/// How many processes beside init and script, or threads beside each process's first, there are now.
-fn alive(kind: Counted) -> u64 {
-    // Where they cannot be counted, no more are made.
-    match kind {
-        Counted::Processes | Counted::FileSize => {
-            procfs::processes(|_, _| {}).map_or(u64::MAX, |count| count.saturating_sub(2))
-        }
-        Counted::Threads => {
-            let mut threads = 0;
-            procfs::processes(|dir, name| threads += procfs::threads(dir, name).saturating_sub(1))
-                .map_or(u64::MAX, |_| threads)
-        }
-    }
-}
-
-fn pause(time: Duration) {
-    // Interrupted or not, whoever waits looks again.
-    let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) }));
-}
-
-/// Gives a process that was just allowed the time to appear, at most two milliseconds.
-fn wait_until_visible(kind: Counted, before: u64) {
-    for _ in 0..100 {
-        if alive(kind) > before {
-            return;
-        }
-        pause(Duration::from_micros(20));
-    }
 }

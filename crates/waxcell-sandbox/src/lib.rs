@@ -10,6 +10,7 @@
 
 mod broker;
 mod cgroup;
+mod ending;
 mod enforced;
 mod ground;
 mod landlock;
@@ -18,15 +19,18 @@ mod plan;
 mod probe;
 mod procfs;
 mod relay;
+mod room;
 mod seccomp;
 mod spawn;
 mod stage;
 mod sys;
+mod tally;
 mod target;
 mod watch;
 mod wire;
 
 pub use cgroup::{GroupError, Rung, clear_group, rung};
+pub use ending::{Denial, Ending, Exit, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
 pub use landlock::abi as landlock_abi;
@@ -37,4 +41,4 @@ pub use probe::{
 pub use relay::{Destination, Stream};
 pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
 pub use sys::{ReceivedSignal, SignalSet, read_signal, stop_self};
-pub use watch::{Denial, Ending, Exit, Interrupts, Remains, Running, Stop, Usage};
+pub use watch::{Interrupts, Remains, Running};

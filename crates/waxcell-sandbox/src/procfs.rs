@@ -148,16 +148,22 @@ pub(crate) enum Depth {
     },
 }
 
-/// Adds up the processes in `/proc`. The init's own figures stay out, those of the children it has reaped count.
-pub(crate) fn sample(proc: BorrowedFd<'_>, depth: Depth) -> Option<Sample> {
+/// Adds up the processes in `/proc`, and shows what each has spent itself. The init's own figures stay out, those of the
+/// children it has reaped count.
+pub(crate) fn sample(proc: BorrowedFd<'_>, depth: Depth, mut each: impl FnMut(Spent)) -> Option<Sample> {
     let mut sum = Sample::default();
     // The directory is read again and again through one descriptor.
     fs::seek(proc, fs::SeekFrom::Start(0)).ok()?;
     processes_in(proc, &mut |proc, name| {
         let is_init = name.to_bytes() == b"1";
-        sum.cpu += cpu_of(proc, name, is_init).unwrap_or_default();
+        let times = times_of(proc, name);
         if is_init {
+            sum.cpu += times.map_or(Duration::ZERO, |times| times.children);
             return;
+        }
+        if let (Some(times), Some(pid)) = (times, number(name.to_bytes(), 10)) {
+            sum.cpu += times.own + times.children;
+            each(Spent { pid: pid as u32, start: times.start, own: times.own });
         }
         sum.resident += match depth {
             Depth::Quick => resident_of(proc, name),
@@ -196,15 +202,52 @@ fn read_entry<'a>(
     read_small(fd.as_fd(), buffer).ok()
 }
 
-/// `utime + stime + cutime + cstime` of `proc_pid_stat(5)`; of the init only what its children used.
-fn cpu_of(proc: BorrowedFd<'_>, process: &CStr, is_init: bool) -> Option<Duration> {
+/// What one process has used of the processors by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) pid: u32,
+    /// When it began, in ticks: tells processes of one number apart.
+    pub(crate) start: u64,
+    pub(crate) own: Duration,
+}
+
+struct Times {
+    own: Duration,
+    /// Of the children that it has waited for.
+    children: Duration,
+    threads: u64,
+    start: u64,
+}
+
+/// Some fields of `proc_pid_stat(5)`.
+fn times_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<Times> {
     let mut buffer = [0u8; 1024];
     let text = read_entry(proc, process, b"/stat", &mut buffer)?;
     // The command's name may hold anything, parentheses too: the last one ends it.
-    let rest = &text[text.iter().rposition(|b| *b == b')')? + 1..];
-    let times = rest.split(|b| *b == b' ').skip(12).take(4).skip(if is_init { 2 } else { 0 });
-    let ticks: u64 = times.filter_map(|field| number(field, 10)).sum();
-    Some(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+    let mut rest = text[text.iter().rposition(|b| *b == b')')? + 1..].split(|b| *b == b' ').skip(12);
+    let mut next = |skip: usize| number(rest.nth(skip)?, 10);
+    let ticks = |n: u64| Duration::from_millis(n * 1000 / rustix::param::clock_ticks_per_second());
+    let (utime, stime, cutime, cstime) = (next(0)?, next(0)?, next(0)?, next(0)?);
+    let (threads, start) = (next(2)?, next(1)?);
+    Some(Times { own: ticks(utime + stime), children: ticks(cutime + cstime), threads, start })
+}
+
+/// What a process has spent whose thread `tid` is about to leave: `None` if others of its threads stay.
+pub(crate) fn spent_at_exit(tid: u32, whole_process: bool) -> Option<Spent> {
+    let proc = fs::open(c"/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let (mut name, mut buffer) = ([0u8; 32], [0u8; 4096]);
+    let status = read_entry(proc.as_fd(), join(&[], tid, &mut name).ok()?, b"/status", &mut buffer)?;
+    let pid = number(field(status, b"Tgid")?, 10)? as u32;
+    let process = join(&[], pid, &mut name).ok()?;
+    let times = times_of(proc.as_fd(), process)?;
+    if times.threads > 1 && !whole_process {
+        return None;
+    }
+    // In nanoseconds, but only of its first thread (`/proc/[pid]/schedstat`): what ran for less than a tick counts too.
+    let exact = read_entry(proc.as_fd(), process, b"/schedstat", &mut buffer)
+        .and_then(|text| number(text.split(|b| *b == b' ').next()?, 10))
+        .map_or(Duration::ZERO, Duration::from_nanos);
+    Some(Spent { pid, start: times.start, own: times.own.max(exact) })
 }
 
 fn kib(text: &[u8], key: &[u8]) -> Option<u64> {
