@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -250,17 +250,28 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         for dir in self.directories() {
-            // A group with somebody in it refuses to go; `clear_group` takes it at the next run.
+            // A group with somebody in it refuses to go; `clear_groups` takes it later.
             let _ = fs::remove_dir(dir);
         }
     }
 }
 
-/// Removes the group of a run that did not end in order. By its name alone: an empty group of another name may be that
-/// of a run which is about to begin.
-pub fn clear_group(run: &str) {
-    if let Some(place) = Place::find() {
-        drop(Group { place, name: format!("{PREFIX}{run}"), directory: None });
+/// Removes the groups of runs that did not end in order: that of `run`, and those that are older than ten minutes. A
+/// younger one with nobody in it may be that of a run which is about to begin; one with somebody in it refuses to go.
+pub fn clear_groups(run: &str, now: SystemTime) {
+    const OLD: Duration = Duration::from_secs(600);
+    let Some(place) = Place::find() else { return };
+    let parents = match &place {
+        Place::V2 { parent } => vec![parent.clone()],
+        Place::V1 { memory, cpuacct } => vec![memory.clone(), cpuacct.clone()],
+    };
+    drop(Group { place, name: format!("{PREFIX}{run}"), directory: None });
+    for entry in parents.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten() {
+        let made = entry.metadata().and_then(|metadata| metadata.modified());
+        let old = made.is_ok_and(|made| now.duration_since(made).is_ok_and(|age| age > OLD));
+        if old && entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let _ = fs::remove_dir(entry.path());
+        }
     }
 }
 

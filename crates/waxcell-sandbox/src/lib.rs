@@ -29,7 +29,7 @@ mod target;
 mod watch;
 mod wire;
 
-pub use cgroup::{GroupError, Rung, clear_group, rung};
+pub use cgroup::{GroupError, Rung, clear_groups, rung};
 pub use ending::{Denial, Ending, Exit, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;

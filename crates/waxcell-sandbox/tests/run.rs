@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use waxcell_sandbox::*;
 
@@ -541,18 +541,19 @@ fn a_childs_oversized_file_is_seen_too() {
 fn a_group_that_is_about_to_be_used_is_nobodys_left_over() {
     let dir = directory();
     let plan = plan("print(1)", dir.path());
-    let try_with = |clear: &str| {
+    let try_with = |clear: &str, now: SystemTime| {
         let name = format!("test-{}-begun", std::process::id());
         let ground = Ground::lay(&plan.identity, &plan.limits, &name).expect("ground");
-        clear_group(&name.replace("begun", clear));
+        clear_groups(&name.replace("begun", clear), now);
         let null =
             || rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty()).unwrap();
         let stdio = Stdio { stdin: null(), stdout: Destination::Captured, stderr: None };
         spawn(&plan, ground, stdio, SignalSet::of(&[])).and_then(Building::ready).map(|_| ())
     };
-    try_with("another").expect("a group that was left alone");
+    let now = SystemTime::now();
+    try_with("another", now).expect("a group that was left alone");
     // The control: where there are groups, a run cannot begin without its own.
-    assert_eq!(try_with("begun").is_err(), rung() != Rung::RlimitWatch);
+    assert_eq!(try_with("begun", now).is_err(), rung() != Rung::RlimitWatch);
 }
 
 #[test]

@@ -145,7 +145,7 @@ pub fn run(
     let interpreter = find_interpreter(request, &script)?;
 
     // What an earlier process left undone is settled before anything new begins.
-    state.settle(&now())?;
+    state.settle(clock())?;
     let run = run_id(clock());
 
     // The gate. What it refuses is on record as well.

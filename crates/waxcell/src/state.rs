@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use waxcell_journal::{AppendError, Journal, Mark, OpenError, Receipt, SpanId, SpanLock, SpanLockError};
@@ -81,7 +82,8 @@ impl State {
 
     /// Records what an earlier process left undone: torn writes that were removed, and runs that nobody watches any
     /// more (`lost`).
-    pub(crate) fn settle(&mut self, at: &str) -> Result<(), StateError> {
+    pub(crate) fn settle(&mut self, now: SystemTime) -> Result<(), StateError> {
+        let at = &humantime::format_rfc3339_micros(now).to_string();
         for recovered in self.journal.take_recovered() {
             let payload = record::recovered(at, &recovered);
             self.append(Mark::None, SpanId::NONE, |index| record::indexed(payload, index))?;
@@ -102,7 +104,7 @@ impl State {
                 Err(error) => return Err(error),
             }
             SpanLock::clear(&self.runs(), id).map_err(|source| self.lock_error(source))?;
-            waxcell_sandbox::clear_group(&id.to_string());
+            waxcell_sandbox::clear_groups(&id.to_string(), now);
         }
         Ok(())
     }
