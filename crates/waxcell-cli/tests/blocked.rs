@@ -158,7 +158,7 @@ while time.time() < end:
     attempts()
 over = True
 for t in threads: t.join()
-print(removed > 100)
+print(removed > 3)
 ";
     let open = if cfg!(target_arch = "x86_64") { "257" } else { "56" };
     let place = place(ALL);
