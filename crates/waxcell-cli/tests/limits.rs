@@ -260,7 +260,9 @@ fn processes_one_after_the_other_are_not_many() {
     let (_, report) =
         place.report("import subprocess\nfor _ in range(40): subprocess.run(['/bin/true'], check=True)");
     assert_eq!(report["verdict"], "ok", "{report:#}");
-    assert_eq!(report["resource_usage"]["processes"], 41);
+    // A fork that a signal interrupts is made again, and counts again.
+    let made = report["resource_usage"]["processes"].as_u64().expect("a number");
+    assert!((41..=43).contains(&made), "{report:#}");
 }
 
 #[test]

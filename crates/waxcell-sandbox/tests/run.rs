@@ -273,7 +273,8 @@ fn processes_one_after_the_other_are_not_many() {
         "import subprocess\nfor _ in range(30): subprocess.run(['/bin/true'], check=True)\nprint('done')";
     let ran = run_with(script, |plan| plan.limits.processes = 1);
     assert_eq!((ran.output.as_str(), ran.ending.stop), ("done\n", None), "{}", ran.error);
-    assert_eq!(ran.ending.usage.processes, 31);
+    // A fork that a signal interrupts is made again, and counts again.
+    assert!((31..=33).contains(&ran.ending.usage.processes), "{}", ran.ending.usage.processes);
 }
 
 #[test]
