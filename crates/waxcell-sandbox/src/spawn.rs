@@ -343,7 +343,9 @@ fn c_string(bytes: &[u8]) -> CString {
 fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
     let limits = &plan.limits;
     [
-        (Resource::Core, 0),
+        // Too small for any dump, as 0 is. But where the host pipes dumps into a program of its own, the kernel starts it
+        // at 0 as well, and at 1 alone it does not (fs/coredump.c).
+        (Resource::Core, 1),
         (Resource::Cpu, limits.cpu.as_secs() + 2),
         (Resource::Fsize, limits.file_size),
         (Resource::Nofile, limits.open_files.into()),

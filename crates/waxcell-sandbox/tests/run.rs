@@ -144,6 +144,10 @@ fn the_kernel_says_that_every_layer_is_in_force() {
     assert!(ran.enforced.landlock.is_some_and(|landlock| landlock.fs != 0));
     assert!(ran.enforced.mounts["/"].contains("ro"));
     assert!(ran.enforced.mounts["/data"].contains("noexec"));
+    // One byte; less only where the caller may have less.
+    let core =
+        rustix::process::getrlimit(rustix::process::Resource::Core).maximum.map_or(1, |own| own.min(1));
+    assert_eq!(ran.enforced.rlimits["core file size"], core.to_string());
 }
 
 #[test]
