@@ -35,6 +35,8 @@ pub(crate) fn build(guard: &Guard) -> Vec<libc::sock_filter> {
             Call::SetXattr | Call::LsetXattr | Call::FsetXattr => guard.chmod || guard.xattr,
             Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => guard.chmod || guard.xattr,
             Call::Mkdir | Call::MkdirAt => !guard.placeholders.is_empty(),
+            // By their arguments.
+            Call::Mknod | Call::MknodAt => false,
         };
         // `clone` keeps its tests on namespace flags; what passes them is counted.
         if brokered && !matches!(kind, Call::Clone) {
