@@ -18,6 +18,8 @@ use exit::Exit;
 
 fn main() -> std::process::ExitCode {
     let arguments = args::parse();
+    // A caller's limit on the size of files is to be an error with a name, not the end of this process.
+    waxcell::SignalSet::of(&[rustix::process::Signal::XFSZ.as_raw()]).block();
     let common = &arguments.common;
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run, common),

@@ -12,9 +12,8 @@ mod outside;
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, WaitOptions};
@@ -23,6 +22,7 @@ use crate::members::Members;
 use crate::plain;
 use crate::plan::{Guard, Plan};
 use crate::procfs;
+use crate::room::Room;
 use crate::seccomp::{self, Call};
 use crate::sys::{self, Answer, Notification, SignalSet};
 use crate::target::{
@@ -41,12 +41,10 @@ pub(crate) struct Broker {
     outside: Option<Outside>,
     /// The script's process.
     script: i32,
-    /// Everything is being ended: nobody else is let into the world.
-    ending: bool,
-    processes: u64,
-    threads: u64,
-    forks: u64,
-    new_threads: u64,
+    room: Room,
+    /// Whether the supervisor adds up what processes use. A process whose parent ignores its end is waited for by nobody,
+    /// and the kernel forgets what it used.
+    tell_spent: bool,
     /// The init's own counters, into which those of everybody it waits for are added. Opened before it hides.
     io: Option<OwnedFd>,
 }
@@ -65,7 +63,7 @@ struct Ended;
 
 impl Broker {
     /// `scratch` is any path in the run's scratch space.
-    pub(crate) fn new(plan: &Plan, scratch: CString) -> Result<Broker, Errno> {
+    pub(crate) fn new(plan: &Plan, scratch: CString, tell_spent: bool) -> Result<Broker, Errno> {
         let guard = &plan.guard;
         let placeholders = guard
             .placeholders
@@ -79,11 +77,8 @@ impl Broker {
             scratch_device: 0,
             outside: Outside::new(plan)?,
             script: 0,
-            ending: false,
-            processes: plan.limits.processes.into(),
-            threads: plan.limits.threads.into(),
-            forks: 0,
-            new_threads: 0,
+            room: Room::new(plan.limits.processes, plan.limits.threads),
+            tell_spent,
             io: None,
         })
     }
@@ -141,7 +136,7 @@ impl Broker {
                 PollFd::new(&children, PollFlags::IN),
                 PollFd::from_borrowed_fd(listener, PollFlags::IN),
             ];
-            if poll(&mut fds[..asked], None).is_err_and(|errno| errno != Errno::INTR) {
+            if poll(&mut fds[..asked], self.room.next_look()).is_err_and(|errno| errno != Errno::INTR) {
                 return;
             }
             let ready = [fds[0].revents(), fds[1].revents(), fds[2].revents()];
@@ -154,6 +149,7 @@ impl Broker {
             if ready[2].contains(PollFlags::IN) {
                 self.decide(control, listener);
             }
+            self.room.look(self.members(), control, listener);
             if !ready[1].is_empty() {
                 while sys::read_signal(children.as_fd()).is_some() {}
                 if self.reap(control).is_some() {
@@ -177,7 +173,7 @@ impl Broker {
                 Ok(())
             }
             Ok(Some(Order::Kill)) => {
-                self.ending = true;
+                self.room.close();
                 self.members().kill_others();
                 Ok(())
             }
@@ -209,7 +205,7 @@ impl Broker {
         self.end_everybody();
         let io = self.io.as_ref().and_then(|fd| procfs::io_counters(fd.as_fd())).unwrap_or_default();
         let usage = sys::children_usage();
-        let report = Report::Ended { usage, io, forks: self.forks, threads: self.new_threads };
+        let report = Report::Ended { usage, io, forks: self.room.forks, threads: self.room.new_threads };
         let _ = wire::send_report(control, report);
         // Stays until it is killed or the supervisor is gone: the supervisor wakes up on this processor, and would
         // else wait there for the end of all the namespaces.
@@ -220,58 +216,25 @@ impl Broker {
     fn decide(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
         let Ok(call) = sys::notification_receive(listener) else { return };
         let kind = seccomp::call(call.nr);
-        if self.ending && matches!(kind, Some(Call::Fork | Call::Clone)) {
-            // Left without an answer: whoever waits for it is about to be killed.
-            return;
-        }
         let answer = match kind {
-            Some(Call::Fork | Call::Clone) => self.count(control, &call),
-            Some(Call::Exit | Call::ExitGroup) => farewell(control, &call),
+            Some(Call::Fork | Call::Clone) => {
+                return self.room.enter(self.members(), control, listener, &call);
+            }
+            Some(kind @ (Call::Exit | Call::ExitGroup)) => {
+                if self.tell_spent
+                    && let Some(spent) = procfs::spent_at_exit(call.tid, kind == Call::ExitGroup)
+                {
+                    let _ = wire::send_report(control, Report::Spent(spent));
+                }
+                farewell(control, &call)
+            }
             Some(kind) => match self.perform(control, listener, &call, kind) {
                 Ok(answer) => answer,
                 Err(errno) => Answer::Fail(errno),
             },
             None => Answer::Fail(Errno::NOSYS),
         };
-        let before = matches!(answer, Answer::Continue).then(|| self.near_limit(&call)).flatten();
         let _ = sys::notification_answer(listener, call.id, answer);
-        if let Some((kind, count)) = before {
-            wait_until_visible(self.members(), kind, count);
-        }
-    }
-
-    /// `fork`, `vfork` and `clone`: flags are register values, so the kernel may go on with what was judged.
-    fn count(&mut self, control: BorrowedFd<'_>, call: &Notification) -> Answer {
-        let (counted, made, limit) = match counted(call) {
-            Counted::Threads => (Counted::Threads, self.new_threads, self.threads),
-            _ => (Counted::Processes, self.forks, self.processes),
-        };
-        // No more can be alive than were ever made: only then is it worth looking.
-        if made >= limit && alive(self.members(), counted) >= limit {
-            // The run ends here and now: who got an error back first could still act on it.
-            let _ = wire::send_report(control, Report::LimitReached(counted));
-            self.ending = true;
-            self.members().kill_others();
-            return Answer::Fail(Errno::AGAIN);
-        }
-        match counted {
-            Counted::Threads => self.new_threads += 1,
-            _ => self.forks += 1,
-        }
-        Answer::Continue
-    }
-
-    /// Close to a limit, the next count must see the process that this call makes.
-    fn near_limit(&self, call: &Notification) -> Option<(Counted, u64)> {
-        if !matches!(seccomp::call(call.nr), Some(Call::Fork | Call::Clone)) {
-            return None;
-        }
-        let kind = counted(call);
-        let (made, limit) = match kind {
-            Counted::Threads => (self.new_threads, self.threads),
-            _ => (self.forks, self.processes),
-        };
-        (made >= limit).then(|| (kind, alive(self.members(), kind)))
     }
 
     fn perform(
@@ -321,6 +284,9 @@ impl Broker {
             Call::Open | Call::OpenAt | Call::UtimensAt | Call::Kill | Call::Tkill | Call::Tgkill => {
                 self.perform_outside(listener, call, kind)
             }
+            Call::MemfdCreate => self.memory_file(listener, call),
+            Call::Mknod => self.make_node(listener, call, None, a[0], a[1] as u32),
+            Call::MknodAt => self.make_node(listener, call, Some(a[0]), a[1], a[2] as u32),
             Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => Err(Errno::NOSYS),
         }
     }
@@ -354,7 +320,25 @@ impl Broker {
         at: (Option<u64>, Option<u64>, u32),
         mode: u64,
     ) -> Result<Answer, Errno> {
-        let file = self.judge(control, listener, call, at, Refused::Chmod)?;
+        let file = if self.guard.chmod || self.outside.is_some() {
+            let file = self.judge(control, listener, call, at, Refused::Chmod)?;
+            let set_id = mode as u32 & (Mode::SUID | Mode::SGID).bits() != 0;
+            let is_folder =
+                || fs::fstat(&file).is_ok_and(|stat| fs::FileType::from_raw_mode(stat.st_mode).is_dir());
+            if set_id && !self.is_scratch(file.as_fd()) && !is_folder() {
+                return Err(Errno::PERM);
+            }
+            file
+        } else {
+            // It is here for its mode alone, which would lend the caller to whoever executes the file.
+            let file = open_target(listener, call, at)?;
+            let stat = fs::fstat(&file)?;
+            let folder = fs::FileType::from_raw_mode(stat.st_mode).is_dir();
+            if stat.st_dev != self.scratch_device && !folder {
+                return Err(Errno::PERM);
+            }
+            file
+        };
         let mut name = [0; 64];
         fs::chmod(own_descriptor(file.as_fd(), &mut name)?, Mode::from(mode as u32 & 0o7777))?;
         Ok(Answer::Done)
@@ -385,20 +369,32 @@ impl Broker {
         at: (Option<u64>, Option<u64>, u32),
         value: Option<(u64, u64, u64)>,
     ) -> Result<Answer, Errno> {
-        // An access-control list does what chmod does.
-        let refused = if self.guard.xattr { Refused::Xattr } else { Refused::Chmod };
-        let file = self.judge(control, listener, call, at, refused)?;
         let mut name = [0u8; 256];
-        let length = read_string(call.tid, call.args[1], &mut name)?;
+        let length = read_string(call.tid, call.args[1], &mut name).map_err(|errno| match errno {
+            Errno::NAMETOOLONG => Errno::RANGE,
+            other => other,
+        })?;
         let name = CStr::from_bytes_with_nul(&name[..=length]).map_err(|_| Errno::INVAL)?;
+        // An access-control list does what chmod does; a user's own attribute does not.
+        let file = if self.guard.xattr {
+            self.judge(control, listener, call, at, Refused::Xattr)?
+        } else if name.to_bytes().starts_with(b"system.") {
+            self.judge(control, listener, call, at, Refused::Chmod)?
+        } else if self.outside.is_some() {
+            // Not blocked, but bound to what the script may write to.
+            self.judge(control, listener, call, at, Refused::Xattr)?
+        } else {
+            open_target(listener, call, at)?
+        };
         let mut link = [0; 64];
         let path = own_descriptor(file.as_fd(), &mut link)?;
         match value {
             None => fs::removexattr(path, name)?,
             Some((address, size, flags)) => {
-                let mut buffer = [0u8; 4096];
+                // The longest that the kernel takes (`XATTR_SIZE_MAX`).
+                let mut buffer = [0u8; 65536];
                 let size =
-                    usize::try_from(size).ok().filter(|size| *size <= buffer.len()).ok_or(Errno::NOSPC)?;
+                    usize::try_from(size).ok().filter(|size| *size <= buffer.len()).ok_or(Errno::TOOBIG)?;
                 read_exactly(call.tid, address, &mut buffer[..size])?;
                 still_waiting(listener, call)?;
                 fs::setxattr(path, name, &buffer[..size], fs::XattrFlags::from_bits_retain(flags as u32))?;
@@ -413,10 +409,10 @@ impl Broker {
         control: BorrowedFd<'_>,
         listener: BorrowedFd<'_>,
         call: &Notification,
-        (dirfd, path, flags): (Option<u64>, Option<u64>, u32),
+        at: (Option<u64>, Option<u64>, u32),
         refused: Refused,
     ) -> Result<OwnedFd, Errno> {
-        let file = open_target(listener, call, (dirfd, path, flags))?;
+        let file = open_target(listener, call, at)?;
         if self.is_scratch(file.as_fd()) {
             return Ok(file);
         }
@@ -441,6 +437,46 @@ impl Broker {
             Some(outside) => outside.is_scratch(file),
             None => fs::fstat(file).is_ok_and(|stat| stat.st_dev == self.scratch_device),
         }
+    }
+
+    /// A named pipe or a socket, on scratch alone: a host's program that reads what a script left would wait for it.
+    fn make_node(
+        &self,
+        listener: BorrowedFd<'_>,
+        call: &Notification,
+        dirfd: Option<u64>,
+        path: u64,
+        mode: u32,
+    ) -> Result<Answer, Errno> {
+        let mut target = Target::read(listener, call, dirfd, path)?;
+        let mask = procfs::umask(call.tid).ok_or(Errno::SRCH)?;
+        still_waiting(listener, call)?;
+        let (parent, name) = target.open_parent()?;
+        if !self.is_scratch(parent.as_fd()) {
+            return Err(Errno::ACCESS);
+        }
+        let kind = fs::FileType::from_raw_mode(mode);
+        fs::mknodat(&parent, name, kind, Mode::from(mode & 0o1777 & !mask), 0)?;
+        Ok(Answer::Done)
+    }
+
+    /// `memfd_create`, answered with a file of the scratch space that has no name: so it is bounded and counted like the
+    /// rest of it, however many processes hold it, and cannot be executed.
+    fn memory_file(&self, listener: BorrowedFd<'_>, call: &Notification) -> Result<Answer, Errno> {
+        const KNOWN: u32 =
+            libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | libc::MFD_NOEXEC_SEAL | libc::MFD_EXEC;
+        let flags = call.args[1] as u32;
+        if flags & !KNOWN != 0 {
+            return Err(Errno::INVAL);
+        }
+        if self.outside.is_some() {
+            // Scratch space is on disk then, where not every file system has files without a name.
+            return Ok(Answer::Continue);
+        }
+        let how = OFlags::TMPFILE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = fs::open(self.scratch.as_c_str(), how, Mode::RUSR | Mode::WUSR)?;
+        let cloexec = flags & libc::MFD_CLOEXEC != 0;
+        Ok(Answer::Given(sys::notification_give(listener, call.id, file.as_fd(), cloexec)?))
     }
 
     /// The first `mkdir` of a directory that exists only because waxcell made it for this run.
@@ -522,38 +558,4 @@ fn farewell(control: BorrowedFd<'_>, call: &Notification) -> Answer {
         let _ = wire::send_report(control, Report::LimitReached(Counted::FileSize));
     }
     Answer::Continue
-}
-
-fn counted(call: &Notification) -> Counted {
-    let thread = seccomp::call(call.nr) == Some(Call::Clone) && call.args[0] & libc::CLONE_THREAD as u64 != 0;
-    if thread { Counted::Threads } else { Counted::Processes }
-}
-
-/// How many processes beside init and script, or threads beside each process's first, there are now.
-fn alive(members: Members, kind: Counted) -> u64 {
-    // Where they cannot be counted, no more are made.
-    match kind {
-        Counted::Processes | Counted::FileSize => {
-            members.each_here(&mut |_, _| {}).map_or(u64::MAX, |count| count.saturating_sub(2))
-        }
-        Counted::Threads => {
-            let mut threads = 0;
-            members
-                .each_here(&mut |dir, name| threads += procfs::threads(dir, name).saturating_sub(1))
-                .map_or(u64::MAX, |_| threads)
-        }
-    }
-}
-
-/// Gives a process that was just allowed the time to appear, at most two milliseconds.
-fn wait_until_visible(members: Members, kind: Counted, before: u64) {
-    for _ in 0..100 {
-        if alive(members, kind) > before {
-            return;
-        }
-        let _ = poll(
-            &mut [],
-            Some(&Timespec { tv_sec: 0, tv_nsec: Duration::from_micros(20).as_nanos() as i64 }),
-        );
-    }
 }

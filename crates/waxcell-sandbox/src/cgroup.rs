@@ -6,11 +6,9 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use rustix::time::ClockId;
 use serde::Serialize;
 
 use crate::plan::Limits;
@@ -151,10 +149,7 @@ impl Group {
                 set_if_there(&dir.join("memory.swap.max"), 0)?;
                 // Not `memory.oom.group`: it would take the init along, and with it what it has counted. The supervisor
                 // sees the kernel's kill and ends the rest.
-                set_if_there(
-                    &dir.join("pids.max"),
-                    u64::from(limits.processes) + u64::from(limits.threads) + 2,
-                )?;
+                set_if_there(&dir.join("pids.max"), limits.tasks())?;
                 let open = fs::File::open(&dir).map_err(|source| GroupError {
                     file: dir,
                     value: "an open directory".to_owned(),
@@ -166,6 +161,8 @@ impl Group {
                 let dir = group.memory();
                 set(&dir.join("memory.limit_in_bytes"), limits.memory)?;
                 set_if_there(&dir.join("memory.memsw.limit_in_bytes"), limits.memory)?;
+                // What TCP holds in the kernel has a counter of its own here, which a host may have switched off.
+                let _ = fs::write(dir.join("memory.kmem.tcp.limit_in_bytes"), limits.memory.to_string());
             }
         }
         Ok(group)
@@ -255,27 +252,26 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         for dir in self.directories() {
-            // An empty group that stays behind holds nobody; `sweep` takes it at the next run.
+            // A group with somebody in it refuses to go; `clear_groups` takes it later.
             let _ = fs::remove_dir(dir);
         }
     }
 }
 
-/// Removes what is left of runs that did not end in order: the groups of those that are known to be `lost`, and any that
-/// is empty and older than a minute. (A younger one may be that of a run which has yet to begin.) Groups with somebody
-/// in them refuse to go.
-pub fn sweep(lost: &[String]) {
+/// Removes the groups of runs that did not end in order: that of `run`, and those that are older than ten minutes. A
+/// younger one with nobody in it may be that of a run which is about to begin; one with somebody in it refuses to go.
+pub fn clear_groups(run: &str, now: SystemTime) {
+    const OLD: Duration = Duration::from_secs(600);
     let Some(place) = Place::find() else { return };
-    let parents = match place {
-        Place::V2 { parent } => vec![parent],
-        Place::V1 { memory, cpuacct } => vec![memory, cpuacct],
+    let parents = match &place {
+        Place::V2 { parent } => vec![parent.clone()],
+        Place::V1 { memory, cpuacct } => vec![memory.clone(), cpuacct.clone()],
     };
-    let now = rustix::time::clock_gettime(ClockId::Realtime).tv_sec;
+    drop(Group { place, name: format!("{PREFIX}{run}"), directory: None });
     for entry in parents.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten() {
-        let name = entry.file_name();
-        let Some(run) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
-        let is_old = || entry.metadata().is_ok_and(|meta| now - meta.ctime() > 60);
-        if lost.iter().any(|lost| lost == run) || is_old() {
+        let made = entry.metadata().and_then(|metadata| metadata.modified());
+        let old = made.is_ok_and(|made| now.duration_since(made).is_ok_and(|age| age > OLD));
+        if old && entry.file_name().to_string_lossy().starts_with(PREFIX) {
             let _ = fs::remove_dir(entry.path());
         }
     }

@@ -186,9 +186,16 @@ pub(crate) fn read_back(
         require(held, "the memory limit of the control group", format!("{memory_limit:?}"))?;
     }
     let rlimits = rlimits_of(&read(pid, "limits")?);
-    let file_size = plan.limits.file_size.to_string();
-    let found = rlimits.get("file size").map_or("", String::as_str);
-    require(found == file_size, "the limit of a file's size", found)?;
+    // A lower limit of the caller's holds as well.
+    for (name, limit) in [("file size", plan.limits.file_size), ("open files", plan.limits.open_files.into())]
+    {
+        let found = rlimits.get(name).map_or("", String::as_str);
+        require(
+            found.parse().is_ok_and(|found: u64| found <= limit),
+            &format!("the limit of {name}"),
+            found,
+        )?;
+    }
 
     let lost = [("namespaces", namespaces.is_empty()), ("landlock", landlock.is_none())];
     let has_tmpfs =

@@ -10,6 +10,7 @@
 
 mod broker;
 mod cgroup;
+mod ending;
 mod enforced;
 mod ground;
 mod handover;
@@ -21,17 +22,19 @@ mod plan;
 mod probe;
 mod procfs;
 mod relay;
+mod room;
 mod scratch;
 mod seccomp;
 mod spawn;
 mod stage;
 mod sys;
+mod tally;
 mod target;
-mod usage;
 mod watch;
 mod wire;
 
-pub use cgroup::{GroupError, Rung, rung, sweep};
+pub use cgroup::{GroupError, Rung, clear_groups, rung};
+pub use ending::{Denial, Ending, Exit, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
 pub use landlock::abi as landlock_abi;
@@ -43,5 +46,4 @@ pub use relay::{Destination, Stream};
 pub use scratch::sweep as sweep_scratch;
 pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
 pub use sys::{ReceivedSignal, SignalSet, read_signal, shed_code, stop_self};
-pub use usage::Usage;
-pub use watch::{Denial, Ending, Exit, Interrupts, Remains, Running, Stop};
+pub use watch::{Interrupts, Remains, Running};

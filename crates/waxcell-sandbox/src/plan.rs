@@ -221,6 +221,16 @@ pub struct Limits {
     pub scratch_files: u64,
 }
 
+impl Limits {
+    /// What the kernel's own counters of tasks are set to, beneath the exact counts of the broker: every process and
+    /// thread that may be alive, the init and the script, and some that have ended and are still being taken down.
+    /// Those must not make a `fork` fail that is within the limits.
+    pub(crate) fn tasks(&self) -> u64 {
+        const LEAVING: u64 = 64;
+        2 + u64::from(self.processes) + u64::from(self.threads) + LEAVING
+    }
+}
+
 /// The network of the run: a namespace of its own in every case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Network {

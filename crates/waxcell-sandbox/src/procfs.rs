@@ -163,6 +163,13 @@ pub(crate) fn any_thread_has_pending(pid: u32, signal: i32) -> bool {
     count.is_ok() && pending
 }
 
+/// The file mode creation mask of a process.
+pub(crate) fn umask(pid: u32) -> Option<u32> {
+    let status = open(pid, c"status", OFlags::RDONLY | OFlags::CLOEXEC).ok()?;
+    let mut buffer = [0u8; 4096];
+    number(field(read_small(status.as_fd(), &mut buffer).ok()?, b"Umask")?, 8).map(|mask| mask as u32)
+}
+
 /// I/O counters from an open `/proc/[pid]/io` (`proc_pid_io(5)`).
 pub(crate) fn io_counters(fd: BorrowedFd<'_>) -> Option<IoCounters> {
     let mut buffer = [0u8; 512];
@@ -190,26 +197,43 @@ pub(crate) struct Sample {
 /// How memory is added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// Resident sizes: shared pages count for each. Cheap, never too small.
+    /// Resident sizes, page tables and swap: shared pages count for each. Cheap, never too small.
     Quick,
-    /// Anonymous and shared-memory pages in proportion (`smaps_rollup`): what the run alone holds.
-    Proportional,
+    /// Anonymous and shared-memory pages in proportion (`smaps_rollup`): what the run alone holds. Without the pages of
+    /// scratch space, the file system with this device number, which are counted there.
+    Proportional {
+        /// The device number of scratch space.
+        scratch: u64,
+    },
 }
 
-/// Adds up the members of a run. The init's own figures stay out, those of the children it has reaped count.
-pub(crate) fn sample(members: Members, proc: BorrowedFd<'_>, depth: Depth) -> Option<Sample> {
+/// Adds up the members of a run, and shows what each has spent itself. The init's own figures stay out, those of the
+/// children it has reaped count.
+pub(crate) fn sample(
+    members: Members,
+    proc: BorrowedFd<'_>,
+    depth: Depth,
+    mut spends: impl FnMut(Spent),
+) -> Option<Sample> {
     let mut sum = Sample::default();
     // The directory is read again and again through one descriptor.
     fs::seek(proc, fs::SeekFrom::Start(0)).ok()?;
     let each = &mut |proc: BorrowedFd<'_>, name: &CStr| {
         let is_init = members.is_init(name);
-        sum.cpu += cpu_of(proc, name, is_init).unwrap_or_default();
+        let times = times_of(proc, name);
         if is_init {
+            sum.cpu += times.map_or(Duration::ZERO, |times| times.children);
             return;
+        }
+        if let (Some(times), Some(pid)) = (times, number(name.to_bytes(), 10)) {
+            sum.cpu += times.own + times.children;
+            spends(Spent { pid: pid as u32, start: times.start, own: times.own });
         }
         sum.resident += match depth {
             Depth::Quick => resident_of(proc, name),
-            Depth::Proportional => proportional_of(proc, name).or_else(|| resident_of(proc, name)),
+            Depth::Proportional { scratch } => {
+                proportional_of(proc, name, scratch).or_else(|| resident_of(proc, name))
+            }
         }
         .unwrap_or(0);
         let files = entry(name, b"/fd", &mut [0; 32])
@@ -242,24 +266,96 @@ fn read_entry<'a>(
     read_small(fd.as_fd(), buffer).ok()
 }
 
-/// `utime + stime + cutime + cstime` of `proc_pid_stat(5)`; of the init only what its children used.
-fn cpu_of(proc: BorrowedFd<'_>, process: &CStr, is_init: bool) -> Option<Duration> {
+/// What one process has used of the processors by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) pid: u32,
+    /// When it began, in ticks: tells processes of one number apart.
+    pub(crate) start: u64,
+    pub(crate) own: Duration,
+}
+
+struct Times {
+    own: Duration,
+    /// Of the children that it has waited for.
+    children: Duration,
+    threads: u64,
+    start: u64,
+}
+
+/// Some fields of `proc_pid_stat(5)`.
+fn times_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<Times> {
     let mut buffer = [0u8; 1024];
     let text = read_entry(proc, process, b"/stat", &mut buffer)?;
-    let times = stat_fields(text)?.skip(11).take(4).skip(if is_init { 2 } else { 0 });
-    let ticks: u64 = times.filter_map(|field| number(field, 10)).sum();
-    Some(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+    let mut rest = stat_fields(text)?.skip(11);
+    let mut next = |skip: usize| number(rest.nth(skip)?, 10);
+    let ticks = |n: u64| Duration::from_millis(n * 1000 / rustix::param::clock_ticks_per_second());
+    let (utime, stime, cutime, cstime) = (next(0)?, next(0)?, next(0)?, next(0)?);
+    let (threads, start) = (next(2)?, next(1)?);
+    Some(Times { own: ticks(utime + stime), children: ticks(cutime + cstime), threads, start })
+}
+
+/// What a process has spent whose thread `tid` is about to leave: `None` if others of its threads stay.
+pub(crate) fn spent_at_exit(tid: u32, whole_process: bool) -> Option<Spent> {
+    let proc = fs::open(c"/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let (mut name, mut buffer) = ([0u8; 32], [0u8; 4096]);
+    let status = read_entry(proc.as_fd(), join(&[], tid, &mut name).ok()?, b"/status", &mut buffer)?;
+    let pid = number(field(status, b"Tgid")?, 10)? as u32;
+    let process = join(&[], pid, &mut name).ok()?;
+    let times = times_of(proc.as_fd(), process)?;
+    if times.threads > 1 && !whole_process {
+        return None;
+    }
+    // In nanoseconds, but only of its first thread (`/proc/[pid]/schedstat`): what ran for less than a tick counts too.
+    let exact = read_entry(proc.as_fd(), process, b"/schedstat", &mut buffer)
+        .and_then(|text| number(text.split(|b| *b == b' ').next()?, 10))
+        .map_or(Duration::ZERO, Duration::from_nanos);
+    Some(Spent { pid, start: times.start, own: times.own.max(exact) })
+}
+
+fn kib(text: &[u8], key: &[u8]) -> Option<u64> {
+    number(field(text, key)?.strip_suffix(b" kB")?.trim_ascii(), 10)
 }
 
 fn resident_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<u64> {
-    let mut buffer = [0u8; 128];
-    let text = read_entry(proc, process, b"/statm", &mut buffer)?;
-    Some(number(text.split(|b| *b == b' ').nth(1)?, 10)? * rustix::param::page_size() as u64)
+    let mut buffer = [0u8; 4096];
+    let status = read_entry(proc, process, b"/status", &mut buffer)?;
+    // A process that has ended has none of these.
+    let parts = [&b"VmRSS"[..], b"VmPTE", b"VmSwap"];
+    Some(parts.iter().filter_map(|key| kib(status, key)).sum::<u64>() * 1024)
 }
 
-fn proportional_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<u64> {
-    let mut buffer = [0u8; 2048];
+fn proportional_of(proc: BorrowedFd<'_>, process: &CStr, scratch: u64) -> Option<u64> {
+    let mut buffer = [0u8; 4096];
+    let tables = kib(read_entry(proc, process, b"/status", &mut buffer)?, b"VmPTE")?;
     let text = read_entry(proc, process, b"/smaps_rollup", &mut buffer)?;
-    let kib = |key: &[u8]| number(field(text, key)?.strip_suffix(b" kB")?.trim_ascii(), 10);
-    Some((kib(b"Pss_Anon")? + kib(b"Pss_Shmem")?) * 1024)
+    let [anonymous, shared, swap] =
+        [&b"Pss_Anon"[..], b"Pss_Shmem", b"SwapPss"].map(|key| kib(text, key).unwrap_or(0));
+    let counted_there = if shared == 0 { 0 } else { mapped_from(proc, process, scratch).unwrap_or(0) };
+    Some((tables + anonymous + swap + shared.saturating_sub(counted_there)) * 1024)
+}
+
+/// How much of a file system's files a process has in its memory, in KiB and in proportion (`proc_pid_smaps(5)`).
+/// Allocates: for the supervisor alone.
+fn mapped_from(proc: BorrowedFd<'_>, process: &CStr, device: u64) -> Option<u64> {
+    let path = entry(process, b"/smaps", &mut [0; 32])?.to_owned();
+    let fd = fs::openat(proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut std::fs::File::from(fd), &mut text).ok()?;
+    let wanted = format!("{:02x}:{:02x}", fs::major(device), fs::minor(device));
+    let (mut sum, mut of_device, mut share) = (0, false, 0);
+    for line in text.split(|b| *b == b'\n') {
+        let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
+        match words.next() {
+            Some(b"Pss:") if of_device => share = words.next().and_then(|n| number(n, 10)).unwrap_or(0),
+            // Pages that were written to through a private mapping are the process's own.
+            Some(b"Anonymous:") if of_device => {
+                sum += share.saturating_sub(words.next().and_then(|n| number(n, 10)).unwrap_or(0));
+            }
+            // A line that begins a mapping: addresses, rights, offset, device.
+            Some(first) if !first.ends_with(b":") => of_device = words.nth(2) == Some(wanted.as_bytes()),
+            _ => {}
+        }
+    }
+    Some(sum)
 }

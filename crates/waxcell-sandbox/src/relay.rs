@@ -132,15 +132,19 @@ impl Relay {
         }
     }
 
-    /// After the run: everything that is still in the pipe, and then all that is held back.
-    pub(crate) fn drain(&mut self, tap: &mut dyn FnMut(Stream, &[u8]) -> usize) {
+    /// After the run: everything that is still in the pipe, and then all that is held back. `interrupted` waits for the
+    /// reader or for the caller's patience to end, and says whether it has.
+    pub(crate) fn drain(
+        &mut self,
+        tap: &mut dyn FnMut(Stream, &[u8]) -> usize,
+        interrupted: &mut dyn FnMut(BorrowedFd<'_>) -> bool,
+    ) {
         loop {
             self.give();
             if !self.waiting.is_empty() {
                 // The caller reads slowly; what the script has said is still owed to it.
-                if let Some(destination) = &self.destination {
-                    let mut fds = [PollFd::new(destination, PollFlags::OUT)];
-                    let _ = poll(&mut fds, None);
+                if self.destination.as_ref().is_some_and(|fd| interrupted(fd.as_fd())) {
+                    self.destination = None;
                 }
                 continue;
             }

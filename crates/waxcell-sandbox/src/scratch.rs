@@ -63,6 +63,14 @@ impl Scratch {
         }
     }
 
+    /// The device number of the file system that it is, if it is one of its own; else 0.
+    pub(crate) fn device(&self) -> u64 {
+        match self {
+            Scratch::Tmpfs(fd, _) => fs::fstat(fd).map_or(0, |stat| stat.st_dev),
+            Scratch::Folder(_) => 0,
+        }
+    }
+
     /// Whether the kernel itself refuses what is over the bound.
     pub(crate) fn is_bounded(&self) -> bool {
         matches!(self, Scratch::Tmpfs(..))

@@ -252,7 +252,7 @@ fn spawn_with(
         rlimits: rlimits(plan),
         landlock,
         filter,
-        broker: Broker::new(plan, scratch_path(plan)).map_err(io::Error::from)?,
+        broker: Broker::new(plan, scratch_path(plan), group.is_none()).map_err(io::Error::from)?,
         gate: pipe()?,
         handover: (handover_read, Some(handover_write)),
         program: mounts::c_path(&plan.program.path),
@@ -309,8 +309,10 @@ impl Building {
         let mut inbox = Inbox::new();
         self.await_report(&mut inbox, Report::Built)?;
         // While the script's process confines itself.
-        let around = enforced::surroundings(&self.plan, self.init)?;
+        let around = enforced::surroundings(&self.plan, self.init);
+        // If that failed because a step of the stage did, the stage has said which.
         self.await_report(&mut inbox, Report::Ready)?;
+        let around = around?;
         let script = script_of(self.init).ok_or(SpawnError::Vanished)?;
         let enforced = enforced::read_back(
             &self.plan,
@@ -396,12 +398,14 @@ fn c_string(bytes: &[u8]) -> CString {
 }
 
 /// Per-process limits. `RLIMIT_NPROC` counts per user namespace (Linux 5.14), so here it bounds the run alone; without
-/// namespaces it would count everything of this user's, and is left as it is.
+/// namespaces it would count everything of this user's, and is left as it is. A hard limit of the caller's that is lower
+/// stays: nobody may raise it.
 fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
     let limits = &plan.limits;
-    let tasks = 2 + u64::from(limits.processes) + u64::from(limits.threads);
     let mut list = vec![
-        (Resource::Core, 0),
+        // Too small for any dump, as 0 is. But where the host pipes dumps into a program of its own, the kernel starts it
+        // at 0 as well, and at 1 alone it does not (fs/coredump.c).
+        (Resource::Core, 1),
         (Resource::Cpu, limits.cpu.as_secs() + 2),
         (Resource::Fsize, limits.file_size),
         (Resource::Nofile, limits.open_files.into()),
@@ -411,7 +415,11 @@ fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
         (Resource::Rtprio, 0),
     ];
     if plan.plain.is_none() || rustix::process::geteuid().as_raw() != plan.identity.host_uid {
-        list.push((Resource::Nproc, tasks));
+        list.push((Resource::Nproc, limits.tasks()));
+    }
+    for (resource, limit) in &mut list {
+        let own = rustix::process::getrlimit(*resource).maximum;
+        *limit = own.map_or(*limit, |own| own.min(*limit));
     }
     list
 }

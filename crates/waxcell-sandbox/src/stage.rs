@@ -91,6 +91,8 @@ impl Stage {
     /// Runs the stage in the freshly cloned process, and never returns.
     pub(crate) fn run(mut self) -> ! {
         SignalSet::all().set();
+        // Modes of what is built are those that are asked for, whatever the caller's mask.
+        process::umask(Mode::empty());
         let outcome = self.init();
         if let Err(failure) = outcome {
             self.report(&failure);
@@ -201,10 +203,7 @@ impl Stage {
         process::umask(Mode::from(self.umask));
         let cwd = self.cwd.as_c_str();
         process::chdir(cwd).map_err(at(Step::WorkingDirectory))?;
-        for (resource, limit) in &self.rlimits {
-            let limit = Rlimit { current: Some(*limit), maximum: Some(*limit) };
-            process::setrlimit(*resource, limit).map_err(at(Step::Limits))?;
-        }
+        self.limit(|resource| resource != Resource::Nofile)?;
         capabilities().map_err(at(Step::Capabilities))?;
         thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))?;
         if self.plain {
@@ -225,6 +224,8 @@ impl Stage {
             sys::install_filter(&self.filter, true)
                 .map_err(at(Step::Seccomp))?
                 .ok_or(at(Step::Seccomp)(Errno::INVAL))?;
+        // Even after the filter, which allows it: no more than a script with few files has room for all of the above.
+        self.limit(|resource| resource == Resource::Nofile)?;
         let handover = self.handover.1.as_ref().ok_or(at(Step::Listener)(Errno::BADF))?;
         handover::give(handover.as_fd(), listener.as_fd()).map_err(at(Step::Listener))?;
         // The gate: nothing of the script runs before the supervisor has a receipt for `started`.
@@ -235,6 +236,14 @@ impl Stage {
         }
         self.signals.set();
         Err(at(Step::Execute)(sys::execve(&self.program, &self.argv, &self.env)))
+    }
+
+    fn limit(&self, which: impl Fn(Resource) -> bool) -> Result<(), Failure> {
+        for (resource, limit) in self.rlimits.iter().filter(|(resource, _)| which(*resource)) {
+            let limit = Rlimit { current: Some(*limit), maximum: Some(*limit) };
+            process::setrlimit(*resource, limit).map_err(at(Step::Limits))?;
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,5 @@
-//! Every `unsafe` block of the project: system calls that `rustix` does not offer, each behind a safe function.
+//! Every `unsafe` block of the project: system calls that `rustix` does not offer, each behind a safe function. Long because
+//! all of them are here.
 //!
 //! Long because it is the one place for all of them. Nothing here allocates. The stage calls these functions between `clone3` and `execve`, where another thread of the
 //! parent may have held the allocator's lock.

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
-use serde::Serialize;
 use waxcell_operations::Operation;
 
 use crate::cgroup::{Group, Rung};
+use crate::ending::{Denial, Ending, Exit, Stop, Usage};
 use crate::members::Members;
 use crate::mounts;
 use crate::plain;
@@ -23,89 +23,8 @@ use crate::relay::{Relay, Stream};
 use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
 use crate::sys;
-use crate::usage::Usage;
+use crate::tally::Tally;
 use crate::wire::{self, Counted, Inbox, Order, Refused, Report};
-
-/// A limit that was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stop {
-    /// Wall clock.
-    Wall,
-    /// CPU time of the tree.
-    Cpu,
-    /// Memory of the tree.
-    Memory,
-    /// Processes.
-    Processes,
-    /// Threads.
-    Threads,
-    /// Output volume.
-    Output,
-    /// A file's size. The kernel refused the write; the run was not ended for it.
-    FileSize,
-    /// Scratch space. The kernel refused the write; the run was not ended for it, but for one without namespaces, whose
-    /// scratch space is counted and not refused.
-    ScratchBytes,
-    /// Files in scratch space, in the same way.
-    ScratchFiles,
-    /// Open files of one process, seen at the bound. The kernel refused the next one; the run was not ended for it.
-    OpenFiles,
-}
-
-/// How the script's own process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Exit {
-    /// By itself, with this code.
-    Code(i32),
-    /// By this signal.
-    Signal(i32),
-}
-
-/// One refused operation on one target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// What was tried.
-    pub operation: Operation,
-    /// On what, as the kernel resolved it. Bytes: names need not be text.
-    pub path: Vec<u8>,
-    /// The error that the script got.
-    pub errno: i32,
-    /// How often.
-    pub count: u64,
-    /// When first, since the start.
-    pub first: Duration,
-    /// When last, since the start.
-    pub last: Duration,
-    /// The thread that tried first, as numbered inside.
-    pub tid: u32,
-}
-
-/// The whole truth about an ended run.
-#[derive(Debug)]
-pub struct Ending {
-    /// How the script's process ended; `None` if it could not be executed or the init was lost.
-    pub exit: Option<Exit>,
-    /// The first limit that ended the run, or the first that refused something.
-    pub stop: Option<Stop>,
-    /// The interpreter could not be executed: the step and the errno.
-    pub failed: Option<(&'static str, i32)>,
-    /// What it used.
-    pub usage: Usage,
-    /// Refused operations, distinct by operation and target, in order of first sight.
-    pub denials: Vec<Denial>,
-    /// Refused operations on targets beyond the bound of [`Ending::denials`].
-    pub denials_beyond: u64,
-    /// Placeholder directories that the script made its own, by position in the plan.
-    pub claimed: Vec<usize>,
-    /// Whether output was cut at its limit.
-    pub output_cut: bool,
-    /// What held the limits.
-    pub rung: Rung,
-    /// What the kernel is still taking down.
-    pub remains: Remains,
-}
 
 /// The init and the namespaces of a run whose processes have all ended. Waits for their end when dropped: that takes
 /// the kernel a while, in which the caller can do something else.
@@ -123,6 +42,7 @@ const LONGEST_TICK: Duration = Duration::from_millis(100);
 const SHORTEST_TICK: Duration = Duration::from_millis(2);
 /// How fast a tree can take memory at most, for when to look again: bytes a second.
 const FASTEST_GROWTH: u64 = 8 << 30;
+const REPORTS_AT_ONCE: usize = 64;
 /// How long the init has to end a run by itself before it is killed in turn.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -261,7 +181,7 @@ impl Running {
             (false, _) => self.end(),
         }
         for relay in &mut self.relays {
-            relay.drain(&mut counted);
+            relay.drain(&mut counted, &mut |reader| interrupted(reader, interrupts));
         }
         watch.usage.output = output.get();
         watch.cut = cut.get();
@@ -322,6 +242,8 @@ struct Watch {
     usage: Usage,
     sampled_cpu: Duration,
     sampled_memory: u64,
+    sampled_at: Option<Instant>,
+    tally: Tally,
     denials: Vec<Denial>,
     known: BTreeMap<(Operation, Vec<u8>), usize>,
     denials_beyond: u64,
@@ -344,6 +266,8 @@ impl Watch {
             usage: Usage::default(),
             sampled_cpu: Duration::ZERO,
             sampled_memory: 0,
+            sampled_at: None,
+            tally: Tally::default(),
             denials: Vec::new(),
             known: BTreeMap::new(),
             denials_beyond: 0,
@@ -369,9 +293,9 @@ impl Watch {
         wall.min(cpu.max(SHORTEST_TICK)).min(memory.max(SHORTEST_TICK)).min(LONGEST_TICK)
     }
 
-    /// Takes every report that waits. Returns whether the run is over.
+    /// Takes the reports that wait, a number of them: limits are looked at in between. Returns whether the run is over.
     fn hear(&mut self, run: &Running, inbox: &mut Inbox) -> bool {
-        loop {
+        for _ in 0..REPORTS_AT_ONCE {
             match inbox.report(run.control(), false) {
                 Ok(Some(report)) => {
                     if self.note(report) {
@@ -382,6 +306,7 @@ impl Watch {
                 Err(_) => return false,
             }
         }
+        false
     }
 
     fn note(&mut self, report: Report<'_>) -> bool {
@@ -402,6 +327,7 @@ impl Watch {
             Report::LimitReached(Counted::Processes) => self.reached(Stop::Processes),
             Report::LimitReached(Counted::Threads) => self.reached(Stop::Threads),
             Report::LimitReached(Counted::FileSize) => self.reached(Stop::FileSize),
+            Report::Spent(spent) => self.tally.see(spent),
             Report::Claimed { index } => self.claimed.push(index as usize),
             Report::Exited { status } => {
                 self.usage.wall = now;
@@ -458,7 +384,11 @@ impl Watch {
             return;
         }
         if self.exit.is_none() {
-            self.sample(run);
+            // Output and reports wake us far more often than anything here changes.
+            if self.sampled_at.is_none_or(|at| at.elapsed() >= SHORTEST_TICK) {
+                self.sample(run);
+                self.sampled_at = Some(Instant::now());
+            }
             if self.started.elapsed() >= run.limits.wall {
                 self.reached(Stop::Wall);
             }
@@ -500,16 +430,20 @@ impl Watch {
     fn sample_processes(&mut self, run: &Running) {
         let Some(proc) = &run.processes else { return };
         // What is on disk is no memory.
-        let scratch = run.scratch.as_ref().filter(|scratch| scratch.is_bounded());
-        let scratch = scratch.and_then(|s| s.usage(&run.limits)).map_or(0, |usage| usage.bytes);
-        let sample = |depth| procfs::sample(run.members, proc.as_fd(), depth);
-        let Some(Sample { cpu, resident, open_files }) = sample(procfs::Depth::Quick) else {
-            return;
-        };
-        self.sampled_cpu = self.sampled_cpu.max(cpu);
+        let bounded = run.scratch.as_ref().filter(|scratch| scratch.is_bounded());
+        let scratch = bounded.and_then(|s| s.usage(&run.limits)).map_or(0, |usage| usage.bytes);
+        let tally = &mut self.tally;
+        let sample =
+            procfs::sample(run.members, proc.as_fd(), procfs::Depth::Quick, |spent| tally.see(spent));
+        let Some(Sample { cpu, resident, open_files }) = sample else { return };
+        tally.fold();
+        self.sampled_cpu = self.sampled_cpu.max(cpu).max(tally.total());
         let mut memory = resident + scratch;
         if memory > run.limits.memory {
-            memory = sample(procfs::Depth::Proportional).map_or(memory, |sample| sample.resident + scratch);
+            let device = bounded.map_or(0, |scratch| scratch.device());
+            let depth = procfs::Depth::Proportional { scratch: device };
+            memory = procfs::sample(run.members, proc.as_fd(), depth, |_| ())
+                .map_or(memory, |sample| sample.resident + scratch);
         }
         self.sampled_memory = memory;
         self.usage.memory_peak = self.usage.memory_peak.max(memory);
@@ -548,7 +482,7 @@ impl Watch {
                 }
             }
             None => {
-                self.usage.cpu = waited_for.max(self.sampled_cpu);
+                self.usage.cpu = waited_for.max(self.sampled_cpu).max(self.tally.total());
                 self.usage.memory_peak = self.usage.memory_peak.max(self.usage.max_rss);
             }
         }
@@ -574,4 +508,14 @@ impl Watch {
             remains: Remains(run),
         }
     }
+}
+
+/// Waits until `reader` takes something more. With the script gone, a signal that would end it ends the waiting.
+fn interrupted(reader: BorrowedFd<'_>, interrupts: Option<Interrupts<'_>>) -> bool {
+    let mut fds = vec![PollFd::from_borrowed_fd(reader, PollFlags::OUT)];
+    fds.extend(interrupts.map(|Interrupts(fd)| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+    let _ = poll(&mut fds, None);
+    let Some(Interrupts(fd)) = interrupts else { return false };
+    let deadly = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
+    std::iter::from_fn(|| sys::read_signal(fd)).any(|received| deadly.contains(&received.signal))
 }

@@ -3,10 +3,12 @@
 //! Encoding allocates nothing: the stage speaks between fork and exec.
 
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
+use crate::procfs::Spent;
 use crate::sys::ChildrenUsage;
 
 const NUMBERS: usize = 12;
@@ -98,6 +100,8 @@ pub(crate) enum Report<'a> {
     LimitReached(Counted),
     /// The script made a placeholder directory its own.
     Claimed { index: u32 },
+    /// A process of the run is about to end, and this is what it has used.
+    Spent(Spent),
     /// The script's own process ended, with this wait status.
     Exited { status: i32 },
     /// Every process of the run is gone.
@@ -150,6 +154,9 @@ pub(crate) fn send_report(socket: BorrowedFd<'_>, report: Report<'_>) -> Result<
         }
         Report::LimitReached(counted) => n[..2].copy_from_slice(&[4, counted as u64]),
         Report::Claimed { index } => n[..2].copy_from_slice(&[5, u64::from(index)]),
+        Report::Spent(Spent { pid, start, own }) => {
+            n[..4].copy_from_slice(&[9, u64::from(pid), start, own.as_nanos() as u64]);
+        }
         Report::Exited { status } => n[..2].copy_from_slice(&[6, u64::from(status as u32)]),
         Report::Ended { usage, io, forks, threads } => n.copy_from_slice(&[
             7,
@@ -273,6 +280,7 @@ impl Inbox {
                 threads: n[11],
             },
             8 => Report::Built,
+            9 => Report::Spent(Spent { pid: n[1] as u32, start: n[2], own: Duration::from_nanos(n[3]) }),
             _ => return Err(Errno::BADMSG),
         }))
     }

@@ -173,7 +173,7 @@ pub fn run(
     let begun = planning::begin(policy, caller)?;
     let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string())?;
     // What an earlier process left undone is settled before anything new begins.
-    state.settle(&now())?;
+    state.settle(clock())?;
     let scratch = state.scratch(run);
     let places = Places { keep_out: &[state.directory()], cache: &state.cache(), scratch: &scratch };
     let Planned { plan, mut placeholders, before } =

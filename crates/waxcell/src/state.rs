@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use waxcell_journal::{AppendError, Journal, Mark, OpenError, Receipt, SpanId, SpanLock, SpanLockError};
@@ -126,13 +127,13 @@ impl State {
 
     /// Records what an earlier process left undone: torn writes that were removed, and runs that nobody watches any
     /// more (`lost`).
-    pub(crate) fn settle(&mut self, at: &str) -> Result<(), StateError> {
+    pub(crate) fn settle(&mut self, now: SystemTime) -> Result<(), StateError> {
+        let at = &humantime::format_rfc3339_micros(now).to_string();
         for recovered in self.journal()?.take_recovered() {
             let payload = record::recovered(at, &recovered);
             self.append(Mark::None, SpanId::NONE, |index| record::indexed(payload, index))?;
         }
         let open = self.journal()?.open_spans().map_err(|source| self.append_error(source))?;
-        let mut lost = Vec::new();
         for span in open.into_iter().map(|open| (open.span, open.opened_at)) {
             let (id, opened_at) = span;
             if SpanLock::is_alive(&self.runs(), id).map_err(|source| self.lock_error(source))? {
@@ -148,10 +149,7 @@ impl State {
                 Err(error) => return Err(error),
             }
             SpanLock::clear(&self.runs(), id).map_err(|source| self.lock_error(source))?;
-            lost.push(id.to_string());
-        }
-        if !lost.is_empty() {
-            waxcell_sandbox::sweep(&lost);
+            waxcell_sandbox::clear_groups(&id.to_string(), now);
         }
         waxcell_sandbox::sweep_scratch(&self.scratch_of_all());
         Ok(())

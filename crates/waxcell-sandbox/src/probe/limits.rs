@@ -88,8 +88,7 @@ pub(super) fn control_groups() -> (Feature, Rung) {
         return (no_place(&mounts), Rung::RlimitWatch);
     };
     let rung = place.rung();
-    // Once more if somebody else's sweep took the empty group away.
-    let outcome = try_group(place.clone()).or_else(|_| try_group(place.clone()));
+    let outcome = try_group(place.clone());
     let feature = match (outcome, rung) {
         (Ok(()), Rung::Cgroup2) => {
             CONTROL_GROUPS.present(format!("cgroup2: a child was born in a group below {}", parent(&place)))

@@ -29,7 +29,7 @@ pub(crate) fn build(guard: &Guard, plain: Option<u32>) -> Vec<libc::sock_filter>
     }
     for (nr, kind) in table::BROKERED {
         let brokered = match kind {
-            Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => true,
+            Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup | Call::MemfdCreate => true,
             Call::Unlink | Call::UnlinkAt | Call::Rmdir => guard.delete,
             Call::Chmod | Call::Fchmod | Call::FchmodAt | Call::FchmodAt2 => guard.chmod,
             Call::Chown | Call::Fchown | Call::Lchown | Call::FchownAt => guard.chown,
@@ -37,6 +37,8 @@ pub(crate) fn build(guard: &Guard, plain: Option<u32>) -> Vec<libc::sock_filter>
             Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => guard.chmod || guard.xattr,
             Call::Mkdir | Call::MkdirAt => !guard.placeholders.is_empty(),
             Call::Open | Call::OpenAt | Call::UtimensAt | Call::Kill | Call::Tkill | Call::Tgkill => false,
+            // By their arguments.
+            Call::Mknod | Call::MknodAt => false,
         };
         // `clone` keeps its tests on namespace flags; what passes them is counted.
         if brokered && !matches!(kind, Call::Clone) {

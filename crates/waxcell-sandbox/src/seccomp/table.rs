@@ -50,6 +50,9 @@ pub(crate) enum Call {
     Kill,
     Tkill,
     Tgkill,
+    MemfdCreate,
+    Mknod,
+    MknodAt,
 }
 
 const SYS_FCHMODAT2: c_long = 452;
@@ -87,6 +90,10 @@ pub(super) const BROKERED: &[(c_long, Call)] = &[
     #[cfg(target_arch = "x86_64")]
     (SYS_mkdir, Call::Mkdir),
     (SYS_mkdirat, Call::MkdirAt),
+    (SYS_memfd_create, Call::MemfdCreate),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_mknod, Call::Mknod),
+    (SYS_mknodat, Call::MknodAt),
     // Only without namespaces.
     #[cfg(target_arch = "x86_64")]
     (SYS_open, Call::Open),
@@ -132,8 +139,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_syncfs,
     SYS_sync,
     // Files and directories by name and descriptor.
-    SYS_openat,
-    SYS_openat2,
     SYS_close,
     SYS_close_range,
     SYS_fstat,
@@ -151,18 +156,13 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_mkdirat,
     SYS_unlinkat,
     SYS_renameat,
-    SYS_renameat2,
     SYS_linkat,
     SYS_symlinkat,
-    SYS_fchmod,
-    SYS_fchmodat,
-    SYS_FCHMODAT2,
     SYS_fchown,
     SYS_fchownat,
     SYS_utimensat,
     SYS_umask,
     SYS_flock,
-    SYS_fcntl,
     SYS_dup,
     SYS_dup3,
     SYS_getxattr,
@@ -181,7 +181,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_inotify_init1,
     SYS_inotify_add_watch,
     SYS_inotify_rm_watch,
-    SYS_memfd_create,
     SYS_cachestat_NR,
     // Waiting for descriptors.
     SYS_ppoll,
@@ -326,19 +325,7 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_setsockopt,
     SYS_getsockopt,
     SYS_shutdown,
-    // System V and POSIX IPC, in a namespace of the run's own.
-    SYS_shmget,
-    SYS_shmat,
-    SYS_shmdt,
-    SYS_shmctl,
-    SYS_semget,
-    SYS_semop,
-    SYS_semtimedop,
-    SYS_semctl,
-    SYS_msgget,
-    SYS_msgsnd,
-    SYS_msgrcv,
-    SYS_msgctl,
+    // POSIX message queues, in a namespace of the run's own.
     SYS_mq_open,
     SYS_mq_unlink,
     SYS_mq_timedsend,
@@ -350,10 +337,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_sysinfo,
     SYS_getrandom,
     // Calls that aarch64 never had.
-    #[cfg(target_arch = "x86_64")]
-    SYS_open,
-    #[cfg(target_arch = "x86_64")]
-    SYS_creat,
     #[cfg(target_arch = "x86_64")]
     SYS_stat,
     #[cfg(target_arch = "x86_64")]
@@ -376,8 +359,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_link,
     #[cfg(target_arch = "x86_64")]
     SYS_symlink,
-    #[cfg(target_arch = "x86_64")]
-    SYS_chmod,
     #[cfg(target_arch = "x86_64")]
     SYS_chown,
     #[cfg(target_arch = "x86_64")]
@@ -496,6 +477,19 @@ pub(super) const REFUSED: &[c_long] = &[
     SYS_add_key,
     SYS_request_key,
     SYS_keyctl,
+    // ipc.shm: what System V IPC keeps belongs to no process, so no count of the run's memory would show it.
+    SYS_shmget,
+    SYS_shmat,
+    SYS_shmdt,
+    SYS_shmctl,
+    SYS_semget,
+    SYS_semop,
+    SYS_semtimedop,
+    SYS_semctl,
+    SYS_msgget,
+    SYS_msgsnd,
+    SYS_msgrcv,
+    SYS_msgctl,
 ];
 
 #[cfg(target_arch = "x86_64")]
@@ -545,21 +539,8 @@ pub(super) fn conditional() -> Vec<(c_long, Vec<Test>)> {
     };
     vec![
         // sys.userns: no new namespaces. The flags are a register, so the broker may count and continue the rest.
-        (
-            SYS_clone,
-            vec![
-                pass_if(0, namespaces, vec![0], EPERM_),
-                Test {
-                    argument: 0,
-                    mask: 0,
-                    any_of: vec![0],
-                    hit: Some(Action::Notify),
-                    miss: Some(Action::Notify),
-                },
-            ],
-        ),
-        // Its flags lie in memory, where a filter cannot see them: libraries fall back to `clone`.
-        (SYS_clone3, only(0, 0, vec![0], Action::Errno(ENOSYS), Action::Errno(ENOSYS))),
+        // `clone3` is on no list: its flags lie in memory, where a filter cannot see them, and libraries fall back.
+        (SYS_clone, only(0, namespaces, vec![0], Action::Notify, EPERM_)),
         (SYS_socket, sockets()),
         (
             SYS_socketpair,
@@ -584,11 +565,56 @@ pub(super) fn conditional() -> Vec<(c_long, Vec<Test>)> {
         (SYS_tkill, only(1, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
         (SYS_tgkill, only(2, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
         (SYS_rt_tgsigqueueinfo, only(2, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
-        // fs.mknod: named pipes, sockets and plain files; Landlock decides where.
-        (SYS_mknodat, only(2, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, EPERM_)),
+        // fs.mknod: plain files, and named pipes and sockets on scratch, which the broker looks at: Landlock's rights to
+        // them hold below scratch as well, where a project may lie.
+        (SYS_mknodat, nodes(2)),
         #[cfg(target_arch = "x86_64")]
-        (SYS_mknod, only(1, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, EPERM_)),
+        (SYS_mknod, nodes(1)),
+        // A whiteout is a device node.
+        (SYS_renameat2, only(4, RENAME_WHITEOUT, vec![0], Action::Allow, EPERM_)),
+        // `openat2` is on no list: its mode lies in memory, where a filter cannot see it, and programs fall back.
+        (SYS_openat, opens(2)),
+        #[cfg(target_arch = "x86_64")]
+        (SYS_open, opens(1)),
+        #[cfg(target_arch = "x86_64")]
+        (SYS_creat, only(1, SET_ID, vec![0], Action::Allow, EPERM_)),
+        // On scratch such a mode is the script's own affair: the broker looks. Where `chmod` is blocked, it has all.
+        (SYS_fchmod, only(1, SET_ID, vec![0], Action::Allow, Action::Notify)),
+        (SYS_fchmodat, only(2, SET_ID, vec![0], Action::Allow, Action::Notify)),
+        (SYS_FCHMODAT2, only(2, SET_ID, vec![0], Action::Allow, Action::Notify)),
+        #[cfg(target_arch = "x86_64")]
+        (SYS_chmod, only(1, SET_ID, vec![0], Action::Allow, Action::Notify)),
+        // A lease on a file of the project would stop the host's own writers.
+        (SYS_fcntl, only(1, u32::MAX, vec![F_SETLEASE as u32], EPERM_, Action::Allow)),
     ]
+}
+
+/// Bits of a mode that would lend a file's owner or group to whoever executes it, outside and later.
+const SET_ID: u32 = S_ISUID | S_ISGID;
+
+fn nodes(mode: u8) -> Vec<Test> {
+    vec![
+        pass_if(mode, SET_ID, vec![0], EPERM_),
+        Test { argument: mode, mask: S_IFMT, any_of: vec![0, S_IFREG], hit: Some(Action::Allow), miss: None },
+        Test {
+            argument: mode,
+            mask: S_IFMT,
+            any_of: vec![S_IFIFO, S_IFSOCK],
+            hit: Some(Action::Notify),
+            miss: Some(EPERM_),
+        },
+    ]
+}
+
+/// Files are not made with such a mode; the argument behind the flags means nothing where none is made.
+fn opens(flags: u8) -> Vec<Test> {
+    const MAKES: u32 = (O_CREAT | O_TMPFILE & !O_DIRECTORY) as u32;
+    let mut tests = only(flags + 1, SET_ID, vec![0], Action::Allow, EPERM_);
+    tests.insert(
+        0,
+        Test { argument: flags, mask: MAKES, any_of: vec![0], hit: Some(Action::Allow), miss: None },
+    );
+    tests
 }
 
 fn ioctls() -> Vec<u32> {

@@ -50,7 +50,9 @@ fn every_number_gets_the_answer_of_its_table() {
         let got = run(&program, table::ARCH, nr, [0; 6]);
         let listed = |list: &[c_long]| list.contains(&c_long::from(nr));
         let conditional = table::conditional().iter().any(|(n, _)| *n == c_long::from(nr));
-        let always = |call| matches!(call, Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup);
+        let always = |call| {
+            matches!(call, Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup | Call::MemfdCreate)
+        };
         let brokered = table::call(nr as i32).is_some_and(always);
         match () {
             () if brokered => assert_eq!(got, Action::Notify.code(), "{nr}"),
@@ -161,9 +163,52 @@ fn the_guard_sends_its_calls_to_the_broker_and_no_others() {
 }
 
 #[test]
+fn files_that_lend_their_owner_are_not_made() {
+    let guard = Guard::default();
+    let make = (libc::O_CREAT | libc::O_WRONLY) as u64;
+    let temporary = (libc::O_TMPFILE | libc::O_WRONLY) as u64;
+    for bits in [libc::S_ISUID, libc::S_ISGID] {
+        let mode = u64::from(bits | 0o755);
+        for flags in [make, temporary, make | 1 << 40] {
+            assert_eq!(answer(&guard, libc::SYS_openat, [0, 0, flags, mode, 0, 0]), errno(libc::EPERM));
+            assert_eq!(answer(&guard, libc::SYS_openat, [0, 0, flags, 0o755, 0, 0]), Action::Allow.code());
+        }
+        // Nothing is made: whatever stands in the place of the mode.
+        let directory = libc::O_DIRECTORY as u64;
+        assert_eq!(answer(&guard, libc::SYS_openat, [0, 0, directory, mode, 0, 0]), Action::Allow.code());
+        assert_eq!(answer(&guard, libc::SYS_mknodat, [0, 0, mode, 0, 0, 0]), errno(libc::EPERM));
+        for (kind, wanted) in [
+            (libc::S_IFREG, Action::Allow.code()),
+            (libc::S_IFIFO, Action::Notify.code()),
+            (libc::S_IFSOCK, Action::Notify.code()),
+            (libc::S_IFCHR, errno(libc::EPERM)),
+            (libc::S_IFBLK, errno(libc::EPERM)),
+        ] {
+            assert_eq!(answer(&guard, libc::SYS_mknodat, [0, 0, u64::from(kind | 0o644), 0, 0, 0]), wanted);
+        }
+        // Changing one is the broker's to judge, blocked or not.
+        assert_eq!(answer(&guard, libc::SYS_fchmodat, [0, 0, mode, 0, 0, 0]), Action::Notify.code());
+        assert_eq!(answer(&guard, 452, [0, 0, mode | 1 << 40, 0, 0, 0]), Action::Notify.code());
+    }
+    assert_eq!(answer(&guard, libc::SYS_openat2, [0; 6]), errno(libc::ENOSYS));
+}
+
+#[test]
+fn whiteouts_and_leases_are_refused() {
+    let guard = Guard::default();
+    let rename = |flags| answer(&guard, libc::SYS_renameat2, [0, 0, 0, 0, flags, 0]);
+    assert_eq!(rename(u64::from(libc::RENAME_WHITEOUT)), errno(libc::EPERM));
+    assert_eq!(rename(u64::from(libc::RENAME_EXCHANGE)), Action::Allow.code());
+    let fcntl = |command: i32| answer(&guard, libc::SYS_fcntl, [0, command as u64 | 1 << 32, 0, 0, 0, 0]);
+    assert_eq!(fcntl(libc::F_SETLEASE), errno(libc::EPERM));
+    assert_eq!(fcntl(libc::F_GETFL), Action::Allow.code());
+}
+
+#[test]
 fn the_program_is_small() {
     // Installing costs about 1.2 us an instruction up to a few hundred (docs/performance.md).
     let length = build(&EVERYTHING, None).len();
+    println!("{length} instructions, {} without a guard", build(&Guard::default(), None).len());
     assert!(length < 420, "{length} instructions");
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::ending::{Ending, Exit};
 use crate::plan::{Access, Guard, Identity, Limits, Network, Plain, Program};
-use crate::watch::{Ending, Exit};
 
 const PYTHON: &str = "/usr/bin/python3";
 
