@@ -77,28 +77,6 @@ fn no_device_node_by_renaming() {
 }
 
 #[test]
-fn named_pipes_are_made_on_scratch_alone() {
-    let script = "
-import socket, stat
-os.umask(0o027)
-for where in ('data', '/tmp', '/dev/shm'):
-    for kind in (stat.S_IFIFO, stat.S_IFSOCK):
-        path = f'{where}/{kind}'
-        print(tried(os.mknod, path, kind | 0o666), os.path.exists(path) and oct(os.stat(path).st_mode))
-os.chdir('/tmp'); os.mkfifo('pipe'); print(tried(os.mkfifo, 'pipe'), tried(os.mkfifo, 'none/pipe'))
-if os.fork() == 0:
-    open('pipe', 'w').write('through'); os._exit(0)
-print(open('pipe').read())
-os.mkfifo('beside', dir_fd=os.open('/dev/shm', os.O_RDONLY)); print(os.path.exists('/dev/shm/beside'))
-";
-    let place = place(NONE);
-    let made = "None 0o10640\nNone 0o140640\n".repeat(2);
-    let told = format!("EACCES False\nEACCES False\n{made}EEXIST ENOENT\nthrough\nTrue\n");
-    assert_eq!(said(&place, script), told);
-    assert_eq!(fs::read_dir(place.project().join("data")).expect("the folder").count(), 2);
-}
-
-#[test]
 fn no_lease_on_the_hosts_files() {
     let script = "
 import fcntl

@@ -285,8 +285,6 @@ impl Broker {
                 self.perform_outside(listener, call, kind)
             }
             Call::MemfdCreate => self.memory_file(listener, call),
-            Call::Mknod => self.make_node(listener, call, None, a[0], a[1] as u32),
-            Call::MknodAt => self.make_node(listener, call, Some(a[0]), a[1], a[2] as u32),
             Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => Err(Errno::NOSYS),
         }
     }
@@ -437,27 +435,6 @@ impl Broker {
             Some(outside) => outside.is_scratch(file),
             None => fs::fstat(file).is_ok_and(|stat| stat.st_dev == self.scratch_device),
         }
-    }
-
-    /// A named pipe or a socket, on scratch alone: a host's program that reads what a script left would wait for it.
-    fn make_node(
-        &self,
-        listener: BorrowedFd<'_>,
-        call: &Notification,
-        dirfd: Option<u64>,
-        path: u64,
-        mode: u32,
-    ) -> Result<Answer, Errno> {
-        let mut target = Target::read(listener, call, dirfd, path)?;
-        let mask = procfs::umask(call.tid).ok_or(Errno::SRCH)?;
-        still_waiting(listener, call)?;
-        let (parent, name) = target.open_parent()?;
-        if !self.is_scratch(parent.as_fd()) {
-            return Err(Errno::ACCESS);
-        }
-        let kind = fs::FileType::from_raw_mode(mode);
-        fs::mknodat(&parent, name, kind, Mode::from(mode & 0o1777 & !mask), 0)?;
-        Ok(Answer::Done)
     }
 
     /// `memfd_create`, answered with a file of the scratch space that has no name: so it is bounded and counted like the

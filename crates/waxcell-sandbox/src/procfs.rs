@@ -163,13 +163,6 @@ pub(crate) fn any_thread_has_pending(pid: u32, signal: i32) -> bool {
     count.is_ok() && pending
 }
 
-/// The file mode creation mask of a process.
-pub(crate) fn umask(pid: u32) -> Option<u32> {
-    let status = open(pid, c"status", OFlags::RDONLY | OFlags::CLOEXEC).ok()?;
-    let mut buffer = [0u8; 4096];
-    number(field(read_small(status.as_fd(), &mut buffer).ok()?, b"Umask")?, 8).map(|mask| mask as u32)
-}
-
 /// I/O counters from an open `/proc/[pid]/io` (`proc_pid_io(5)`).
 pub(crate) fn io_counters(fd: BorrowedFd<'_>) -> Option<IoCounters> {
     let mut buffer = [0u8; 512];

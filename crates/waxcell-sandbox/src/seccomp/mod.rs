@@ -37,8 +37,6 @@ pub(crate) fn build(guard: &Guard, plain: Option<u32>) -> Vec<libc::sock_filter>
             Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => guard.chmod || guard.xattr,
             Call::Mkdir | Call::MkdirAt => !guard.placeholders.is_empty(),
             Call::Open | Call::OpenAt | Call::UtimensAt | Call::Kill | Call::Tkill | Call::Tgkill => false,
-            // By their arguments.
-            Call::Mknod | Call::MknodAt => false,
         };
         // `clone` keeps its tests on namespace flags; what passes them is counted.
         if brokered && !matches!(kind, Call::Clone) {

@@ -51,8 +51,6 @@ pub(crate) enum Call {
     Tkill,
     Tgkill,
     MemfdCreate,
-    Mknod,
-    MknodAt,
 }
 
 const SYS_FCHMODAT2: c_long = 452;
@@ -91,9 +89,6 @@ pub(super) const BROKERED: &[(c_long, Call)] = &[
     (SYS_mkdir, Call::Mkdir),
     (SYS_mkdirat, Call::MkdirAt),
     (SYS_memfd_create, Call::MemfdCreate),
-    #[cfg(target_arch = "x86_64")]
-    (SYS_mknod, Call::Mknod),
-    (SYS_mknodat, Call::MknodAt),
     // Only without namespaces.
     #[cfg(target_arch = "x86_64")]
     (SYS_open, Call::Open),
@@ -539,8 +534,21 @@ pub(super) fn conditional() -> Vec<(c_long, Vec<Test>)> {
     };
     vec![
         // sys.userns: no new namespaces. The flags are a register, so the broker may count and continue the rest.
-        // `clone3` is on no list: its flags lie in memory, where a filter cannot see them, and libraries fall back.
-        (SYS_clone, only(0, namespaces, vec![0], Action::Notify, EPERM_)),
+        (
+            SYS_clone,
+            vec![
+                pass_if(0, namespaces, vec![0], EPERM_),
+                Test {
+                    argument: 0,
+                    mask: 0,
+                    any_of: vec![0],
+                    hit: Some(Action::Notify),
+                    miss: Some(Action::Notify),
+                },
+            ],
+        ),
+        // Its flags lie in memory, where a filter cannot see them: libraries fall back to `clone`.
+        (SYS_clone3, only(0, 0, vec![0], Action::Errno(ENOSYS), Action::Errno(ENOSYS))),
         (SYS_socket, sockets()),
         (
             SYS_socketpair,
@@ -565,8 +573,7 @@ pub(super) fn conditional() -> Vec<(c_long, Vec<Test>)> {
         (SYS_tkill, only(1, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
         (SYS_tgkill, only(2, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
         (SYS_rt_tgsigqueueinfo, only(2, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
-        // fs.mknod: plain files, and named pipes and sockets on scratch, which the broker looks at: Landlock's rights to
-        // them hold below scratch as well, where a project may lie.
+        // fs.mknod: named pipes, sockets and plain files; Landlock decides where.
         (SYS_mknodat, nodes(2)),
         #[cfg(target_arch = "x86_64")]
         (SYS_mknod, nodes(1)),
@@ -593,17 +600,9 @@ pub(super) fn conditional() -> Vec<(c_long, Vec<Test>)> {
 const SET_ID: u32 = S_ISUID | S_ISGID;
 
 fn nodes(mode: u8) -> Vec<Test> {
-    vec![
-        pass_if(mode, SET_ID, vec![0], EPERM_),
-        Test { argument: mode, mask: S_IFMT, any_of: vec![0, S_IFREG], hit: Some(Action::Allow), miss: None },
-        Test {
-            argument: mode,
-            mask: S_IFMT,
-            any_of: vec![S_IFIFO, S_IFSOCK],
-            hit: Some(Action::Notify),
-            miss: Some(EPERM_),
-        },
-    ]
+    let mut tests = only(mode, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, EPERM_);
+    tests.insert(0, pass_if(mode, SET_ID, vec![0], EPERM_));
+    tests
 }
 
 /// Files are not made with such a mode; the argument behind the flags means nothing where none is made.
