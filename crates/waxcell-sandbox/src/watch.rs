@@ -482,6 +482,9 @@ impl Watch {
         match &run.group {
             Some(group) => {
                 self.sampled_cpu = group.cpu().unwrap_or(self.sampled_cpu);
+                if let Some(memory) = group.memory_to_remember() {
+                    self.usage.memory_peak = self.usage.memory_peak.max(memory);
+                }
                 if group.out_of_memory_kills() > 0 {
                     self.reached(Stop::Memory);
                 }
@@ -542,7 +545,8 @@ impl Watch {
         match &run.group {
             Some(group) => {
                 self.usage.cpu = group.cpu().unwrap_or(waited_for);
-                self.usage.memory_peak = group.memory_peak().unwrap_or(self.usage.max_rss);
+                self.usage.memory_peak =
+                    group.memory_peak().unwrap_or_else(|| self.usage.memory_peak.max(self.usage.max_rss));
                 if group.out_of_memory_kills() > 0 {
                     self.reached(Stop::Memory);
                 }
