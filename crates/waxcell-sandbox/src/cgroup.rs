@@ -238,12 +238,10 @@ impl Group {
     }
 
     /// What the group holds now, where the kernel does not remember the most itself (version 2 before Linux 5.19).
-    pub(crate) fn memory_to_remember(&self) -> Option<u64> {
-        match &self.place {
-            Place::V2 { .. } if self.memory_peak().is_none() => {
-                read_number(&self.memory().join("memory.current"))
-            }
-            _ => None,
+    pub(crate) fn memory_to_remember(&self) -> u64 {
+        match self.memory_peak() {
+            Some(_) => 0,
+            None => read_number(&self.memory().join("memory.current")).unwrap_or(0),
         }
     }
 
@@ -425,8 +423,8 @@ mod tests {
         let place = Place::V2 { parent: tree.0.clone() };
         let group = Group { place, name: "waxcell-run".to_owned(), directory: None };
         tree.write("waxcell-run", "memory.current", "4096\n");
-        assert_eq!(group.memory_to_remember(), Some(4096));
+        assert_eq!((group.memory_to_remember(), group.memory_peak()), (4096, None));
         tree.write("waxcell-run", "memory.peak", "8192\n");
-        assert_eq!((group.memory_to_remember(), group.memory_peak()), (None, Some(8192)));
+        assert_eq!((group.memory_to_remember(), group.memory_peak()), (0, Some(8192)));
     }
 }

@@ -156,9 +156,9 @@ impl SpawnError {
             SpawnError::Supervision { .. } => Some(
                 "`waxcell doctor` says what forbids it; kernel.yama.ptrace_scope=3 does, and so do profiles of containers",
             ),
-            SpawnError::NoLandlock => {
-                Some("boot a kernel with Landlock (CONFIG_SECURITY_LANDLOCK=y, `lsm=landlock,...`)")
-            }
+            SpawnError::NoLandlock => Some(
+                "boot Linux 5.13 or newer with Landlock (CONFIG_SECURITY_LANDLOCK=y, `lsm=landlock,...`)",
+            ),
             SpawnError::NothingHoldsFiles => Some(
                 "one of both has to be there: `waxcell doctor` says what forbids the namespaces and how to get Landlock",
             ),

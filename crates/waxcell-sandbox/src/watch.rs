@@ -482,9 +482,7 @@ impl Watch {
         match &run.group {
             Some(group) => {
                 self.sampled_cpu = group.cpu().unwrap_or(self.sampled_cpu);
-                if let Some(memory) = group.memory_to_remember() {
-                    self.usage.memory_peak = self.usage.memory_peak.max(memory);
-                }
+                self.usage.memory_peak = self.usage.memory_peak.max(group.memory_to_remember());
                 if group.out_of_memory_kills() > 0 {
                     self.reached(Stop::Memory);
                 }

@@ -96,7 +96,9 @@ fn system(tree: &Path) -> Done {
             .args(PACKAGES),
     )?;
     let packages = closure.lines().filter(|line| !line.starts_with([' ', '<']));
-    let listed = output(program("dpkg").arg("--listfiles").args(packages))?;
+    // An alternative that is not installed is a fault to dpkg; it lists the others all the same.
+    let listed = program("dpkg").arg("--listfiles").args(packages).output();
+    let listed = String::from_utf8_lossy(&at(tree, listed)?.stdout).into_owned();
     let wanted = |path: &&str| {
         let parts = ["/usr/", "/bin/", "/sbin/", "/lib", "/etc/"];
         let unread = ["/share/doc/", "/share/man/", "/share/locale/", "/share/info/", "/perl"];

@@ -362,7 +362,8 @@ def basics():
     """What does not depend on control groups: old kernels, settings, Yama."""
     if KERNEL < (5, 13):
         for who, user in [("root", ROOT), ("user", USER)]:
-            refused(f"{platform.release()}, {who}", user, "Linux 5.13", "Linux 5.13")
+            refused(f"too old, {who}", user, "Linux 5.13", "No run is possible")
+            refused(f"too old, also without Landlock, {who}", user, "", "No run is possible", "degrade: [landlock]\n")
         return
     for who, user in [("root", ROOT), ("user", USER)]:
         doctor = say([WAXCELL, "doctor"], user)
