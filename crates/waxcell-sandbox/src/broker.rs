@@ -122,12 +122,6 @@ impl Broker {
         Ok(())
     }
 
-    /// Whether a guarded call is decided by what its arguments point to.
-    pub(crate) fn reads_arguments(&self) -> bool {
-        let Guard { delete, chmod, chown, xattr, placeholders } = &self.guard;
-        *delete || *chmod || *chown || *xattr || !placeholders.is_empty()
-    }
-
     /// Serves until the script's process has ended and everything else with it, or the supervisor is gone.
     pub(crate) fn serve(
         &mut self,

@@ -138,12 +138,10 @@ impl Stage {
         // If the script's process has failed, it has said why itself.
         let listener = handover::receive(self.handover.0.as_fd()).map_err(at(Step::Listener))?;
         self.drop_privileges()?;
-        if self.broker.reads_arguments() {
-            // At an address of our own: the script's process is still our copy.
-            let mut byte = [0u8];
-            let address = std::ptr::from_ref(&self.uid).addr() as u64;
-            sys::read_memory(script as u32, address, &mut byte).map_err(at(Step::Arguments))?;
-        }
+        // Guarded calls are decided by what their arguments point to. Tried at an address of our own: the script's
+        // process is still our copy.
+        let address = std::ptr::from_ref(&self.uid).addr() as u64;
+        sys::read_memory(script as u32, address, &mut [0u8]).map_err(at(Step::Arguments))?;
         // The script's process has all descriptors of its own by now; a copy here would keep its pipes open.
         let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .map_err(at(Step::Descriptors))?;

@@ -9,11 +9,18 @@ use crate::shell::{Done, at, output, program, root, run, succeeds};
 use crate::test::Built;
 
 /// Packages that the checks and the tests need; those that they need in turn come along.
-const PACKAGES: [&str; 9] =
-    ["python3", "bash", "coreutils", "findutils", "git", "grep", "mount", "sed", "util-linux"];
+const PACKAGES: [&str; 10] =
+    ["python3", "bash", "coreutils", "dash", "findutils", "git", "grep", "mount", "sed", "util-linux"];
 /// Made by the packages' scripts, so that no package lists them.
-const MADE: [&str; 6] =
-    ["/etc/passwd", "/etc/group", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ld.so.cache", "/etc/localtime"];
+const MADE: [&str; 7] = [
+    "/bin/sh",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+];
 
 /// Whose test programs come along.
 const TESTED: [&str; 3] = ["waxcell-cli", "waxcell-journal", "waxcell-sandbox"];

@@ -168,6 +168,16 @@ def limits(title, rung, user, group):
     check(f"{title}: memory is measured", 64 <= used["memory_mb"] <= 160, used)
     check(f"{title}: CPU is measured", 0.3 <= used["cpu_seconds"] <= 30, used)
 
+    script = """
+import os, time
+for _ in range(3):
+    if os.fork() == 0:
+        x = bytearray(32 << 20); time.sleep(4); os._exit(0)
+for _ in range(3): os.wait()
+"""
+    said = run(script, user, group, "execution: {memory_mb: 256}\n")
+    check(f"{title}: memory of children is measured as a sum", 96 <= said.json["resource_usage"]["memory_mb"] <= 200, said)
+
     trips = {
         "memory": ("memory_mb: 64", "memory_limit", "import time\nx = bytearray(160 << 20)\ntime.sleep(3)"),
         "memory of children": (
