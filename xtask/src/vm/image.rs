@@ -23,7 +23,7 @@ const MADE: [&str; 7] = [
 ];
 
 /// Whose test programs come along.
-const TESTED: [&str; 3] = ["waxcell-cli", "waxcell-journal", "waxcell-sandbox"];
+const TESTED: [&str; 2] = ["waxcell-cli", "waxcell-sandbox"];
 
 /// Makes the disk; `folder` is for it and what it is made of.
 pub(crate) fn make(folder: &Path, built: &[Built], python: &Path) -> Done<PathBuf> {
@@ -38,8 +38,7 @@ pub(crate) fn make(folder: &Path, built: &[Built], python: &Path) -> Done<PathBu
     at(&here, fs::create_dir_all(here.join("tests")))?;
     let inside = here.join("inside.py");
     at(&inside, fs::write(&inside, include_str!("inside.py")))?;
-    for part in ["examples", "docs", "crates/waxcell-cli", "crates/waxcell-sandbox", "crates/waxcell-journal"]
-    {
+    for part in ["examples", "docs", "crates/waxcell-cli", "crates/waxcell-sandbox"] {
         copy(&root().join(part), &here.join("tree").join(part))?;
     }
     let environment = python.parent().and_then(Path::parent).ok_or("the test Python is in no environment")?;
@@ -47,8 +46,8 @@ pub(crate) fn make(folder: &Path, built: &[Built], python: &Path) -> Done<PathBu
     for built in built.iter().filter(|built| TESTED.contains(&built.package.as_str())) {
         let target = match &*built.name {
             "waxcell" => here.join("waxcell"),
-            // It takes long where the machine is emulated, and says little about kernels.
-            "stdlib" => continue,
+            // They take long where the machine is emulated, and say little about kernels.
+            "stdlib" | "bad_input" => continue,
             name => here.join("tests").join(format!("{}--{name}", built.package)),
         };
         at(&target, fs::copy(&built.executable, &target))?;

@@ -397,7 +397,7 @@ def tests():
     """The test programs that face the kernel, on control groups of version 2."""
     leaf = make(delegate("given") / "leaf", USER)
     for who, user, group in [("root", ROOT, make(GROUPS / "login")), ("user", USER, leaf)]:
-        for program in sorted((HERE / "tests").iterdir()):
+        for program in sorted((HERE / "tests").iterdir(), reverse=True):
             package, name = program.name.split("--")
             environment = {
                 "CARGO_MANIFEST_DIR": str(HERE / "tree/crates" / package),
