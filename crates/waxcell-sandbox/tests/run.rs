@@ -182,7 +182,11 @@ print("alive")
     let expected = if landlock_abi() >= Some(6) { "alive\n" } else { "sent\nalive\n" };
     let ran = run_with(script, |_| {});
     assert_eq!(ran.output, expected);
-    assert_eq!((ran.ending.exit, ran.ending.usage.processes), (Some(Exit::Code(0)), 1), "the init has counted");
+    assert_eq!(
+        (ran.ending.exit, ran.ending.usage.processes),
+        (Some(Exit::Code(0)), 1),
+        "the init has counted"
+    );
 }
 
 /// Scripts that reach one limit each: with the limit they are stopped by it, and with more room they are not.
