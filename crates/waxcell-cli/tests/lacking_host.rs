@@ -70,9 +70,3 @@ fn without_a_way_to_read_the_arguments_of_guarded_calls() {
     let error = "cannot decide about the script's system calls: reading a call's arguments";
     refused(libc::SYS_process_vm_readv, libc::EPERM, POLICY, error, "doctor");
 }
-
-#[test]
-fn without_a_way_to_watch_system_calls_at_all() {
-    let error = "cannot decide about the script's system calls: handing over";
-    refused(libc::SYS_pidfd_getfd, libc::EPERM, POLICY, error, "doctor");
-}

@@ -315,7 +315,9 @@ def settings():
             if user == ROOT and "max" not in name:
                 check(f"{name}={value}: root runs", run("", user).code == 0)
                 continue
-            refused(f"{name}={value}: {who}", user, "namespace", found)
+            refused(f"{name}={value}: {who}", user, "namespace", found, code=0)
+            said = run("print('ran')", user, policy="degrade: [namespaces]\n")
+            check(f"{name}={value}: {who} runs with `degrade: [namespaces]`", '"ran\\n"' in said.out, said)
         write(path, before)
         check(f"{name}={value}: taken back, the user runs", run("", USER).code == 0)
 
