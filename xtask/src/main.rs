@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test | tidy | stdlib | bench`.
+//! Developer commands: `cargo xtask test | tidy | stdlib | bench | vm`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,6 +15,7 @@ mod skips;
 mod stdlib;
 mod test;
 mod tidy;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,9 @@ usage: cargo xtask COMMAND
   tidy                the invariants of ARCHITECTURE.md that are checked on the source
   stdlib [MODULES]    the standard library's own tests inside and outside: the tables of docs/compatibility.md;
                       --all: every module of the list (takes long)
-  bench [--runs N]    against bare Python, pairwise: the tables of docs/performance.md; N pairs each, 40 without it";
+  bench [--runs N]    against bare Python, pairwise: the tables of docs/performance.md; N pairs each, 40 without it
+  vm [PARTS] [DEBS]   boots other kernels in a virtual machine, and runs checks and tests there; parts: basics,
+                      landlock, groups, tests; kernels: those that apt knows, or these .deb files (takes long)";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         ["bench", "--runs", runs] if runs.parse::<usize>().is_ok_and(|runs| runs > 0) => {
             bench::bench(runs.parse().unwrap_or(40))
         }
+        ["vm", ref words @ ..] => vm::vm(words),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -22,6 +22,14 @@ pub(crate) fn install() -> Done<PathBuf> {
     environment()
 }
 
+/// Installs the packages of the programs that are not there.
+pub(crate) fn install_tools(tools: &[(&str, &str)]) -> Done {
+    let is_there = |tool: &str| succeeds(program("sh").args(["-c", "command -v \"$0\"", tool]));
+    let missing = tools.iter().filter(|(tool, _)| !is_there(tool));
+    let missing: Vec<String> = missing.map(|(_, package)| (*package).to_owned()).collect();
+    if missing.is_empty() { Ok(()) } else { apt(&missing) }
+}
+
 /// The Debian packages that are not there.
 fn missing() -> Vec<String> {
     let imports = |modules: &str| succeeds(program(PYTHON).args(["-c", &format!("import {modules}")]));

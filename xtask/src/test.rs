@@ -44,7 +44,7 @@ pub(crate) fn test() -> Done {
 }
 
 /// Builds all that the tests execute; gives the test programs.
-fn build() -> Done<Vec<Built>> {
+pub(crate) fn build() -> Done<Vec<Built>> {
     println!("$ cargo test --workspace --no-run");
     let mut build = cargo(&["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
     Ok(output(&mut build)?.lines().filter_map(built).collect())

@@ -14,5 +14,5 @@ pub(crate) fn run(common: &Common) -> Exit {
         probe.render(edge::color(common))
     };
     edge::print(&text);
-    if probe.required_missing().is_empty() { Exit::SUCCESS } else { Exit::FOUND }
+    if probe.fatal().is_empty() { Exit::SUCCESS } else { Exit::FOUND }
 }

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{Access, AtFlags, CWD};
 use serde::Serialize;
 
 use crate::plan::Limits;
@@ -54,8 +55,8 @@ pub(crate) struct Group {
 const PREFIX: &str = "waxcell-";
 
 impl Place {
-    /// Finds a place from the mount table and the caller's own groups. At the root of cgroup v2, root hands the memory
-    /// controller down where nobody has yet.
+    /// Finds a place from the mount table and the caller's own groups. In version 2, a group of this user's that has the
+    /// memory controller and nobody in it is made to hand it down.
     pub(crate) fn find() -> Option<Place> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
@@ -108,27 +109,43 @@ fn v1_place(mounts: &str, own: &str) -> Option<Place> {
 fn v2_place(mounts: &str, own: &str) -> Option<Place> {
     let (point, root, ..) = cgroup_mounts(mounts).find(|(_, _, kind, _)| *kind == "cgroup2")?;
     let own = below(point, root, own_path(own, "")?);
-    let has = |dir: &Path, file: &str| {
-        fs::read_to_string(dir.join(file))
-            .is_ok_and(|list| list.split_ascii_whitespace().any(|c| c == "memory"))
-    };
-    // A group with processes of its own cannot hand controllers down, so the run's group stands beside the caller's or
-    // higher up; only the root is exempt.
+    // The nearest first: limits that others have set for the caller then hold for the run as well.
     own.ancestors()
         .take_while(|dir| dir.starts_with(point))
-        .filter(|dir| may_make_groups(dir))
-        .find(|dir| {
-            has(dir, "cgroup.subtree_control")
-                || (*dir == Path::new(point)
-                    && has(dir, "cgroup.controllers")
-                    && fs::write(dir.join("cgroup.subtree_control"), "+memory +pids").is_ok())
-        })
+        .find(|dir| may_make_groups(dir) && may_write(&dir.join("cgroup.procs")) && hands_down_memory(dir))
         .map(|dir| Place::V2 { parent: dir.to_owned() })
 }
 
+/// Whether groups below `dir` have the memory controller, also if that takes handing it down first. The kernel refuses
+/// that where processes are in the group itself, but for the root: then the run's group has to stand higher up.
+fn hands_down_memory(dir: &Path) -> bool {
+    let has_memory = |file: &str| {
+        fs::read_to_string(dir.join(file))
+            .is_ok_and(|list| list.split_ascii_whitespace().any(|controller| controller == "memory"))
+    };
+    let control = dir.join("cgroup.subtree_control");
+    if has_memory("cgroup.subtree_control") {
+        return true;
+    }
+    let handed_down = has_memory("cgroup.controllers") && fs::write(&control, "+memory").is_ok();
+    if handed_down {
+        // Only a floor under the count of processes: a run does without where this user was not given it.
+        let _ = fs::write(&control, "+pids");
+    }
+    handed_down
+}
+
 fn may_make_groups(dir: &Path) -> bool {
-    use rustix::fs::{Access, AtFlags, CWD};
-    rustix::fs::accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+    may(dir, Access::WRITE_OK | Access::EXEC_OK)
+}
+
+/// Being born in a group below takes this of the group above (`cgroups(7)`, delegation containment).
+fn may_write(file: &Path) -> bool {
+    may(file, Access::WRITE_OK)
+}
+
+fn may(path: &Path, access: Access) -> bool {
+    rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
 }
 
 impl Group {
@@ -214,6 +231,14 @@ impl Group {
             Place::V1 { cpuacct, .. } => {
                 read_number(&cpuacct.join(&self.name).join("cpuacct.usage")).map(Duration::from_nanos)
             }
+        }
+    }
+
+    /// What the group holds now, where the kernel does not remember the most itself (version 2 before Linux 5.19).
+    pub(crate) fn memory_to_remember(&self) -> u64 {
+        match self.memory_peak() {
+            Some(_) => 0,
+            None => read_number(&self.memory().join("memory.current")).unwrap_or(0),
         }
     }
 
@@ -335,5 +360,67 @@ mod tests {
         assert_eq!(own_path(own, "pids"), None);
         assert_eq!(below("/m", "/docker/a", "/docker/a/b"), Path::new("/m/b"));
         assert_eq!(below("/m", "/", "/"), Path::new("/m"));
+    }
+
+    /// Groups as plain files: what is looked at and in which order, without a kernel behind it.
+    struct Tree(PathBuf);
+
+    impl Tree {
+        fn new(name: &str, groups: &[&str]) -> Tree {
+            let tree = Tree(std::env::temp_dir().join(format!("waxcell-{name}-{}", std::process::id())));
+            for group in groups {
+                fs::create_dir_all(tree.0.join(group)).unwrap();
+                tree.write(group, "cgroup.procs", "");
+                tree.write(group, "cgroup.subtree_control", "");
+                tree.write(group, "cgroup.controllers", "cpu memory pids\n");
+            }
+            tree
+        }
+
+        fn write(&self, group: &str, file: &str, text: &str) {
+            fs::write(self.0.join(group).join(file), text).unwrap();
+        }
+
+        /// What is found from the group `a/b/leaf`, as a group of the tree.
+        fn found(&self) -> Option<PathBuf> {
+            let mounts = format!("32 29 0:28 / {} rw - cgroup2 cgroup2 rw", self.0.display());
+            match v2_place(&mounts, "0::/a/b/leaf\n")? {
+                Place::V2 { parent } => Some(parent.strip_prefix(&self.0).unwrap().to_owned()),
+                Place::V1 { .. } => None,
+            }
+        }
+    }
+
+    impl Drop for Tree {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_nearest_group_that_hands_memory_down_is_found() {
+        let tree = Tree::new("ladder", &["a", "a/b", "a/b/leaf"]);
+        // Not its own: that has a process.
+        tree.write("a/b/leaf", "cgroup.controllers", "pids\n");
+        tree.write("a", "cgroup.subtree_control", "memory pids\n");
+        assert_eq!(tree.found(), Some("a/b".into()), "it is made to hand memory down");
+        assert_eq!(fs::read_to_string(tree.0.join("a/b/cgroup.subtree_control")).unwrap(), "+pids");
+        // A group whose processes this user may not move is of no use.
+        fs::remove_file(tree.0.join("a/b/cgroup.procs")).unwrap();
+        assert_eq!(tree.found(), Some("a".into()));
+        tree.write("a", "cgroup.controllers", "pids\n");
+        tree.write("a", "cgroup.subtree_control", "pids\n");
+        assert_eq!(tree.found(), None);
+    }
+
+    #[test]
+    fn the_most_memory_is_remembered_where_the_kernel_does_not() {
+        let tree = Tree::new("peak", &["waxcell-run"]);
+        let place = Place::V2 { parent: tree.0.clone() };
+        let group = Group { place, name: "waxcell-run".to_owned(), directory: None };
+        tree.write("waxcell-run", "memory.current", "4096\n");
+        assert_eq!((group.memory_to_remember(), group.memory_peak()), (4096, None));
+        tree.write("waxcell-run", "memory.peak", "8192\n");
+        assert_eq!((group.memory_to_remember(), group.memory_peak()), (0, Some(8192)));
     }
 }

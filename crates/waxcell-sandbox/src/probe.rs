@@ -109,6 +109,14 @@ impl Probe {
         self.missing(Importance::Required)
     }
 
+    /// What is absent and keeps every run from taking place: what is required, and the layers that no policy can
+    /// give up: those of deciding about system calls.
+    pub fn fatal(&self) -> Vec<&Feature> {
+        let layers =
+            self.layers_missing().into_iter().filter(|layer| layer.group == FeatureGroup::SystemCalls);
+        self.required_missing().into_iter().chain(layers).collect()
+    }
+
     /// What is absent and a run is refused without, unless its policy accepts the loss.
     pub fn layers_missing(&self) -> Vec<&Feature> {
         self.missing(Importance::Layer)

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::PipeFlags;
 use rustix::process::Resource;
+use rustix::thread::CapabilitySet;
 
 use crate::broker::Broker;
 use crate::cgroup::{Group, GroupError};
@@ -23,7 +24,7 @@ use crate::plan::{Mount, Plan};
 use crate::relay::{Destination, Relay, Stream};
 use crate::scratch::Folder;
 use crate::seccomp;
-use crate::stage::Stage;
+use crate::stage::{self, Stage};
 use crate::sys::{self, CStrArray, Fork, SignalSet};
 use crate::watch::Running;
 use crate::wire::{self, Inbox, Order, Report, Step};
@@ -80,6 +81,14 @@ pub enum SpawnError {
         /// What the kernel said.
         errno: Errno,
     },
+    /// Nobody may watch the script's system calls, not even the process that started it.
+    #[error("cannot decide about the script's system calls: {step} failed: {errno}")]
+    Supervision {
+        /// What was being done.
+        step: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
     /// The stage ended without a word.
     #[error("the sandbox ended while it was being built")]
     Vanished,
@@ -118,6 +127,7 @@ impl SpawnError {
             SpawnError::Namespaces { .. }
                 | SpawnError::NoLandlock
                 | SpawnError::NothingHoldsFiles
+                | SpawnError::Supervision { .. }
                 | SpawnError::ReadBack(_)
                 | SpawnError::MapOwner { .. }
                 | SpawnError::Mount { .. }
@@ -143,9 +153,12 @@ impl SpawnError {
             error if error.lacks_namespaces() => Some(
                 "`waxcell doctor` says which setting of this host forbids the namespaces, and how to change it",
             ),
-            SpawnError::NoLandlock => {
-                Some("boot a kernel with Landlock (CONFIG_SECURITY_LANDLOCK=y, `lsm=landlock,...`)")
-            }
+            SpawnError::Supervision { .. } => Some(
+                "`waxcell doctor` says what forbids it; kernel.yama.ptrace_scope=3 does, and so do profiles of containers",
+            ),
+            SpawnError::NoLandlock => Some(
+                "boot Linux 5.13 or newer with Landlock (CONFIG_SECURITY_LANDLOCK=y, `lsm=landlock,...`)",
+            ),
             SpawnError::NothingHoldsFiles => Some(
                 "one of both has to be there: `waxcell doctor` says what forbids the namespaces and how to get Landlock",
             ),
@@ -264,6 +277,7 @@ fn spawn_with(
                 .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value].concat()))
                 .collect(),
         ),
+        init_keeps: if is_plain { CapabilitySet::empty() } else { stage::kept_by_init() },
         keep: Vec::new(),
     };
     stage.list_descriptors();
@@ -310,7 +324,7 @@ impl Building {
         self.await_report(&mut inbox, Report::Built)?;
         // While the script's process confines itself.
         let around = enforced::surroundings(&self.plan, self.init);
-        // If that failed because a step of the stage did, the stage has said which.
+        // First what the init says: if it failed, there is nothing to read about it.
         self.await_report(&mut inbox, Report::Ready)?;
         let around = around?;
         let script = script_of(self.init).ok_or(SpawnError::Vanished)?;
@@ -340,6 +354,11 @@ impl Building {
                 SpawnError::Mount { path: place_of(&self.plan, MountFailure { index: detail, errno }), errno }
             }
             Step::Namespaces => SpawnError::Namespaces { errno },
+            Step::Listener | Step::Arguments
+                if matches!(errno, Errno::PERM | Errno::ACCESS | Errno::NOSYS) =>
+            {
+                SpawnError::Supervision { step: step_name(step), errno }
+            }
             other => SpawnError::Step { step: step_name(other), errno },
         }
     }
@@ -363,6 +382,7 @@ const fn step_name(step: Step) -> &'static str {
         Step::Landlock => "entering the Landlock domain",
         Step::Seccomp => "installing the seccomp filter",
         Step::Listener => "handing over the seccomp listener",
+        Step::Arguments => "reading a call's arguments",
         Step::Execute => "executing the interpreter",
     }
 }

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, DumpableBehavior, Gid, Pid, Resource, Rlimit, Uid};
-use rustix::thread;
+use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
 use crate::broker::Broker;
 use crate::handover;
@@ -51,6 +51,8 @@ pub(crate) struct Stage {
     pub(crate) program: CString,
     pub(crate) argv: CStrArray,
     pub(crate) env: CStrArray,
+    /// Capabilities that the init keeps: [`kept_by_init`].
+    pub(crate) init_keeps: CapabilitySet,
     /// Every descriptor above, and those of the tree, sorted.
     pub(crate) keep: Vec<RawFd>,
 }
@@ -138,6 +140,10 @@ impl Stage {
         // If the script's process has failed, it has said why itself.
         let listener = handover::receive(self.handover.0.as_fd()).map_err(at(Step::Listener))?;
         self.drop_privileges()?;
+        // Guarded calls are decided by what their arguments point to. Tried at an address of our own: the script's
+        // process is still our copy.
+        let address = std::ptr::from_ref(&self.uid).addr() as u64;
+        sys::read_memory(script as u32, address, &mut [0u8]).map_err(at(Step::Arguments))?;
         // The script's process has all descriptors of its own by now; a copy here would keep its pipes open.
         let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .map_err(at(Step::Descriptors))?;
@@ -180,9 +186,9 @@ impl Stage {
         process::setsid().map(drop)
     }
 
-    /// The init keeps no capability either, and nobody in the run may read it: it is a copy of the supervisor.
+    /// Nobody in the run may read the init: it is a copy of the supervisor.
     fn drop_privileges(&self) -> Result<(), Failure> {
-        capabilities().map_err(at(Step::Capabilities))?;
+        capabilities(self.init_keeps).map_err(at(Step::Capabilities))?;
         thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))
     }
 
@@ -204,7 +210,7 @@ impl Stage {
         let cwd = self.cwd.as_c_str();
         process::chdir(cwd).map_err(at(Step::WorkingDirectory))?;
         self.limit(|resource| resource != Resource::Nofile)?;
-        capabilities().map_err(at(Step::Capabilities))?;
+        capabilities(CapabilitySet::empty()).map_err(at(Step::Capabilities))?;
         thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))?;
         if self.plain {
             plain::die_with(init).map_err(at(Step::Session))?;
@@ -260,15 +266,23 @@ fn bounding_set() -> Result<(), Errno> {
     Ok(())
 }
 
-/// Gives up every capability that this process has.
-fn capabilities() -> Result<(), Errno> {
-    let none = thread::CapabilitySet::empty();
-    let sets = thread::CapabilitySets { effective: none, permitted: none, inheritable: none };
-    thread::set_capabilities(None, sets)
+/// Gives up every other capability that this process has.
+pub(crate) fn capabilities(keep: CapabilitySet) -> Result<(), Errno> {
+    let inheritable = CapabilitySet::empty();
+    thread::set_capabilities(None, CapabilitySets { effective: keep, permitted: keep, inheritable })
+}
+
+/// The init keeps no capability either. Where Yama lets nobody without `CAP_SYS_PTRACE` read the arguments of a call
+/// (scope 2), it keeps that one, which counts in the run's user namespace only.
+pub(crate) fn kept_by_init() -> CapabilitySet {
+    match std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope") {
+        Ok(scope) if scope.trim() == "2" => CapabilitySet::SYS_PTRACE,
+        _ => CapabilitySet::empty(),
+    }
 }
 
 fn drop_from_bounding_set(number: u32) -> Result<(), Errno> {
-    thread::remove_capability_from_bounding_set(thread::CapabilitySet::from_bits_retain(1u64 << number))
+    thread::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1u64 << number))
 }
 
 fn loopback() -> Result<(), Errno> {

@@ -412,6 +412,7 @@ impl Watch {
         match &run.group {
             Some(group) => {
                 self.sampled_cpu = group.cpu().unwrap_or(self.sampled_cpu);
+                self.usage.memory_peak = self.usage.memory_peak.max(group.memory_to_remember());
                 if group.out_of_memory_kills() > 0 {
                     self.reached(Stop::Memory);
                 }
@@ -476,7 +477,8 @@ impl Watch {
         match &run.group {
             Some(group) => {
                 self.usage.cpu = group.cpu().unwrap_or(waited_for);
-                self.usage.memory_peak = group.memory_peak().unwrap_or(self.usage.max_rss);
+                self.usage.memory_peak =
+                    group.memory_peak().unwrap_or_else(|| self.usage.memory_peak.max(self.usage.max_rss));
                 if group.out_of_memory_kills() > 0 {
                     self.reached(Stop::Memory);
                 }

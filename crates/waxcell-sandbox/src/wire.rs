@@ -37,11 +37,12 @@ pub(crate) enum Step {
     Landlock,
     Seccomp,
     Listener,
+    Arguments,
     Execute,
 }
 
 impl Step {
-    const ALL: [Step; 17] = [
+    const ALL: [Step; 18] = [
         Step::Namespaces,
         Step::Identity,
         Step::Mounts,
@@ -58,6 +59,7 @@ impl Step {
         Step::Landlock,
         Step::Seccomp,
         Step::Listener,
+        Step::Arguments,
         Step::Execute,
     ];
 

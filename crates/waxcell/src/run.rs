@@ -171,7 +171,7 @@ pub fn run(
     // Decide everything about the sandbox before its first process.
     let run = run_id(clock());
     let begun = planning::begin(policy, caller)?;
-    let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string())?;
+    let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string());
     // What an earlier process left undone is settled before anything new begins.
     state.settle(clock())?;
     let scratch = state.scratch(run);
@@ -182,7 +182,7 @@ pub fn run(
     // Processes of its own build the sandbox. While they do, the gate judges and the disk takes the record; whatever
     // goes wrong with either, dropping `building` ends the sandbox, and nothing of the script has run.
     let (stdio, mut capture) = streams.split();
-    let building = sandbox::spawn(&plan, ground, stdio, request.signals)?;
+    let building = ground.and_then(|ground| sandbox::spawn(&plan, ground, stdio, request.signals));
 
     // The gate. What it refuses is on record as well.
     let approved = match judge::judge(&script, interpreter.version) {
@@ -213,8 +213,8 @@ pub fn run(
     .value();
     let _receipt = state.append(Mark::Open, run, |index| record::indexed(started, index))?;
 
-    // Everything in force, read back; or the record says that it was not, and nothing runs.
-    let ready = match building.ready() {
+    // Everything in force, read back; or the record says why not, and nothing runs.
+    let ready = match building.and_then(sandbox::Building::ready) {
         Ok(ready) => ready,
         Err(error) => {
             let record = record::not_built(&now(), run, &chain(&error));

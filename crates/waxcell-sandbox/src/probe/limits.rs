@@ -21,7 +21,7 @@ const CONTROL_GROUPS: Entry = Entry {
     importance: Importance::Better,
     name: "control groups",
     without: "memory and CPU of a run are added up by a watcher several times a second; a burst can pass the limit",
-    how: "systemd-run --user --scope -p Delegate=yes waxcell ...; as a service: Delegate=yes in its unit",
+    how: "systemd-run --user --scope -p Delegate=yes waxcell ...; as a service: Delegate=yes and DelegateSubgroup=main",
 };
 
 const PROCESSES: Entry = Entry {
@@ -138,8 +138,9 @@ fn no_place(mounts: &str) -> Feature {
             "run waxcell as root, or boot with systemd.unified_cgroup_hierarchy=1 for version 2",
         )
     } else if kinds.iter().any(|(kind, _)| *kind == "cgroup2") {
-        CONTROL_GROUPS
-            .absent("cgroup2 is mounted, but this user has no group with the memory controller above waxcell")
+        CONTROL_GROUPS.absent(
+            "cgroup2 is mounted, but this user has no group with the memory controller above waxcell's own",
+        )
     } else {
         CONTROL_GROUPS.absent_because(
             "not mounted",

@@ -81,9 +81,9 @@ fn one(text: &mut String, feature: &Feature, names: usize, style: &Style) {
 fn summary(probe: &Probe) -> String {
     let names =
         |features: &[&Feature]| features.iter().map(|feature| feature.name).collect::<Vec<_>>().join(", ");
-    let required = probe.required_missing();
-    if !required.is_empty() {
-        return format!("No run is possible on this host: it lacks {}.", names(&required));
+    let fatal = probe.fatal();
+    if !fatal.is_empty() {
+        return format!("No run is possible on this host: it lacks {}.", names(&fatal));
     }
     let layers = probe.layers_missing();
     let rest = probe
@@ -159,7 +159,7 @@ mod tests {
     fn feature(name: &'static str, importance: Importance, state: FeatureState) -> Feature {
         Feature {
             name,
-            group: FeatureGroup::Files,
+            group: FeatureGroup::Landlock,
             importance,
             state,
             found: "found \x1b[2J it".to_owned(),
@@ -191,7 +191,7 @@ mod tests {
         );
         assert_eq!(
             text,
-            "Files\n\
+            "Landlock\n\
             \u{20} ✓ one            found \u{fffd}[2J it\n\
             \u{20} ✗ a longer name  found \u{fffd}[2J it\n\
             \u{20}                  without  a layer: a loss that takes some words to tell, so many that one line is\n\
@@ -229,6 +229,11 @@ mod tests {
         assert!(lacks(false, Some(4)).contains("It does with `degrade: [namespaces]`"));
         assert!(lacks(true, None).contains("It does with `degrade: [landlock]`"));
         assert!(lacks(false, None).contains("nothing is run without either"));
+        let listener = Feature { group: FeatureGroup::SystemCalls, ..feature("c", Layer, Absent) };
+        assert_eq!(
+            says(vec![feature("b", Layer, Absent), listener]),
+            "No run is possible on this host: it lacks c."
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::child::{self, Answers, Child, Outcome, Voice};
 use super::feature::{Entry, Feature, FeatureGroup, Importance, errno};
 use super::host::Settings;
 use crate::handover;
+use crate::stage;
 use crate::sys::{self, Answer, Fork};
 
 const fn entry(
@@ -125,7 +126,9 @@ impl Trial {
             }
             Err(errno) => Err(errno),
         };
-        let answers = Child::start(0, ask).map(Child::finish);
+        // As the run's init, with a capability only where it has one: in a user namespace of its own.
+        let flags = if stage::kept_by_init().is_empty() { 0 } else { libc::CLONE_NEWUSER as u64 };
+        let answers = Child::start(flags, ask).or_else(|_| Child::start(0, ask)).map(Child::finish);
         Trial { clone3, signals: signals(), answers }
     }
 
@@ -233,12 +236,12 @@ fn signals() -> Result<(), Errno> {
     if child.finish().overdue { Err(Errno::TIMEDOUT) } else { sent }
 }
 
-/// In the child, which stands where the run's init stands: without capabilities, above the script's process.
+/// In the child, which stands where the run's init stands: with its capabilities, above the script's process.
 fn ask(voice: &Voice) {
     voice.say(CLOSES, sys::cloexec_from(3));
-    let nobody = thread::CapabilitySet::empty();
-    let sets = thread::CapabilitySets { effective: nobody, permitted: nobody, inheritable: nobody };
-    let _ = thread::set_capabilities(None, sets);
+    if stage::capabilities(stage::kept_by_init()).is_err() {
+        let _ = stage::capabilities(thread::CapabilitySet::empty());
+    }
     if !voice.say(NO_NEW_PRIVS, thread::set_no_new_privs(true)) {
         return;
     }

@@ -1,0 +1,116 @@
+//! `cargo xtask vm`: the checks that this machine's own kernel cannot give. Boots other kernels, as Debian packages
+//! them, in a virtual machine without network, and runs `vm/inside.py` there. Needs Debian or Ubuntu on x86-64; what is
+//! missing is installed. Where the processor cannot be shared with a guest it is emulated, which is slow.
+
+mod image;
+mod kernel;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::packages;
+use crate::shell::{Done, at, program, target};
+use crate::test;
+use kernel::Kernel;
+
+/// What is checked, each after a start of its own, and what the kernel is told for it.
+const PARTS: [(&str, &str); 4] =
+    [("basics", ""), ("landlock", "lsm=lockdown,yama,integrity"), ("groups", ""), ("tests", "")];
+
+const LONGEST_SECONDS: &str = "3600";
+
+/// Runs the parts on each kernel: those of the named packages, else those that apt knows.
+pub(crate) fn vm(words: &[&str]) -> Done {
+    let (parts, packages): (Vec<&str>, Vec<&str>) =
+        words.iter().partition(|word| PARTS.iter().any(|(part, _)| part == *word));
+    if let Some(stray) = packages.iter().find(|word| !word.ends_with(".deb")) {
+        return Err(format!("`{stray}` is neither a part nor the .deb file of a kernel"));
+    }
+    if !cfg!(target_arch = "x86_64") {
+        return Err("the virtual machine is made for x86-64 only".to_owned());
+    }
+    let python = packages::install()?;
+    packages::install_tools(&[
+        ("qemu-system-x86_64", "qemu-system-x86"),
+        ("/bin/busybox", "busybox-static"),
+        ("cpio", "cpio"),
+        ("xz", "xz-utils"),
+        ("mke2fs", "e2fsprogs"),
+    ])?;
+    let folder = target().join("vm");
+    at(&folder, fs::create_dir_all(folder.join("packages")))?;
+    let packages = match packages.is_empty() {
+        true => kernel::download(&folder.join("packages"))?,
+        false => packages.iter().map(PathBuf::from).collect(),
+    };
+    let kernels: Vec<Kernel> =
+        packages.iter().map(|package| kernel::unpack(package, &folder)).collect::<Done<_>>()?;
+    let disk = image::make(&folder, &test::build()?, &python)?;
+
+    let mut failed = 0;
+    for kernel in &kernels {
+        for (part, option) in PARTS.iter().filter(|(part, _)| parts.is_empty() || parts.contains(part)) {
+            failed += boot(kernel, &disk, part, option, &folder)?;
+        }
+    }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(format!("{failed} checks failed; consoles are in {}", folder.display()))
+    }
+}
+
+/// Boots once, tells what failed; gives how many checks that were.
+fn boot(kernel: &Kernel, disk: &Path, part: &str, option: &str, folder: &Path) -> Done<usize> {
+    let append = format!("console=ttyS0 panic=-1 loglevel=3 waxcell.checks={part} {option}");
+    let log = folder.join(format!("{}-{part}.log", kernel.name));
+    let console = at(&log, fs::File::create(&log))?;
+    println!("== {}: {part}{}", kernel.name, if shared() { "" } else { " (emulated)" });
+    let accelerator: &[&str] = match shared() {
+        true => &["-accel", "kvm", "-cpu", "host"],
+        false => &["-accel", "tcg,thread=multi", "-cpu", "max"],
+    };
+    let mut machine = program("timeout");
+    machine.args([LONGEST_SECONDS, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot"]);
+    machine.args(["-display", "none", "-serial", "stdio", "-smp", "2", "-m", "2048", "-append", &append]);
+    machine.args(accelerator).arg("-kernel").arg(&kernel.image).arg("-initrd").arg(&kernel.initramfs);
+    // What is written stays in this one machine.
+    machine.arg("-drive").arg(format!("file={},if=virtio,format=raw,snapshot=on", disk.display()));
+    let status = machine.stdout(console).stderr(Stdio::inherit()).status();
+    status.map_err(|error| format!("cannot start qemu-system-x86_64: {error}"))?;
+    let text = String::from_utf8_lossy(&at(&log, fs::read(&log))?).replace('\r', "");
+    Ok(tell(&text))
+}
+
+/// Prints what failed on a console; gives how many checks that were. A machine that did not get to its end is one.
+fn tell(console: &str) -> usize {
+    let told = |line: &&str| line.starts_with("FAILED ") || line.starts_with("       | ");
+    console.lines().filter(told).for_each(|line| println!("{line}"));
+    let count = |mark: &str| console.lines().filter(|line| line.starts_with(mark)).count();
+    let ended = count("THE END");
+    if ended == 0 {
+        println!("FAILED the machine did not get to the end of its checks");
+    }
+    println!("{} ok, {} failed", count("ok     "), count("FAILED "));
+    count("FAILED ") + usize::from(ended == 0)
+}
+
+/// Whether the processor itself can run guests. A device that is there without it is for kernels made for that.
+fn shared() -> bool {
+    let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let able = flags.split_ascii_whitespace().any(|flag| flag == "vmx" || flag == "svm");
+    able && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tell;
+
+    #[test]
+    fn a_console_without_its_end_has_failed() {
+        assert_eq!(tell("ok     a\nTHE END\n"), 0);
+        assert_eq!(tell("ok     a\nFAILED b\n       | why\nTHE END\n"), 1);
+        assert_eq!(tell("ok     a\n"), 1);
+    }
+}
