@@ -112,8 +112,9 @@ impl Probe {
     /// What is absent and keeps every run from taking place: what is required, and the layers that no policy can
     /// give up: those of deciding about system calls.
     pub fn fatal(&self) -> Vec<&Feature> {
-        let layers =
-            self.layers_missing().into_iter().filter(|layer| layer.group == FeatureGroup::SystemCalls);
+        let decides = self.facts.seccomp_notify;
+        let mut layers = self.layers_missing();
+        layers.retain(|layer| !decides && layer.group == FeatureGroup::SystemCalls);
         self.required_missing().into_iter().chain(layers).collect()
     }
 
