@@ -33,17 +33,38 @@ const LATER: [&str; 12] = [
     "checkpoint",
 ];
 
-/// The arguments of this process. Wrong ones are told, and end it with exit code 2.
-pub(crate) fn parse() -> Arguments {
-    Arguments::try_parse().unwrap_or_else(|error| {
-        let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-        match LATER.iter().find(|name| typed.as_deref() == Some(**name)) {
-            Some(name) => Arguments::command()
-                .error(ErrorKind::InvalidSubcommand, format!("`{name}` is not part of this version yet"))
-                .exit(),
-            None => error.exit(),
+impl Arguments {
+    /// Reads the command line; ends the process with usage and exit code 2 where it makes no sense.
+    pub(crate) fn of_command_line() -> Arguments {
+        let parsed = Arguments::try_parse().unwrap_or_else(|error| {
+            let typed = |what| error.get(what).map(ToString::to_string).unwrap_or_default();
+            let (option, command) = (typed(ContextKind::InvalidArg), typed(ContextKind::InvalidSubcommand));
+            match error.kind() {
+                ErrorKind::UnknownArgument if ["-c", "-m"].contains(&option.as_str()) => {
+                    usage(PYTHON_OPTIONS)
+                }
+                ErrorKind::InvalidSubcommand if LATER.contains(&command.as_str()) => {
+                    usage(&format!("`{command}` is not part of this version yet"))
+                }
+                _ => error.exit(),
+            }
+        });
+        match &parsed.command {
+            Command::Run(run) if run.command().0 == "-" => usage(FROM_STDIN),
+            Command::Run(run) if run.command().0.as_os_str().is_empty() => {
+                usage("the name of the script is empty")
+            }
+            _ => parsed,
         }
-    })
+    }
+}
+
+const PYTHON_OPTIONS: &str = "there is no `-c` and no `-m`: `run` takes a script that lies in a file; write the code, or `import runpy; runpy.run_module(NAME, run_name='__main__', alter_sys=True)`, into one";
+const FROM_STDIN: &str =
+    "there is no script from standard input: `run` takes one that lies in a file (`./-` if it is named `-`)";
+
+fn usage(message: &str) -> ! {
+    Arguments::command().error(ErrorKind::InvalidValue, message).exit()
 }
 
 const AFTER: &str = "\
@@ -105,7 +126,15 @@ pub(crate) enum Command {
     },
 }
 
+const OF_RUN: &str = "\
+Example:
+  waxcell run --reason 'monthly tally' scripts/tally.py --bip 25
+
+Exit codes: the script's own; 124 timeout, 125 waxcell failed, 126 refused, 127 script or interpreter not found,
+128+n killed by signal n (137 memory, 152 CPU); 2 wrong usage.";
+
 #[derive(Args, Debug)]
+#[command(after_help = OF_RUN)]
 pub(crate) struct Run {
     /// Also write the JSON report of the run to this file
     #[arg(long, value_name = "FILE")]
@@ -153,8 +182,8 @@ pub(crate) enum Audit {
         /// A run's name, or its first digits
         run: Option<String>,
         /// The last N records instead
-        #[arg(long, value_name = "N", conflicts_with = "run")]
-        last: Option<usize>,
+        #[arg(long, value_name = "N", conflicts_with = "run", value_parser = clap::value_parser!(u32).range(1..))]
+        last: Option<u32>,
     },
     /// Check that the journal is whole and unchanged: exit code 0 sound, 1 tampered, 2 incomplete, 3 not checked
     Verify {

@@ -1,6 +1,6 @@
 //! `waxcell audit`: the record, for people and programs.
 
-use waxcell_journal::{Reader, Record};
+use waxcell_journal::{ReadError, Reader, Record};
 
 use crate::args::{Audit, Common};
 use crate::edge;
@@ -8,20 +8,26 @@ use crate::exit::Exit;
 
 pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
     let directory = match edge::state_directory(common) {
-        Ok(directory) => directory.join("journal"),
-        Err(message) => {
-            edge::complain(message);
+        Some(directory) => directory.join("journal"),
+        None => {
+            edge::complain(
+                "no record to look at: set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR",
+            );
             return Exit::UNCHECKED;
         }
     };
     match command {
-        Audit::Show { run, last } => show(&directory, run.as_deref(), *last, common),
+        Audit::Show { run, last } => {
+            show(&directory, run.as_deref(), last.map(|count| count as usize), common)
+        }
         Audit::Verify { complete } => verify(&directory, *complete, common),
     }
 }
 
 fn show(directory: &std::path::Path, run: Option<&str>, last: Option<usize>, common: &Common) -> Exit {
     let records = match (run, last) {
+        // Every name begins with nothing.
+        (Some(""), _) => Ok(Vec::new()),
         (Some(prefix), _) => of_run(directory, prefix),
         (None, Some(count)) => Reader::last(directory, count),
         (None, None) => Reader::last(directory, 1).and_then(|newest| match newest.first() {
@@ -31,22 +37,28 @@ fn show(directory: &std::path::Path, run: Option<&str>, last: Option<usize>, com
     };
     let records = match records {
         Ok(records) => records,
-        Err(error) => {
-            edge::complain_of(&error);
-            return Exit::UNCHECKED;
-        }
+        Err(error) => return unreadable(&error),
     };
     if records.is_empty() {
         edge::complain(run.map_or("nothing is on record yet", |_| "no run of that name is on record"));
         return Exit::FOUND;
     }
-    for record in &records {
-        edge::print(&render(record, common.json));
-    }
-    Exit::SUCCESS
+    let text: String = records.iter().map(|record| render(record, common.json)).collect();
+    edge::print(&text, Exit::SUCCESS)
 }
 
-fn of_run(directory: &std::path::Path, prefix: &str) -> Result<Vec<Record>, waxcell_journal::ReadError> {
+fn unreadable(error: &ReadError) -> Exit {
+    match error {
+        ReadError::NotAJournal(journal) => edge::complain(&format!(
+            "there is no journal `{}`: nothing was recorded there yet, or it is elsewhere (--state DIR, WAXCELL_STATE)",
+            journal.display()
+        )),
+        error => edge::complain_of(error),
+    }
+    Exit::UNCHECKED
+}
+
+fn of_run(directory: &std::path::Path, prefix: &str) -> Result<Vec<Record>, ReadError> {
     let prefix = prefix.to_ascii_lowercase();
     Reader::open(directory)?
         .filter(|record| record.as_ref().map_or(true, |record| record.span.to_string().starts_with(&prefix)))
@@ -72,10 +84,7 @@ fn render(record: &Record, json: bool) -> String {
 fn verify(directory: &std::path::Path, complete: bool, common: &Common) -> Exit {
     let report = match waxcell_journal::verify(directory) {
         Ok(report) => report,
-        Err(error) => {
-            edge::complain_of(&error);
-            return Exit::UNCHECKED;
-        }
+        Err(error) => return unreadable(&error),
     };
     let open = report.open.len();
     let exit = match () {
@@ -93,8 +102,7 @@ fn verify(directory: &std::path::Path, complete: bool, common: &Common) -> Exit 
             "faults": report.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "more_faults": report.more_faults,
         });
-        edge::print(&format!("{value}\n"));
-        return exit;
+        return edge::print(&format!("{value}\n"), exit);
     }
     for fault in &report.faults {
         eprintln!("waxcell: {}", edge::printable(&fault.to_string()));
@@ -104,7 +112,8 @@ fn verify(directory: &std::path::Path, complete: bool, common: &Common) -> Exit 
     }
     if exit == Exit::SUCCESS && !common.quiet {
         let runs = if open > 0 { format!("; {open} runs are open") } else { String::new() };
-        edge::print(&format!("sound: {} records in {} segments{runs}\n", report.records, report.segments));
+        let text = format!("sound: {} records in {} segments{runs}\n", report.records, report.segments);
+        return edge::print(&text, exit);
     } else if exit == Exit::INCOMPLETE {
         if open > 0 {
             eprintln!(

@@ -1,13 +1,15 @@
 //! What is taken from the world once: environment, ids, clock, descriptors.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode};
-use waxcell::{Caller, State, Streams};
+use waxcell::{Caller, Streams};
 
 use crate::args::{Color, Common};
+use crate::exit::Exit;
 
 /// The caller, as this process finds itself.
 pub(crate) fn caller() -> io::Result<Caller> {
@@ -43,34 +45,21 @@ fn user_name(passwd: &str, uid: u32) -> Option<String> {
     found.map(str::to_owned)
 }
 
-/// Where runs are recorded.
-pub(crate) fn state_directory(common: &Common) -> Result<PathBuf, &'static str> {
+/// Where runs are recorded, if there is a place for it.
+pub(crate) fn state_directory(common: &Common) -> Option<PathBuf> {
     if let Some(directory) = &common.state {
-        return Ok(directory.clone());
+        return Some(directory.clone());
     }
     if let Some(directory) = std::env::var_os("WAXCELL_STATE").filter(|value| !value.is_empty()) {
-        return Ok(PathBuf::from(directory));
+        return Some(PathBuf::from(directory));
     }
     if rustix::process::geteuid().is_root() {
-        return Ok(PathBuf::from("/var/lib/waxcell"));
+        return Some(PathBuf::from("/var/lib/waxcell"));
     }
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_STATE_HOME")
         .map(|state| state.join("waxcell"))
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state/waxcell")))
-        .ok_or("no place to record runs: set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR")
-}
-
-/// Opens the state directory, or says why not.
-pub(crate) fn open_state(common: &Common) -> Option<State> {
-    let directory = match state_directory(common) {
-        Ok(directory) => directory,
-        Err(message) => {
-            complain(message);
-            return None;
-        }
-    };
-    State::open(&directory).map_err(|error| complain_of(&error)).ok()
 }
 
 /// The script's streams: ours, or for `--json` kept for the report.
@@ -174,9 +163,19 @@ pub(crate) fn printable_lines(text: &str) -> String {
         .collect()
 }
 
-/// Prints what a program or person asked for. A reader that has gone away is no error.
-pub(crate) fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+/// Prints what a program or person asked for, and gives back `exit`; unless it could not be printed. A reader that has
+/// gone away is no error.
+pub(crate) fn print(text: &str, exit: Exit) -> Exit {
+    // Not through the buffer of `io::stdout`, which would try again what it could not write.
+    let written =
+        io::stdout().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).write_all(text.as_bytes()));
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write to standard output: {error}"));
+            Exit::FAILED
+        }
+        _ => exit,
+    }
 }
 
 /// The caller's home directory.

@@ -26,6 +26,7 @@ impl Exit {
     pub(crate) const UNCHECKED: Exit = Exit(3);
     pub(crate) const FAILED: Exit = Exit(125);
     pub(crate) const REFUSED: Exit = Exit(126);
+    /// `policy lint`: there is no policy.
     pub(crate) const NOT_FOUND: Exit = Exit(127);
 
     /// The exit code of a run.

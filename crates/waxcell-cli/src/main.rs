@@ -9,6 +9,7 @@ mod doctor;
 mod edge;
 mod exit;
 mod policy;
+mod report_file;
 mod run;
 
 use clap::CommandFactory;
@@ -17,7 +18,7 @@ use args::{Arguments, Command};
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
-    let arguments = args::parse();
+    let arguments = Arguments::of_command_line();
     // A caller's limit on the size of files is to be an error with a name, not the end of this process.
     waxcell::SignalSet::of(&[rustix::process::Signal::XFSZ.as_raw()]).block();
     let common = &arguments.common;
@@ -27,8 +28,9 @@ fn main() -> std::process::ExitCode {
         Command::Audit(audit) => audit::run(audit, common),
         Command::Doctor => doctor::run(common),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "waxcell", &mut std::io::stdout());
-            Exit::SUCCESS
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "waxcell", &mut text);
+            edge::print(&String::from_utf8_lossy(&text), Exit::SUCCESS)
         }
     };
     exit.into()

@@ -15,21 +15,17 @@ pub(crate) fn run(command: &Policy, common: &Common) -> Exit {
         Policy::Lint { file } => lint(file.as_deref(), common),
         Policy::Explain { file } => explain(file.as_deref(), common),
         Policy::Schema => {
-            edge::print(&(serde_json::to_string_pretty(&library::schema()).unwrap_or_default() + "\n"));
-            Exit::SUCCESS
+            let text = serde_json::to_string_pretty(&library::schema()).unwrap_or_default() + "\n";
+            edge::print(&text, Exit::SUCCESS)
         }
-        Policy::Init => {
-            edge::print(&library::init());
-            Exit::SUCCESS
-        }
+        Policy::Init => edge::print(&library::init(), Exit::SUCCESS),
     }
 }
 
 fn found(common: &Common) -> Result<library::Found, Exit> {
     let cwd = std::env::current_dir().unwrap_or_default();
     library::find(common.policy.as_deref(), edge::policy_variable().as_deref(), &cwd, &cwd).map_err(|error| {
-        edge::complain_of(&error);
-        edge::complain(error.help());
+        say_load_error(&error.into(), common);
         Exit::FAILED
     })
 }
@@ -48,8 +44,8 @@ fn lint(file: Option<&Path>, common: &Common) -> Exit {
     };
     match library::lint(&path) {
         Ok(report) if common.json => {
-            edge::print(&(serde_json::to_string_pretty(&report.to_json()).unwrap_or_default() + "\n"));
-            if report.has_errors() { Exit::FOUND } else { Exit::SUCCESS }
+            let text = serde_json::to_string_pretty(&report.to_json()).unwrap_or_default() + "\n";
+            edge::print(&text, if report.has_errors() { Exit::FOUND } else { Exit::SUCCESS })
         }
         Ok(report) => {
             let warnings = report.count(Severity::Warning);
@@ -59,15 +55,16 @@ fn lint(file: Option<&Path>, common: &Common) -> Exit {
             if report.has_errors() {
                 return Exit::FOUND;
             }
-            if !common.quiet {
-                let rest = if warnings > 0 { format!(", {warnings} to look at") } else { String::new() };
-                edge::print(&format!("{}: a good policy{rest}\n", path.display()));
+            if common.quiet {
+                return Exit::SUCCESS;
             }
-            Exit::SUCCESS
+            let rest = if warnings > 0 { format!(", {warnings} to look at") } else { String::new() };
+            let name = edge::printable(&path.to_string_lossy());
+            edge::print(&format!("{name}: a good policy{rest}\n"), Exit::SUCCESS)
         }
         Err(error) if common.json => {
-            edge::print(&(serde_json::to_string_pretty(&error.to_json()).unwrap_or_default() + "\n"));
-            Exit::FOUND
+            let text = serde_json::to_string_pretty(&error.to_json()).unwrap_or_default() + "\n";
+            edge::print(&text, Exit::FOUND)
         }
         Err(error) => {
             say_load_error(&error, common);
@@ -78,10 +75,7 @@ fn lint(file: Option<&Path>, common: &Common) -> Exit {
 
 fn explain(file: Option<&Path>, common: &Common) -> Exit {
     let policy = match file {
-        Some(path) => library::load(path).map_err(|error| {
-            say_load_error(&error, common);
-            Exit::REFUSED
-        }),
+        Some(path) => library::load(path),
         None => {
             let cwd = std::env::current_dir().unwrap_or_default();
             load_policy(common, &cwd, &cwd)
@@ -89,7 +83,10 @@ fn explain(file: Option<&Path>, common: &Common) -> Exit {
     };
     let policy = match policy {
         Ok(policy) => policy,
-        Err(exit) => return exit,
+        Err(error) => {
+            say_load_error(&error, common);
+            return Exit::REFUSED;
+        }
     };
     let explanation = library::explain(&policy, &host_facts(), edge::home().as_deref());
     let text = if common.json {
@@ -97,8 +94,7 @@ fn explain(file: Option<&Path>, common: &Common) -> Exit {
     } else {
         explanation.render()
     };
-    edge::print(&text);
-    if explanation.refused.is_empty() { Exit::SUCCESS } else { Exit::FOUND }
+    edge::print(&text, if explanation.refused.is_empty() { Exit::SUCCESS } else { Exit::FOUND })
 }
 
 /// What this host has of what a policy may need.

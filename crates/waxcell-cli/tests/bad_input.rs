@@ -1,82 +1,18 @@
 //! Input that cannot be used: one clear error, the documented exit code, nothing run and nothing half-written. Long because it is a list: one short test an input.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod bad;
 mod support;
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use support::{Place, Running, Said, bytes, is_root, skip};
-
-/// Says so by itself if it ran: in a writable path of the policy.
-const MARKS: &str = "open('data/ran', 'w').write('x')\nprint('ran')\n";
-/// Its path is missing, so that a placeholder would be made for it.
-const POLICY: &str = "filesystem:\n  allowed_paths: [./data, ./deep/er, ./out.json]\n";
-
-fn place() -> Place {
-    let place = Place::new(POLICY);
-    place.write("script.py", MARKS);
-    place
-}
-
-/// One error, what and where, and nothing else.
-#[track_caller]
-fn check_said(said: &Said, code: i32, words: &[&str]) {
-    let err = said.err();
-    assert_eq!(said.code, code, "{said:?}");
-    assert_eq!(said.out(), "", "{said:?}");
-    let errors =
-        err.lines().filter(|line| line.starts_with("waxcell: error:") || line.starts_with("error:")).count();
-    assert_eq!(errors, 1, "one error: {said:?}");
-    assert!(!err.contains("panicked") && !err.contains("RUST_BACKTRACE"), "{said:?}");
-    assert!(err.lines().count() <= 16, "short: {said:?}");
-    assert!(!err.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
-    for word in words {
-        assert!(err.contains(word), "`{word}` is not in it: {said:?}");
-    }
-}
-
-/// As [`check_said`], and the project is as it was.
-#[track_caller]
-fn refuses(place: &Place, command: &mut Command, code: i32, words: &[&str]) -> Said {
-    let before = place.tree();
-    let said = Running::start(command).end_within(Duration::from_secs(15));
-    check_said(&said, code, words);
-    assert_eq!(place.tree(), before, "something was left or changed: {said:?}");
-    if place.journal().is_dir() {
-        place.check_journal();
-    }
-    said
-}
-
-fn fifo(path: &Path) {
-    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
-}
-
-/// A path of every kind that is no usable file; the name of the kind first.
-fn no_files(folder: &Path) -> Vec<(&'static str, PathBuf)> {
-    fs::create_dir_all(folder.join("folder")).unwrap();
-    fifo(&folder.join("fifo"));
-    symlink("loop", folder.join("loop")).unwrap();
-    symlink("nowhere", folder.join("dangling")).unwrap();
-    drop(std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap());
-    vec![
-        ("missing", folder.join("missing")),
-        ("folder", folder.join("folder")),
-        ("fifo", folder.join("fifo")),
-        ("loop", folder.join("loop")),
-        ("dangling", folder.join("dangling")),
-        ("socket", folder.join("socket")),
-        ("null", PathBuf::from("/dev/null")),
-        ("zero", PathBuf::from("/dev/zero")),
-        ("below a file", folder.join("../script.py/below")),
-    ]
-}
+use bad::{MARKS, POLICY, check_said, fifo, no_files, place, refuses, refuses_with_report};
+use support::{Running, bytes, is_root, skip};
 
 #[test]
 fn control_the_same_project_runs() {
@@ -96,8 +32,7 @@ fn script_of_every_wrong_kind() {
         let code = if ["missing", "dangling", "below a file"].contains(&kind) { 127 } else { 126 };
         let path = path.to_str().unwrap();
         refuses(&place, &mut place.waxcell(&["run", path]), code, &["script", path]);
-        // With `--json` the streams are the same: there is no report of what has no run.
-        refuses(&place, &mut place.waxcell(&["--json", "run", path]), code, &["script", path]);
+        refuses_with_report(&place, &mut place.waxcell(&["--json", "run", path]), code, &["script", path]);
     }
 }
 
@@ -177,7 +112,9 @@ fn policy_of_every_wrong_kind() {
             126,
             &["policy", path],
         );
-        assert!(!place.journal().exists(), "{kind}: nothing was begun");
+        let records = place.records();
+        assert!(records.iter().all(|record| record["type"] == "refused"), "{kind}: nothing was begun");
+        assert!(!place.has("data"), "{kind}");
     }
 }
 
@@ -206,7 +143,9 @@ fn policy_malformed() {
         assert_eq!((said.code, said.out()), (126, String::new()), "{said:?}");
         assert!(said.err().contains(word) && said.err().contains("security_policy.yml"), "{word}: {said:?}");
         assert!(!said.err().contains("panicked"), "{said:?}");
-        assert!(!place.has("data") && !place.state().exists(), "{said:?}");
+        assert!(!place.has("data"), "{said:?}");
+        let record = place.records().pop().unwrap();
+        assert_eq!((&record["type"], &record["exit_code"]), (&"refused".into(), &126.into()), "{record:#}");
     }
 }
 
@@ -283,158 +222,6 @@ fn interpreter_nowhere_on_path() {
 }
 
 #[test]
-fn state_of_every_wrong_kind() {
-    let place = place();
-    for (kind, path) in no_files(&place.project().join("kinds")) {
-        // These it can make.
-        if ["missing", "folder"].contains(&kind) {
-            continue;
-        }
-        println!("{kind}");
-        let path = path.to_str().unwrap();
-        refuses(&place, &mut place.waxcell(&["--state", path, "run", "script.py"]), 125, &["state", path]);
-    }
-}
-
-#[test]
-fn state_that_cannot_be_written() {
-    let place = place();
-    let home = place.root().join("home");
-    // Where an ordinary user may not write, and nobody at all.
-    refuses(
-        &place,
-        &mut place.waxcell(&["--state", "/proc/waxcell", "run", "script.py"]),
-        125,
-        &["/proc/waxcell"],
-    );
-    refuses(
-        &place,
-        place.waxcell(&["run", "script.py"]).env("WAXCELL_STATE", "/sys/waxcell"),
-        125,
-        &["/sys/waxcell"],
-    );
-    if is_root() {
-        return skip("bad_input::state_that_cannot_be_written", "root may write into a read-only folder");
-    }
-    let before = place.tree();
-    fs::create_dir(home.join("state")).unwrap();
-    fs::set_permissions(home.join("state"), fs::Permissions::from_mode(0o500)).unwrap();
-    let path = home.join("state");
-    refuses(
-        &place,
-        &mut place.waxcell(&["--state", path.to_str().unwrap(), "run", "script.py"]),
-        125,
-        &["state"],
-    );
-    assert_eq!(place.tree(), before);
-    // A journal that was good and is read-only now.
-    assert_eq!(support::say(&mut place.waxcell(&["run", "script.py"])).code, 0);
-    fs::remove_file(place.project().join("data/ran")).unwrap();
-    fs::set_permissions(place.journal(), fs::Permissions::from_mode(0o500)).unwrap();
-    for entry in fs::read_dir(place.journal()).unwrap().flatten() {
-        fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o400)).unwrap();
-    }
-    refuses(&place, &mut place.waxcell(&["run", "script.py"]), 125, &["journal"]);
-}
-
-#[test]
-fn state_without_a_place() {
-    let place = place();
-    if is_root() {
-        return skip("bad_input::state_without_a_place", "root has /var/lib/waxcell");
-    }
-    refuses(
-        &place,
-        place.waxcell(&["run", "script.py"]).env_remove("WAXCELL_STATE").env_remove("HOME"),
-        125,
-        &["--state"],
-    );
-}
-
-#[test]
-fn journal_that_is_a_file_or_was_damaged() {
-    let place = place();
-    fs::create_dir(place.state()).unwrap();
-    fs::write(place.journal(), "text").unwrap();
-    let before = place.tree();
-    let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
-    check_said(&said, 125, &["journal"]);
-    assert_eq!(place.tree(), before);
-    fs::remove_file(place.journal()).unwrap();
-    assert_eq!(support::say(&mut place.waxcell(&["run", "script.py"])).code, 0);
-    fs::remove_file(place.project().join("data/ran")).unwrap();
-    let segments = || fs::read_dir(place.journal()).unwrap().flatten().map(|entry| entry.path());
-    let first = segments().filter(|path| path.metadata().unwrap().len() > 4096).min().unwrap();
-    let mut contents = fs::read(&first).unwrap();
-    let at = contents.windows(9).position(|window| window == b"\"started\"").unwrap();
-    contents[at + 1] ^= 1;
-    fs::write(&first, contents).unwrap();
-    let verified = support::say(&mut place.waxcell(&["audit", "verify"]));
-    assert_eq!(verified.code, 1, "{verified:?}");
-    let before = place.tree();
-    let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
-    check_said(&said, 125, &["journal"]);
-    assert_eq!(place.tree(), before);
-}
-
-#[test]
-fn full_disk() {
-    let name = "bad_input::full_disk";
-    if !is_root() {
-        return skip(name, "only root may mount a small file system");
-    }
-    let place = place();
-    let small = place.root().join("small");
-    fs::create_dir(&small).unwrap();
-    let inner = format!(
-        "mount -t tmpfs -o size=64k none {small} || exit 99; {waxcell} --state {small}/state run script.py",
-        small = small.display(),
-        waxcell = support::waxcell().display()
-    );
-    let before = place.tree();
-    let said = Running::start(place.command("/usr/bin/unshare").args(["-m", "/bin/sh", "-c", &inner]))
-        .end_within(Duration::from_secs(20));
-    if said.code == 99 || said.err().contains("unshare failed") {
-        return skip(name, "no private mount namespace here");
-    }
-    check_said(&said, 125, &["journal"]);
-    assert!(said.err().contains("space"), "{said:?}");
-    assert_eq!(place.tree(), before);
-}
-
-/// A disk with room for the journal's first part alone: at some run it is full. Each run is whole or did not begin.
-#[test]
-fn a_disk_that_fills_up() {
-    let name = "bad_input::a_disk_that_fills_up";
-    if !is_root() {
-        return skip(name, "only root may mount a small file system");
-    }
-    let place = place();
-    place.write("script.py", "print('ran')\nopen('data/count', 'a').write('x')\n");
-    place.write("data/count", "");
-    let small = place.root().join("small");
-    fs::create_dir(&small).unwrap();
-    let inner = format!(
-        "mount -t tmpfs -o size=12m none {small} || exit 99
-         {waxcell} --state {small}/state run script.py || exit 98
-         cat /dev/zero > {small}/filler 2>/dev/null
-         for i in 1 2 3 4 5 6; do {waxcell} --state {small}/state run script.py; echo code $?; done
-         {waxcell} --state {small}/state audit verify --complete; echo verify $?",
-        small = small.display(),
-        waxcell = support::waxcell().display()
-    );
-    let said = Running::start(place.command("/usr/bin/unshare").args(["-m", "/bin/sh", "-c", &inner])).end();
-    if [98, 99].contains(&said.code) || said.err().contains("unshare failed") {
-        return skip(name, "no private mount namespace here, or none of that size");
-    }
-    println!("{said:?}");
-    let (out, ran) = (said.out(), place.read("data/count").len());
-    assert!(out.contains("verify 0"), "{said:?}");
-    assert_eq!(out.matches("code 0").count() + 1, ran, "what ran said so, what did not run is 125: {said:?}");
-    assert_eq!(out.matches("code 0").count() + out.matches("code 125").count(), 6, "{said:?}");
-}
-
-#[test]
 fn report_file_that_is_a_fifo_without_a_reader() {
     let place = place();
     fifo(&place.project().join("report"));
@@ -473,7 +260,11 @@ fn report_file_of_every_wrong_kind() {
 #[test]
 fn wrong_usage() {
     let place = place();
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 11] = [
+        &["run", "--"],
+        &["run", "-c", "print('ran')"],
+        &["run", "-m", "json.tool"],
+        &["run", "-"],
         &["run"],
         &["run", "--no-such", "script.py"],
         &["run", "--report"],
@@ -489,6 +280,11 @@ fn wrong_usage() {
     for args in [&["why"][..], &["check", "x"], &["policy", "diff", "a", "b"], &["audit", "prove"]] {
         refuses(&place, &mut place.waxcell(args), 2, &["is not part of this version yet"]);
     }
+    // Each says what there is instead.
+    for option in ["-c", "-m", "-"] {
+        let said = support::say(&mut place.waxcell(&["run", option, "x"]));
+        assert!(said.err().contains("lies in a file"), "{said:?}");
+    }
     // Half a command is answered with how it goes on.
     for args in [&[][..], &["policy"], &["audit"]] {
         let said = support::say(&mut place.waxcell(args));
@@ -503,7 +299,7 @@ fn arguments_of_bytes() {
     let said = Running::start(place.waxcell(&["run"]).arg(bytes(b"no-\xff-such.py"))).end();
     check_said(&said, 127, &["script"]);
     let said = Running::start(place.waxcell(&["run"]).arg("")).end();
-    assert!([2, 126, 127].contains(&said.code), "{said:?}");
+    assert!(said.code == 2 && said.err().contains("empty"), "{said:?}");
     assert_eq!(said.out(), "");
     let long = OsString::from_vec(vec![b'x'; 5000]);
     let said = Running::start(place.waxcell(&["run"]).arg(long)).end();
@@ -525,7 +321,12 @@ fn stdin_that_is_a_folder() {
     let place = place();
     let folder = || Stdio::from(fs::File::open(place.root()).unwrap());
     refuses(&place, place.waxcell(&["run", "script.py"]).stdin(folder()), 125, &["standard input"]);
-    refuses(&place, place.waxcell(&["--json", "run", "script.py"]).stdin(folder()), 125, &["standard input"]);
+    refuses_with_report(
+        &place,
+        place.waxcell(&["--json", "run", "script.py"]).stdin(folder()),
+        125,
+        &["standard input"],
+    );
 }
 
 #[test]
@@ -602,4 +403,44 @@ fn other_commands_over_nothing() {
             assert!(said.err().contains(path), "{said:?}");
         }
     }
+}
+
+#[test]
+fn a_name_like_an_option_is_a_name() {
+    let place = place();
+    place.write("-c", "import sys\nprint(sys.argv)");
+    let said = support::say(&mut place.waxcell(&["run", "--", "-c", "--json", "--"]));
+    assert_eq!((said.code, said.out()), (0, "['-c', '--json', '--']\n".to_owned()), "{said:?}");
+    let odd = "new\nline and \u{202e} ü.py";
+    place.write(odd, MARKS);
+    assert_eq!(support::say(&mut place.waxcell(&["run", odd])).out(), "ran\n");
+}
+
+#[test]
+fn audit_of_no_run() {
+    let place = place();
+    assert_eq!(support::say(&mut place.waxcell(&["run", "script.py"])).code, 0);
+    for (args, code) in [(&["show", ""][..], 1), (&["show", "zz"], 1), (&["show", "--last", "0"], 2)] {
+        let said = support::say(place.waxcell(&["audit"]).args(args));
+        assert_eq!((said.code, said.out()), (code, String::new()), "{args:?}: {said:?}");
+    }
+}
+
+#[test]
+fn environment_without_a_path() {
+    let place = place();
+    let said = support::say(place.waxcell(&["run", "script.py"]).env_remove("PATH"));
+    assert_eq!((said.code, said.out()), (0, "ran\n".to_owned()), "as a shell would find it: {said:?}");
+}
+
+#[test]
+fn interpreter_that_is_huge() {
+    let place = place();
+    let path = place.write("python3.11", b"\x7fELF");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(5 << 30).unwrap();
+    place.write("security_policy.yml", format!("interpreter: ./python3.11\n{POLICY}"));
+    let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end_within(Duration::from_secs(10));
+    check_said(&said, 125, &["python3.11", "bytes"]);
+    assert!(!place.has("data"));
 }

@@ -61,6 +61,15 @@ impl Directory {
         }
     }
 
+    /// The same directory through a descriptor of its own.
+    pub(crate) fn again(&self) -> Result<Directory, DiskError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::openat(self, ".", flags, Mode::empty()) {
+            Ok(fd) => Ok(Directory { fd, path: self.path.clone() }),
+            Err(error) => Err(DiskError::new("open", &self.path, error)),
+        }
+    }
+
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -102,6 +111,16 @@ impl Directory {
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(DiskError::new("examine", &self.path_of(name), error)),
         }
+    }
+
+    /// All names that are text.
+    pub(crate) fn names(&self) -> Result<Vec<String>, DiskError> {
+        let failed = |error| DiskError::new("list", &self.path, error);
+        let mut names = Vec::new();
+        for entry in Dir::read_from(self).map_err(failed)? {
+            names.extend(entry.map_err(failed)?.file_name().to_str().ok().map(str::to_owned));
+        }
+        Ok(names)
     }
 
     /// The numbers of the segments, in order.

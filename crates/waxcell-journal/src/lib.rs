@@ -45,7 +45,7 @@ pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
 pub use reader::{Reader, Record};
 pub use report::{Fault, FaultKind, Report};
 pub use segment::SEGMENT_BYTES;
-pub use span_lock::SpanLock;
+pub use span_lock::{Pause, SpanLock};
 pub use spare::CLOSING_RESERVE;
 pub use state::{MAX_OPEN_SPANS, MarkFault};
 pub use verify::verify;

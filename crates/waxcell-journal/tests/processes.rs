@@ -40,7 +40,8 @@ fn child() {
         Some(("forever", name)) => append_runs(&journal, name.parse().unwrap(), u32::MAX),
         Some(("hold", name)) => {
             let span = SpanId::new([name.parse().unwrap(); 16]);
-            let _lock = SpanLock::hold(&Path::new(&home).join("runs"), span).unwrap();
+            let lock = SpanLock::hold(&Path::new(&home).join("runs"), span).unwrap();
+            lock.note(b"a note").unwrap();
             println!("held");
             thread::sleep(Duration::from_secs(60));
         }
@@ -175,7 +176,9 @@ fn a_lock_of_a_span_ends_with_its_process() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!SpanLock::is_alive(&runs, span).unwrap());
+    assert_eq!(SpanLock::pause(&runs).unwrap().left().unwrap(), [(span, b"a note".to_vec())]);
     SpanLock::clear(&runs, span).unwrap();
+    assert_eq!(SpanLock::pause(&runs).unwrap().left().unwrap(), []);
     assert_eq!(std::fs::read_dir(&runs).unwrap().count(), 0);
 }
 

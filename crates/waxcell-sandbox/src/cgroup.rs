@@ -285,14 +285,17 @@ impl Drop for Group {
 
 /// Removes the groups of runs that did not end in order: that of `run`, and those that are older than ten minutes. A
 /// younger one with nobody in it may be that of a run which is about to begin; one with somebody in it refuses to go.
-pub fn clear_groups(run: &str, now: SystemTime) {
+/// Whether nothing of `run` is left.
+pub fn clear_groups(run: &str, now: SystemTime) -> bool {
     const OLD: Duration = Duration::from_secs(600);
-    let Some(place) = Place::find() else { return };
+    let Some(place) = Place::find() else { return true };
     let parents = match &place {
         Place::V2 { parent } => vec![parent.clone()],
         Place::V1 { memory, cpuacct } => vec![memory.clone(), cpuacct.clone()],
     };
-    drop(Group { place, name: format!("{PREFIX}{run}"), directory: None });
+    let group = Group { place, name: format!("{PREFIX}{run}"), directory: None };
+    let own = group.directories();
+    drop(group);
     for entry in parents.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten() {
         let made = entry.metadata().and_then(|metadata| metadata.modified());
         let old = made.is_ok_and(|made| now.duration_since(made).is_ok_and(|age| age > OLD));
@@ -300,6 +303,7 @@ pub fn clear_groups(run: &str, now: SystemTime) {
             let _ = fs::remove_dir(entry.path());
         }
     }
+    !own.iter().any(|directory| directory.exists())
 }
 
 /// The rung that a run of this caller would stand on.

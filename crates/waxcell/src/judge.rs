@@ -13,7 +13,8 @@ pub struct Approved<'a> {
 }
 
 /// Why the gate has not.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, thiserror::Error)]
+#[error("{reason}")]
 pub struct Refusal {
     /// One sentence for people.
     pub reason: String,

@@ -3,6 +3,7 @@
 //! They are made and removed through descriptors, and never through a symbolic link: an earlier script may have planted
 //! one where it could write.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -39,15 +40,30 @@ fn open_folder(path: &Path) -> Result<OwnedFd, Errno> {
     )
 }
 
+/// Of a path and the folders above it what is not there, outermost first.
+pub(crate) fn missing(path: &Path) -> Vec<&Path> {
+    let mut missing: Vec<&Path> = path.ancestors().take_while(|at| at.symlink_metadata().is_err()).collect();
+    missing.reverse();
+    missing
+}
+
+/// Paths as bytes; no path has a zero in it.
+pub(crate) fn to_note(paths: &[PathBuf]) -> Vec<u8> {
+    paths.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"]).flatten().copied().collect()
+}
+
+/// The paths of a note; one that was cut off is none.
+pub(crate) fn of_note(note: &[u8]) -> Vec<PathBuf> {
+    let whole = note.split_inclusive(|byte| *byte == 0).filter_map(|path| path.strip_suffix(b"\0"));
+    whole.map(|path| PathBuf::from(OsStr::from_bytes(path))).collect()
+}
+
 impl Placeholders {
     /// Makes a path and the folders above it. Whether it is to be a file is told by its name: one with an ending is.
     pub(crate) fn make(&mut self, path: &Path) -> io::Result<()> {
         let is_file = path.extension().is_some();
-        let folder = if is_file { path.parent().unwrap_or(path) } else { path };
-        let mut missing: Vec<&Path> =
-            folder.ancestors().take_while(|folder| folder.symlink_metadata().is_err()).collect();
-        missing.reverse();
-        for folder in missing {
+        let folders = missing(if is_file { path.parent().unwrap_or(path) } else { path });
+        for folder in folders {
             let made = Made::in_parent(folder)?;
             rustix::fs::mkdirat(&made.parent, made.name(), Mode::from(0o777))?;
             self.folders.push(made);
@@ -69,6 +85,12 @@ impl Placeholders {
     /// Everything that was made, outermost first, files last.
     pub(crate) fn all(&self) -> Vec<PathBuf> {
         self.folders.iter().chain(&self.files).map(|made| made.path.clone()).collect()
+    }
+
+    /// Lets all of it stay, and names what nobody has claimed.
+    pub(crate) fn hand_over(&mut self) -> Vec<PathBuf> {
+        let made = std::mem::take(&mut self.folders).into_iter().chain(std::mem::take(&mut self.files));
+        made.filter(|made| !made.claimed).map(|made| made.path).collect()
     }
 
     /// The script has made these its own.
@@ -143,6 +165,15 @@ mod tests {
         let mut left: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["claimed", "used"]);
+    }
+
+    #[test]
+    fn a_note_has_the_paths_and_nothing_that_was_cut() {
+        let paths = [PathBuf::from("/a b"), PathBuf::from(OsStr::from_bytes(b"/\xff\n"))];
+        let note = to_note(&paths);
+        assert_eq!(of_note(&note), paths);
+        assert_eq!(of_note(&note[..note.len() - 1]), paths[..1]);
+        assert_eq!(of_note(b""), [""; 0].map(PathBuf::from));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From a policy, a script and an interpreter to a plan: what the script sees, who it is, what bounds it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -13,12 +13,12 @@ use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Pl
 use crate::credentials;
 use crate::interpreter::Interpreter;
 use crate::named::{self, Named};
-use crate::placeholders::Placeholders;
+use crate::placeholders::{self, Placeholders};
 use crate::plain;
 use crate::plan_error::PlanError;
 use crate::policy::{Degradation, HOME, PathAccess, Policy, is_wide};
 use crate::record;
-use crate::run::Caller;
+use crate::run::{Caller, DEFAULT_PATH};
 use crate::script::Script;
 
 /// A plan, and what has to be kept or compared while it is carried out.
@@ -100,6 +100,22 @@ pub(crate) fn begin(policy: &Policy, caller: &Caller) -> Result<Begun, PlanError
     Ok(Begun { identity, limits: limits(policy), is_plain })
 }
 
+/// What a plan would make: paths that are not there yet, and the folders above them.
+pub(crate) fn to_be_made(policy: &Policy) -> Vec<PathBuf> {
+    wanted(policy).flat_map(placeholders::missing).map(Path::to_owned).collect()
+}
+
+/// The paths of the policy that are not there and have to be.
+fn wanted(policy: &Policy) -> impl Iterator<Item = &Path> {
+    let rules = policy.filesystem.paths.iter().filter(|rule| !rule.path.exists());
+    let wanted = rules.filter(|rule| {
+        // What must not be written below a writable path has to be there: nothing can be laid over what is not.
+        policy.filesystem.is_below_writable(rule)
+            || rule.is_lasting_write() && may_be_made(&rule.path, &policy.project_root)
+    });
+    wanted.map(|rule| rule.path.as_path())
+}
+
 /// Waxcell's own places.
 pub(crate) struct Places<'a> {
     /// No script may see any of these.
@@ -125,14 +141,9 @@ pub(crate) fn plan(
     named::refuse(policy, interpreter, keep_out)?;
     let before = crate::changes::Before::note(writable_paths(policy));
     let mut placeholders = Placeholders::default();
-    for rule in policy.filesystem.paths.iter().filter(|rule| !rule.path.exists()) {
-        // What must not be written below a writable path has to be there: nothing can be laid over what is not.
-        let below = policy.filesystem.is_below_writable(rule);
-        if below || rule.is_lasting_write() && may_be_made(&rule.path, &policy.project_root) {
-            placeholders
-                .make(&rule.path)
-                .map_err(|source| PlanError::Placeholder { path: rule.path.clone(), source })?;
-        }
+    for path in wanted(policy) {
+        let made = placeholders.make(path);
+        made.map_err(|source| PlanError::Placeholder { path: path.to_owned(), source })?;
     }
     let mut view = View::default();
     view.system();
@@ -477,7 +488,7 @@ fn program(
             env.insert(name.to_owned(), value.as_bytes().to_vec());
         }
     }
-    env.entry("PATH".to_owned()).or_insert_with(|| b"/usr/local/bin:/usr/bin:/bin".to_vec());
+    env.entry("PATH".to_owned()).or_insert_with(|| DEFAULT_PATH.as_bytes().to_vec());
     // As pyenv does for what its shims start: programs of this version come first.
     if interpreter.argv0 == interpreter.path.as_os_str()
         && let (Some(path), Some(folder)) = (env.get_mut("PATH"), interpreter.path.parent())
@@ -505,14 +516,13 @@ fn program(
     for (name, value) in &policy.environment.set {
         env.insert(name.clone(), value.as_bytes().to_vec());
     }
-    let own = [interpreter.argv0.as_os_str(), script.given.as_os_str()];
+    // A name that begins like an option is a name all the same.
+    let dashes = script.given.as_os_str().as_bytes().starts_with(b"-").then_some(OsStr::new("--"));
+    let own =
+        [Some(interpreter.argv0.as_os_str()), dashes, Some(script.given.as_os_str())].into_iter().flatten();
     Program {
         path: interpreter.path.clone(),
-        argv: own
-            .into_iter()
-            .chain(args.iter().map(OsString::as_os_str))
-            .map(|a| a.as_bytes().to_vec())
-            .collect(),
+        argv: own.chain(args.iter().map(OsString::as_os_str)).map(|a| a.as_bytes().to_vec()).collect(),
         env,
         cwd: caller.cwd.clone(),
         umask: caller.umask,

@@ -11,10 +11,9 @@ use waxcell_journal::{CLOSING_RESERVE, Recovered, SpanId};
 use waxcell_sandbox::Enforced;
 
 use crate::interpreter::Interpreter;
-use crate::judge::Refusal;
 use crate::policy::Policy;
 use crate::report::Report;
-use crate::run::Caller;
+use crate::run::{Caller, Request};
 use crate::script::Script;
 
 /// Version of the records' form.
@@ -160,7 +159,7 @@ impl Started<'_> {
             base("started", self.at, self.run),
             json!({
                 "script": script_fields(self.script),
-                "args": self.args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>(),
+                "args": texts(self.args),
                 "args_hex": not_text(self.args.iter().map(OsString::as_os_str)),
                 "placeholders": self.placeholders.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
                 "policy": policy_fields(self.policy),
@@ -179,30 +178,45 @@ impl Started<'_> {
     }
 }
 
-/// `refused` by the gate, before anything was started.
+/// `refused` before anything was started: with all that is known by then.
 pub(crate) fn refused(
     at: &str,
     run: SpanId,
-    script: &Script,
-    policy: &Policy,
-    caller: &Caller,
-    refusal: &Refusal,
+    script: Option<&Script>,
+    request: &Request<'_>,
+    report: &Report,
 ) -> Value {
+    let unread = || json!({"path": report.script["path"], "sha256": null, "bytes": null});
+    let unused =
+        || json!({"path": report.policy["path"], "sha256": report.policy["sha256"], "project_root": null});
     with(
         base("refused", at, run),
         json!({
-            "script": script_fields(script),
-            "policy": policy_fields(policy),
-            "actor": actor_fields(caller),
-            "cause": refusal.reason,
-            "findings": refusal.findings,
+            "verdict": report.verdict,
+            "cause": report.cause,
+            "exit_code": report.return_code,
+            "script": script.map_or_else(unread, script_fields),
+            "args": texts(request.args),
+            "args_hex": not_text(request.args.iter().map(OsString::as_os_str)),
+            "policy": request.policy.map_or_else(|_| unused(), policy_fields),
+            "actor": actor_fields(request.caller),
+            "cwd": request.caller.cwd.to_string_lossy(),
+            "reason": request.reason,
+            "findings": report.findings,
         }),
     )
 }
 
 /// `refused` after `started`: the sandbox could not be built, or holds less than the plan. Nothing of the script ran.
-pub(crate) fn not_built(at: &str, run: SpanId, cause: &str) -> Value {
-    with(base("refused", at, run), json!({"cause": cause}))
+pub(crate) fn not_built(at: &str, run: SpanId, report: &Report) -> Value {
+    with(
+        base("refused", at, run),
+        json!({"verdict": report.verdict, "cause": report.cause, "exit_code": report.return_code}),
+    )
+}
+
+pub(crate) fn texts(args: &[OsString]) -> Vec<String> {
+    args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
 }
 
 /// `finished`: how it ended and what it used.

@@ -1,14 +1,20 @@
 //! The report of a run: the proposals' keys first, then what a program needs to know more.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use waxcell_analysis::Finding;
+use waxcell_journal::{Receipt, SpanId};
 use waxcell_sandbox::{Denial, Enforced, Usage};
 
 use crate::changes::Change;
 use crate::policy::Policy;
+use crate::record;
+use crate::run::Request;
+use crate::script::Script;
 use crate::verdict::Verdict;
 
 /// What `--json` and `--report` give.
@@ -32,7 +38,9 @@ pub struct Report {
     pub verdict: Verdict,
     /// The outcome in a sentence.
     pub cause: String,
-    /// The run's name in the journal.
+    /// What to do about it, where that is known.
+    pub help: Option<String>,
+    /// The run's name in the journal; empty if nothing of it is there.
     pub run_id: String,
     /// The script.
     pub script: BTreeMap<&'static str, Option<String>>,
@@ -64,6 +72,93 @@ pub struct Report {
     pub stderr_sha256: String,
 }
 
+impl Report {
+    /// What is known of a run before anything of it took place. Every field is there, null or empty.
+    pub(crate) fn blank(
+        request: &Request<'_>,
+        run: SpanId,
+        verdict: Verdict,
+        script: Option<&Script>,
+    ) -> Report {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let given = || request.caller.cwd.join(request.script);
+        let policy_path = match request.policy {
+            Ok(policy) => policy.source.path.clone(),
+            Err(error) => error.path().map(|path| request.caller.cwd.join(path)),
+        };
+        let policy_sha256 = match request.policy {
+            Ok(policy) => Some(policy.source.sha256),
+            Err(error) => error.sha256(),
+        };
+        Report {
+            run_id: run.to_string(),
+            script: [
+                ("path", Some(script.map_or_else(|| text(&given()), |script| text(&script.path)))),
+                ("sha256", script.map(|script| record::hex(&script.sha256))),
+            ]
+            .into(),
+            policy: [
+                ("path", policy_path.map(|path| text(&path))),
+                ("sha256", policy_sha256.map(|hash| record::hex(&hash))),
+            ]
+            .into(),
+            ..Report::of_nothing(verdict)
+        }
+    }
+
+    /// Waxcell failed before it had looked at policy and script: `cause` is all there is to say.
+    pub fn of_failure(script: &Path, cause: &str) -> Report {
+        let mut report = Report::of_nothing(Verdict::Error);
+        report.return_code = 125;
+        report.cause = cause.to_owned();
+        report.script.insert("path", Some(script.to_string_lossy().into_owned()));
+        report
+    }
+
+    fn of_nothing(verdict: Verdict) -> Report {
+        let nothing = record::hex(&Sha256::digest([]));
+        Report {
+            success: false,
+            return_code: 0,
+            stdout: String::new(),
+            stderr: String::new(),
+            output_truncated: false,
+            execution_time: 0.0,
+            resource_usage: ResourceUsage::of(&Usage::default()),
+            verdict,
+            cause: String::new(),
+            help: None,
+            run_id: String::new(),
+            script: [("path", None), ("sha256", None)].into(),
+            policy: [("path", None), ("sha256", None)].into(),
+            findings: Vec::new(),
+            violations: Vec::new(),
+            violations_beyond: 0,
+            files_changed: Vec::new(),
+            files_changed_whole: true,
+            network: Vec::new(),
+            enforced: None,
+            record: None,
+            stdout_bytes: 0,
+            stdout_sha256: nothing.clone(),
+            stderr_bytes: 0,
+            stderr_sha256: nothing,
+        }
+    }
+
+    /// The run took place, and that it ended could not be recorded.
+    pub(crate) fn is_not_recorded(&mut self, why: &str) {
+        self.cause = format!(
+            "the script ran ({}: {}), and its end could not be recorded: {why}",
+            self.verdict.name(),
+            self.cause
+        );
+        self.success = false;
+        self.verdict = Verdict::Error;
+        self.return_code = 125;
+    }
+}
+
 /// Where the closing record stands in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordProof {
@@ -71,6 +166,12 @@ pub struct RecordProof {
     pub index: u64,
     /// Its leaf hash (RFC 6962).
     pub leaf_hash: String,
+}
+
+impl RecordProof {
+    pub(crate) fn of(receipt: &Receipt) -> RecordProof {
+        RecordProof { index: receipt.index(), leaf_hash: record::hex(&receipt.leaf_hash()) }
+    }
 }
 
 /// What a run used: the proposals' figures, and the counters they come from.
@@ -162,7 +263,7 @@ impl Violation {
         };
         Violation {
             operation: operation.name(),
-            target_hex: text.is_err().then(|| crate::record::hex(&denial.path)),
+            target_hex: text.is_err().then(|| record::hex(&denial.path)),
             target: String::from_utf8_lossy(&denial.path).into_owned(),
             rule: format!("filesystem.blocked_operations ({place})"),
             layer: "seccomp user notification",

@@ -1,24 +1,23 @@
 //! The story of one run, in one function: [`run()`]. Branching is here and nowhere below.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use waxcell_journal::{Mark, SpanId};
-use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, SpawnError, Stdio, Stream};
+use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream};
 
 use crate::interpreter::{self, Interpreter, InterpreterError, Search};
-use crate::judge::{self, Refusal};
-use crate::plan_error::PlanError;
+use crate::judge;
+use crate::not_run::{NotRun, Progress, RunError};
 use crate::planning::{self, Places, Planned};
-use crate::policy::{Degradation, Policy};
+use crate::policy::{LoadError, Policy};
 use crate::record;
 use crate::report::{RecordProof, Report, ResourceUsage, Violation};
-use crate::script::{Script, ScriptError};
-use crate::state::{State, StateError};
+use crate::script::Script;
+use crate::state::State;
 use crate::verdict::Verdict;
 use crate::views;
 
@@ -84,8 +83,8 @@ pub struct Request<'a> {
     pub script: &'a Path,
     /// Everything behind it.
     pub args: &'a [OsString],
-    /// The policy, loaded.
-    pub policy: &'a Policy,
+    /// The policy, loaded; or why it cannot be used, which is on record as well.
+    pub policy: Result<&'a Policy, &'a LoadError>,
     /// Who asks.
     pub caller: &'a Caller,
     /// Why, in the caller's words.
@@ -98,105 +97,72 @@ pub struct Request<'a> {
     pub only_waits: bool,
 }
 
-/// No run took place, and there is nothing to report but the reason.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The script.
-    #[error(transparent)]
-    Script(#[from] ScriptError),
-    /// The interpreter.
-    #[error(transparent)]
-    Interpreter(#[from] InterpreterError),
-    /// The plan.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// The record.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The sandbox.
-    #[error(transparent)]
-    Sandbox(#[from] SpawnError),
-    /// The interpreter's binary cannot be hashed.
-    #[error("cannot read the interpreter `{}`", path.display())]
-    Hash {
-        /// The binary.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-impl RunError {
-    /// What a person can do about it: one way out a line.
-    pub fn help(&self) -> Vec<String> {
-        let own = match self {
-            RunError::Sandbox(error) => error.help(),
-            RunError::Plan(error) => error.help(),
-            _ => None,
-        };
-        let mut help: Vec<String> = own.map(str::to_owned).into_iter().collect();
-        if matches!(self, RunError::Sandbox(error) if error.lacks_namespaces()) {
-            let lost = Degradation::Namespaces;
-            help.push(format!(
-                "or let the policy accept the loss with `degrade: [{}]`: {}",
-                lost.name(),
-                lost.loses()
-            ));
-        }
-        help
-    }
-}
-
+/// Where programs are looked for when nobody says so, as a shell does.
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Bytes of each stream that are kept for a report.
 const KEPT: usize = 8 << 20;
 
-/// Runs one script under one policy and records it. The only caller of `sandbox::spawn`.
+/// Runs one script under one policy and records it.
 ///
 /// # Errors
 ///
-/// When nothing was run. A run that ended badly is a [`Report`].
+/// When nothing was run; that has a report as well. A run that ended badly is a [`Report`].
 pub fn run(
     request: &Request<'_>,
     streams: Streams,
     state: &mut State,
     clock: &dyn Fn() -> SystemTime,
+) -> Result<Report, Box<NotRun>> {
+    let mut progress = Progress { run: run_id(clock()), script: None, alive: None, started: false };
+    story(request, streams, state, clock, &mut progress)
+        .map_err(|error| progress.ends(request, state, clock(), error))
+}
+
+/// The story itself. The only caller of `sandbox::spawn`.
+fn story(
+    request: &Request<'_>,
+    streams: Streams,
+    state: &mut State,
+    clock: &dyn Fn() -> SystemTime,
+    progress: &mut Progress,
 ) -> Result<Report, RunError> {
-    let Request { policy, caller, .. } = request;
+    let Request { caller, .. } = request;
     let now = || humantime::format_rfc3339_micros(clock()).to_string();
+    let run = progress.run;
 
     // Read the script once; from here on only these bytes count.
-    let script = Script::read(request.script, &caller.cwd)?;
-    let interpreter = find_interpreter(request, &script)?;
+    let script: &Script = progress.script.insert(Script::read(request.script, &caller.cwd)?);
+    let policy =
+        request.policy.map_err(|error| RunError::Policy { cause: error.cause(), help: error.help() })?;
+    state.begin()?;
+    let interpreter = find_interpreter(request, policy, script)?;
 
     // Decide everything about the sandbox before its first process.
-    let run = run_id(clock());
     let begun = planning::begin(policy, caller)?;
+    // Held until the closing record is durable: whoever finds it free later writes `lost`, and clears away what was made.
+    let alive = progress.alive.insert(state.lock(run)?);
     let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string());
-    // What an earlier process left undone is settled before anything new begins.
-    state.settle(clock())?;
+    // What an earlier process left undone is settled before anything new is made.
+    state.settle(clock(), Some(alive))?;
+    state.note(alive, &planning::to_be_made(policy))?;
     let scratch = state.scratch(run);
     let places = Places { keep_out: &[state.directory()], cache: &state.cache(), scratch: &scratch };
     let Planned { plan, mut placeholders, before } =
-        planning::plan(begun, policy, &script, request.args, &interpreter, caller, &places)?;
+        planning::plan(begun, policy, script, request.args, &interpreter, caller, &places)?;
 
     // Processes of its own build the sandbox. While they do, the gate judges and the disk takes the record; whatever
     // goes wrong with either, dropping `building` ends the sandbox, and nothing of the script has run.
     let (stdio, mut capture) = streams.split();
     let building = ground.and_then(|ground| sandbox::spawn(&plan, ground, stdio, request.signals));
 
-    // The gate. What it refuses is on record as well.
-    let approved = match judge::judge(&script, interpreter.version) {
-        Ok(approved) => approved,
-        Err(refusal) => return refuse(request, state, &now(), run, &script, refusal),
-    };
+    // The gate.
+    let approved = judge::judge(script, interpreter.version)?;
 
-    // Held until the closing record is durable: whoever finds it free later writes `lost`.
-    let _alive = state.lock(run)?;
-    let args: Vec<String> = request.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)
         .map_err(|source| RunError::Hash { path: interpreter.real.clone(), source })?;
     let plan_sha256 = record::hex(&Sha256::digest(serde_json::to_vec(&plan).unwrap_or_default()));
+
     let started = record::Started {
         at: &now(),
         run,
@@ -212,16 +178,10 @@ pub fn run(
     }
     .value();
     let _receipt = state.append(Mark::Open, run, |index| record::indexed(started, index))?;
+    progress.started = true;
 
     // Everything in force, read back; or the record says why not, and nothing runs.
-    let ready = match building.and_then(sandbox::Building::ready) {
-        Ok(ready) => ready,
-        Err(error) => {
-            let record = record::not_built(&now(), run, &chain(&error));
-            state.append(Mark::Close, run, |index| record::indexed(record, index))?;
-            return Err(error.into());
-        }
-    };
+    let ready = building.and_then(sandbox::Building::ready)?;
     let enforced = ready.enforced().clone();
 
     // `approved` and `_receipt` are held: the script may start.
@@ -233,7 +193,7 @@ pub fn run(
 
     // No process of the run is alive any more; its namespaces go while this goes on. What did it leave?
     placeholders.claim(&ending.claimed);
-    drop(placeholders);
+    state.clear_away(placeholders, progress.alive.as_mut());
     let changes = before.compare();
     let (verdict, cause) = Verdict::of(&ending);
     let mut report = Report {
@@ -248,24 +208,30 @@ pub fn run(
         files_changed_whole: changes.whole,
         enforced: Some(enforced.clone()),
         findings: approved.findings().to_vec(),
-        ..blank(request, run, verdict, approved.script())
+        ..Report::blank(request, run, verdict, Some(approved.script()))
     };
     capture.into_report(&mut report);
 
     // Closed on record before anybody is told.
     let record = record::finished(&now(), run, &report, &enforced);
-    let receipt = state.append(Mark::Close, run, |index| record::indexed(record, index))?;
-    report.record =
-        Some(RecordProof { index: receipt.index(), leaf_hash: record::hex(&receipt.leaf_hash()) });
-    views::run(&state.logs(), &now(), &report, &args, policy);
+    match state.append(Mark::Close, run, |index| record::indexed(record, index)) {
+        Ok(receipt) => report.record = Some(RecordProof::of(&receipt)),
+        // It did run, and whoever asked has to know both. The next run closes it as `lost`.
+        Err(error) => report.is_not_recorded(&chain(&error)),
+    }
+    views::run(&state.logs(), &now(), &report, request.args, policy.monitoring.log_level);
     drop(ending.remains);
     Ok(report)
 }
 
-fn find_interpreter(request: &Request<'_>, script: &Script) -> Result<Interpreter, InterpreterError> {
+fn find_interpreter(
+    request: &Request<'_>,
+    policy: &Policy,
+    script: &Script,
+) -> Result<Interpreter, InterpreterError> {
     let caller = request.caller;
     let search = Search {
-        path: caller.variable("PATH"),
+        path: caller.variable("PATH").or(Some(OsStr::new(DEFAULT_PATH))),
         home: caller.home(),
         pyenv_root: caller.variable("PYENV_ROOT"),
         pyenv_version: caller.variable("PYENV_VERSION"),
@@ -273,68 +239,7 @@ fn find_interpreter(request: &Request<'_>, script: &Script) -> Result<Interprete
         script_dir: script.folder(),
         no_user_site: caller.variable("PYTHONNOUSERSITE").is_some_and(|value| !value.is_empty()),
     };
-    interpreter::find(request.policy.interpreter.as_deref(), &search)
-}
-
-fn refuse(
-    request: &Request<'_>,
-    state: &mut State,
-    at: &str,
-    run: SpanId,
-    script: &Script,
-    refusal: Refusal,
-) -> Result<Report, RunError> {
-    let record = record::refused(at, run, script, request.policy, request.caller, &refusal);
-    let receipt = state.append(Mark::None, run, |index| record::indexed(record, index))?;
-    let report = Report {
-        return_code: 126,
-        cause: refusal.reason,
-        findings: refusal.findings,
-        record: Some(RecordProof { index: receipt.index(), leaf_hash: record::hex(&receipt.leaf_hash()) }),
-        ..blank(request, run, Verdict::Refused, script)
-    };
-    let args: Vec<String> = request.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    views::run(&state.logs(), at, &report, &args, request.policy);
-    Ok(report)
-}
-
-fn blank(request: &Request<'_>, run: SpanId, verdict: Verdict, script: &Script) -> Report {
-    let nothing = record::hex(&Sha256::digest([]));
-    let policy = &request.policy.source;
-    Report {
-        success: false,
-        return_code: 0,
-        stdout: String::new(),
-        stderr: String::new(),
-        output_truncated: false,
-        execution_time: 0.0,
-        resource_usage: ResourceUsage::of(&sandbox::Usage::default()),
-        verdict,
-        cause: String::new(),
-        run_id: run.to_string(),
-        script: [
-            ("path", Some(script.path.to_string_lossy().into_owned())),
-            ("sha256", Some(record::hex(&script.sha256))),
-        ]
-        .into(),
-        policy: [
-            ("path", policy.path.as_ref().map(|path| path.to_string_lossy().into_owned())),
-            ("sha256", Some(policy.sha256_hex())),
-        ]
-        .into(),
-        findings: Vec::new(),
-        violations: Vec::new(),
-        violations_beyond: 0,
-        files_changed: Vec::new(),
-        files_changed_whole: true,
-        network: Vec::new(),
-        enforced: None,
-        record: None,
-        stdout_bytes: 0,
-        stdout_sha256: nothing.clone(),
-        stderr_bytes: 0,
-        stderr_sha256: nothing,
-    }
+    interpreter::find(policy.interpreter.as_deref(), &search)
 }
 
 /// A name for the run: time in milliseconds, then chance (the layout of UUID version 7, RFC 9562), so that names sort

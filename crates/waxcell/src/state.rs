@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -12,14 +12,16 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 use waxcell_journal::{AppendError, Journal, Mark, OpenError, Receipt, SpanId, SpanLock, SpanLockError};
 
-use crate::placeholders;
+use crate::own_files;
+use crate::placeholders::{self, Placeholders};
 use crate::record;
 use crate::views;
 
-/// Where runs are recorded.
+/// Where runs are recorded. Nothing of it is made before there is something to record.
 #[derive(Debug)]
 pub struct State {
-    directory: PathBuf,
+    /// As given; canonical once the journal is on its way.
+    directory: Option<PathBuf>,
     journal: Opening,
 }
 
@@ -27,6 +29,7 @@ pub struct State {
 /// so it is read beside.
 #[derive(Debug)]
 enum Opening {
+    NotYet,
     Beside(JoinHandle<Result<Journal, OpenError>>),
     Open(Box<Journal>),
     Failed,
@@ -35,6 +38,9 @@ enum Opening {
 /// The record could not be read or written: then nothing runs.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
+    /// There is no directory for it.
+    #[error("no place to record runs")]
+    NoPlace,
     /// The directory cannot be made or used.
     #[error("cannot use state directory `{}`", path.display())]
     Directory {
@@ -42,6 +48,14 @@ pub enum StateError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// It is no directory, or others could change it under our hands.
+    #[error("state directory `{}` {what}", path.display())]
+    Unfit {
+        /// The directory.
+        path: PathBuf,
+        /// What is the matter with it.
+        what: &'static str,
     },
     /// The journal could not be opened before.
     #[error("the journal in `{}` is not open", .0.display())]
@@ -75,46 +89,90 @@ pub enum StateError {
 impl Drop for State {
     fn drop(&mut self) {
         // A journal that is just being made is not left half made.
-        let _ = self.journal();
+        if let Opening::Beside(_) = self.journal {
+            let _ = self.journal();
+        }
+    }
+}
+
+impl StateError {
+    /// What to do about it.
+    pub(crate) fn help(&self) -> Option<&'static str> {
+        match self {
+            StateError::NoPlace => Some("set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR"),
+            StateError::Unfit { .. } => Some(
+                "name a directory of your own with --state DIR or WAXCELL_STATE; only you may write to it (`chmod go-w`)",
+            ),
+            _ => None,
+        }
     }
 }
 
 impl State {
-    /// Opens or makes a state directory (mode 0700), and begins to open the journal in it. What is wrong with the
-    /// journal, its first use tells.
+    /// A state directory; `None`: the caller has no place for one. If it is there, its journal begins to open; what is
+    /// wrong with either, the first use tells.
+    pub fn at(directory: Option<PathBuf>) -> State {
+        let is_there = directory.as_deref().is_some_and(Path::is_dir);
+        let mut state = State { directory, journal: Opening::NotYet };
+        if is_there {
+            let _ = state.begin();
+        }
+        state
+    }
+
+    /// Makes the directory (mode 0700) if it is missing, and begins to open the journal in it.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made or reached.
-    pub fn open(directory: &Path) -> Result<State, StateError> {
-        let fail = |source| StateError::Directory { path: directory.to_owned(), source };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
-        let directory = directory.canonicalize().map_err(fail)?;
+    /// When the directory cannot be made, or is not ours alone to write to.
+    pub(crate) fn begin(&mut self) -> Result<(), StateError> {
+        let Opening::NotYet = self.journal else { return Ok(()) };
+        let given = self.directory.as_deref().ok_or(StateError::NoPlace)?;
+        let fail = |source| StateError::Directory { path: given.to_owned(), source };
+        let unfit = |what| StateError::Unfit { path: given.to_owned(), what };
+        match fs::DirBuilder::new().recursive(true).mode(0o700).create(given) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(unfit("is not a directory"));
+            }
+            made => made.map_err(fail)?,
+        }
+        let directory = given.canonicalize().map_err(fail)?;
+        if let Some(what) = not_ours(&fs::metadata(&directory).map_err(fail)?) {
+            return Err(unfit(what));
+        }
         let place = directory.join("journal");
         let beside = thread::Builder::new().spawn(move || Journal::open(&place)).map_err(fail)?;
-        Ok(State { directory, journal: Opening::Beside(beside) })
+        self.journal = Opening::Beside(beside);
+        self.directory = Some(directory);
+        Ok(())
     }
 
     fn journal(&mut self) -> Result<&mut Journal, StateError> {
+        self.begin()?;
         if let Opening::Beside(_) = self.journal
             && let Opening::Beside(beside) = std::mem::replace(&mut self.journal, Opening::Failed)
         {
-            let opened = beside.join().map_err(|_| StateError::NotOpen(self.directory.clone()))?;
+            let opened = beside.join().map_err(|_| StateError::NotOpen(self.directory().to_owned()))?;
             let opened = opened.map_err(|source| StateError::Open {
-                path: self.directory.clone(),
+                path: self.directory().to_owned(),
                 source: Box::new(source),
             })?;
             self.journal = Opening::Open(Box::new(opened));
         }
         match &mut self.journal {
             Opening::Open(journal) => Ok(journal),
-            Opening::Beside(_) | Opening::Failed => Err(StateError::NotOpen(self.directory.clone())),
+            _ => Err(StateError::NotOpen(self.directory.clone().unwrap_or_default())),
         }
     }
 
-    /// Where it is, canonical.
+    /// Whether the journal is open or on its way.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.journal, Opening::Open(_) | Opening::Beside(_))
+    }
+
+    /// Where it is; canonical once it is open.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        self.directory.as_deref().unwrap_or(Path::new(""))
     }
 
     /// Makes the next part of the journal ready, when nobody waits.
@@ -126,20 +184,27 @@ impl State {
     }
 
     /// Records what an earlier process left undone: torn writes that were removed, and runs that nobody watches any
-    /// more (`lost`).
-    pub(crate) fn settle(&mut self, now: SystemTime) -> Result<(), StateError> {
+    /// more (`lost`). `own` is the lock of the run that begins, if it has one.
+    pub(crate) fn settle(&mut self, now: SystemTime, own: Option<&SpanLock>) -> Result<(), StateError> {
         let at = &humantime::format_rfc3339_micros(now).to_string();
         for recovered in self.journal()?.take_recovered() {
             let payload = record::recovered(at, &recovered);
             self.append(Mark::None, SpanId::NONE, |index| record::indexed(payload, index))?;
         }
-        let open = self.journal()?.open_spans().map_err(|source| self.append_error(source))?;
+        let runs = self.runs();
+        let pause = SpanLock::pause(&runs).map_err(|source| self.lock_error(source))?;
+        // What one run made another may be using by now; then a later start clears it away.
+        let alone = !pause.others(own).map_err(|source| self.lock_error(source))?;
+        let open = self.journal()?.open_spans();
+        let open = open.map_err(|source| self.append_error(source))?;
         for span in open.into_iter().map(|open| (open.span, open.opened_at)) {
             let (id, opened_at) = span;
             if SpanLock::is_alive(&self.runs(), id).map_err(|source| self.lock_error(source))? {
                 continue;
             }
-            self.clear_placeholders(opened_at);
+            if alone {
+                self.clear_placeholders(opened_at);
+            }
             let payload = record::lost(at, id, opened_at);
             let receipt = self.append(Mark::Close, id, |index| record::indexed(payload.clone(), index));
             match receipt {
@@ -148,8 +213,17 @@ impl State {
                 Err(StateError::Append { source, .. }) if matches!(*source, AppendError::Mark { .. }) => {}
                 Err(error) => return Err(error),
             }
-            SpanLock::clear(&self.runs(), id).map_err(|source| self.lock_error(source))?;
-            waxcell_sandbox::clear_groups(&id.to_string(), now);
+        }
+        // Also what died before it was on record: it may have made the places that a script would write to.
+        for (id, note) in pause.left().map_err(|source| self.lock_error(source))? {
+            if !note.is_empty() && !alone {
+                continue;
+            }
+            placeholders::clear(&placeholders::of_note(&note));
+            // Whoever is still dying keeps its group from going; then the next start looks again.
+            if waxcell_sandbox::clear_groups(&id.to_string(), now) {
+                SpanLock::clear(&runs, id).map_err(|source| self.lock_error(source))?;
+            }
         }
         waxcell_sandbox::sweep_scratch(&self.scratch_of_all());
         Ok(())
@@ -157,7 +231,7 @@ impl State {
 
     /// What a run that was lost had made for itself and not used.
     fn clear_placeholders(&self, started_index: u64) {
-        let started = waxcell_journal::Reader::from_index(&self.directory.join("journal"), started_index)
+        let started = waxcell_journal::Reader::from_index(&self.directory().join("journal"), started_index)
             .ok()
             .and_then(|mut reader| reader.next()?.ok());
         if let Some(started) = started {
@@ -170,6 +244,28 @@ impl State {
         SpanLock::hold(&self.runs(), run).map_err(|source| self.lock_error(source))
     }
 
+    /// Says what is to be cleared away if the run dies before it is on record.
+    pub(crate) fn note(&self, alive: &SpanLock, to_be_made: &[PathBuf]) -> Result<(), StateError> {
+        if to_be_made.is_empty() {
+            return Ok(());
+        }
+        alive.note(&placeholders::to_note(to_be_made)).map_err(|source| self.lock_error(source))
+    }
+
+    /// The run is over: what it made and nobody used goes; or stays for a later start, if another run is going on that
+    /// may have found it there.
+    pub(crate) fn clear_away(&self, mut placeholders: Placeholders, alive: Option<&mut SpanLock>) {
+        let Some(alive) = alive.filter(|_| !placeholders.all().is_empty()) else { return };
+        let pause = SpanLock::pause(&self.runs());
+        // What cannot be told stays: an empty folder too many is no harm.
+        let alone = pause.as_ref().is_ok_and(|pause| pause.others(Some(alive)).is_ok_and(|others| !others));
+        if !alone {
+            let _ = alive.leave(&placeholders::to_note(&placeholders.hand_over()));
+        }
+        // Before the pause is over.
+        drop(placeholders);
+    }
+
     /// Appends one record; durable when this returns.
     pub(crate) fn append<P: AsRef<[u8]>>(
         &mut self,
@@ -177,7 +273,8 @@ impl State {
         run: SpanId,
         payload: impl FnOnce(u64) -> P,
     ) -> Result<Receipt, StateError> {
-        self.journal()?.append_with(mark, run, payload).map_err(|source| self.append_error(source))
+        let appended = self.journal()?.append_with(mark, run, payload);
+        appended.map_err(|source| self.append_error(source))
     }
 
     /// The folder on disk for the scratch space of a run, where it has no file system of its own. Root's script is
@@ -188,31 +285,31 @@ impl State {
 
     fn scratch_of_all(&self) -> PathBuf {
         if !rustix::process::geteuid().is_root() {
-            return self.directory.join("scratch");
+            return self.directory().join("scratch");
         }
-        let state = record::hex(&Sha256::digest(self.directory.as_os_str().as_bytes())[..8]);
+        let state = record::hex(&Sha256::digest(self.directory().as_os_str().as_bytes())[..8]);
         Path::new("/var/tmp").join(format!("waxcell-{state}"))
     }
 
     pub(crate) fn logs(&self) -> PathBuf {
-        self.directory.join("logs")
+        self.directory().join("logs")
     }
 
     /// For what can be lost.
     pub(crate) fn cache(&self) -> PathBuf {
-        self.directory.join("cache")
+        self.directory().join("cache")
     }
 
     fn runs(&self) -> PathBuf {
-        self.directory.join("runs")
+        self.directory().join("runs")
     }
 
     fn append_error(&self, source: AppendError) -> StateError {
-        StateError::Append { path: self.directory.clone(), source: Box::new(source) }
+        StateError::Append { path: self.directory().to_owned(), source: Box::new(source) }
     }
 
     fn lock_error(&self, source: SpanLockError) -> StateError {
-        StateError::Lock { path: self.directory.clone(), source: Box::new(source) }
+        StateError::Lock { path: self.directory().to_owned(), source: Box::new(source) }
     }
 
     /// SHA-256 of a binary, remembered by everything that tells one version of a file from another.
@@ -230,12 +327,14 @@ impl State {
         );
         let cache = self.cache();
         let file = cache.join("interpreters.json");
-        let mut known: BTreeMap<String, String> =
-            fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let mut known: BTreeMap<String, String> = own_files::read(&file)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
         if let Some(hash) = known.get(&key) {
             return Ok(hash.clone());
         }
-        let hash = record::hex(&Sha256::digest(fs::read(path)?));
+        let hash = hash_of_file(path)?;
         // A cache: if it cannot be kept, the next run hashes again.
         let keep = || -> io::Result<()> {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&cache)?;
@@ -251,5 +350,34 @@ impl State {
         };
         let _ = { keep }();
         Ok(hash)
+    }
+}
+
+/// Far above any interpreter, and hashed in a few seconds.
+const LARGEST_BINARY: u64 = 1 << 30;
+
+/// Whoever may rename what is in the directory decides what is on record.
+fn not_ours(directory: &fs::Metadata) -> Option<&'static str> {
+    const STICKY: u32 = 0o1000;
+    let (owner, mode) = (directory.uid(), directory.mode());
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Some("belongs to somebody else");
+    }
+    (mode & 0o022 != 0 && mode & STICKY == 0).then_some("can be written to by others")
+}
+
+/// Piece by piece: an interpreter is whatever the policy names, and that can be large.
+fn hash_of_file(path: &Path) -> io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > LARGEST_BINARY {
+        return Err(io::Error::other(format!("{size} bytes are no interpreter's")));
+    }
+    let (mut hash, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(record::hex(&hash.finalize())),
+            read => hash.update(&piece[..read]),
+        }
     }
 }

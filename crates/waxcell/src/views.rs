@@ -2,14 +2,17 @@
 //!
 //! Views: the journal is the record. A view that cannot be written costs nothing but the view.
 
-use std::fs::{self, OpenOptions};
+use std::ffi::OsString;
+use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::policy::{LogLevel, Policy};
+use crate::own_files;
+use crate::policy::LogLevel;
+use crate::record;
 use crate::report::Report;
 use crate::verdict::Verdict;
 
@@ -21,14 +24,14 @@ const RESOURCES: &str = "resource_usage.log";
 fn append(logs: &Path, name: &str, line: &Value) {
     let write = || -> std::io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(logs)?;
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(logs.join(name))?;
+        let mut file = own_files::open_to_append(&logs.join(name))?;
         file.write_all(format!("{line}\n").as_bytes())
     };
     let _ = write();
 }
 
-/// What a run adds to the views. `level` of the policy decides what is worth a line of the security view.
-pub(crate) fn run(logs: &Path, at: &str, report: &Report, args: &[String], policy: &Policy) {
+/// What a run adds to the views. `least` is the level of what is worth a line of the security view.
+pub(crate) fn run(logs: &Path, at: &str, report: &Report, args: &[OsString], least: LogLevel) {
     let script_path = report.script.get("path").cloned().flatten();
     let script_hash = report.script.get("sha256").cloned().flatten();
     append(
@@ -39,7 +42,7 @@ pub(crate) fn run(logs: &Path, at: &str, report: &Report, args: &[String], polic
             "run_id": report.run_id,
             "script_path": script_path,
             "script_hash": script_hash,
-            "args": args,
+            "args": record::texts(args),
             "return_code": report.return_code,
             "stdout_hash": report.stdout_sha256,
             "stderr_hash": report.stderr_sha256,
@@ -62,7 +65,7 @@ pub(crate) fn run(logs: &Path, at: &str, report: &Report, args: &[String], polic
         }),
     );
     let event = |level: LogLevel, kind: &str, message: String, details: Value| {
-        if level >= policy.monitoring.log_level {
+        if level >= least {
             let line = json!({
                 "timestamp": at,
                 "run_id": report.run_id,

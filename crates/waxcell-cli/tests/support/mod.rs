@@ -110,6 +110,71 @@ impl Said {
     }
 }
 
+/// Each field of a report, and what it is where nothing was run.
+const OF_NOTHING: [(&str, &str); 24] = [
+    ("success", "false"),
+    ("return_code", "number"),
+    ("stdout", "\"\""),
+    ("stderr", "\"\""),
+    ("output_truncated", "false"),
+    ("execution_time", "0.0"),
+    ("resource_usage", "object"),
+    ("verdict", "text"),
+    ("cause", "text"),
+    ("help", "text or null"),
+    ("run_id", "text"),
+    ("script", "object"),
+    ("policy", "object"),
+    ("findings", "list"),
+    ("violations", "[]"),
+    ("violations_beyond", "0"),
+    ("files_changed", "[]"),
+    ("files_changed_whole", "true"),
+    ("network", "[]"),
+    ("enforced", "null"),
+    ("record", "object or null"),
+    ("stdout_bytes", "0"),
+    ("stderr_bytes", "0"),
+    ("stdout_sha256", "text"),
+];
+
+impl Said {
+    /// The report of a run that did not take place: every field is there, and none claims anything.
+    #[track_caller]
+    pub(crate) fn report_of_nothing_run(&self, code: i32) -> Value {
+        let report = self.report();
+        for (field, what) in OF_NOTHING {
+            let value = report.get(field).unwrap_or_else(|| panic!("no `{field}`: {report:#}"));
+            let kind = match value {
+                Value::Null => "null",
+                Value::Bool(_) => "bool",
+                Value::Number(_) => "number",
+                Value::String(_) => "text",
+                Value::Array(_) => "list",
+                Value::Object(_) => "object",
+            };
+            let fits = what.split(" or ").any(|what| what == kind) || what == format!("{value}");
+            assert!(fits, "`{field}` is {value}, not {what}");
+        }
+        assert_eq!((self.code, report["return_code"].as_i64()), (code, Some(code.into())), "{report:#}");
+        let verdict = if code == 126 { "refused" } else { "error" };
+        assert_eq!(report["verdict"], verdict, "{report:#}");
+        assert!(!report["cause"].as_str().expect("a cause").is_empty(), "{report:#}");
+        assert_eq!(
+            report["run_id"] == "",
+            report["record"].is_null(),
+            "a name leads to a record: {report:#}"
+        );
+        for (part, field) in
+            [("script", "path"), ("script", "sha256"), ("policy", "path"), ("policy", "sha256")]
+        {
+            let value = &report[part].get(field);
+            assert!(value.is_some_and(|value| value.is_string() || value.is_null()), "{report:#}");
+        }
+        report
+    }
+}
+
 /// A program that is running, in a process group of its own, with its output collected.
 pub(crate) struct Running {
     pub(crate) child: Child,
@@ -311,6 +376,11 @@ impl Place {
 pub(crate) fn records(journal: &Path) -> Vec<Value> {
     let Ok(reader) = waxcell_journal::Reader::open(journal) else { return Vec::new() };
     reader.flatten().map(|record| serde_json::from_slice(&record.payload).expect("JSON")).collect()
+}
+
+/// The types of records, in order.
+pub(crate) fn types(records: &[Value]) -> Vec<&str> {
+    records.iter().map(|record| record["type"].as_str().expect("a type")).collect()
 }
 
 /// Runs a command to its end.

@@ -15,6 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::Folder;
+use crate::own_files;
 
 /// How long a folder must have rested before it was read, in seconds. Some network file systems look only so often.
 const REST: i64 = 5;
@@ -44,7 +45,7 @@ pub(super) struct Memory {
 impl Memory {
     /// What cannot be read was never known.
     pub(super) fn open(file: &Path) -> Memory {
-        let before = fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let before = own_files::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Memory {
             file: file.to_owned(),
             before: before.unwrap_or_default(),

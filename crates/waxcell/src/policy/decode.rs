@@ -19,7 +19,8 @@ use super::values::{Reader, key};
 /// Decodes a policy; there is none if one thing is wrong. `name` is what messages call the file.
 pub(super) fn decode(source: Source, name: Option<&Path>, root: &Path) -> (Option<Policy>, Report) {
     let path = name.map(Path::to_path_buf);
-    let mut report = Report { path, text: source.text.clone(), diagnostics: Vec::new() };
+    let mut report =
+        Report { path, sha256: source.sha256, text: source.text.clone(), diagnostics: Vec::new() };
     let mut diagnostics = Diagnostics::new(&report.text);
     let tree = document::parse(&source.text, &mut diagnostics);
     if tree.is_none() && diagnostics.is_empty() {

@@ -148,6 +148,8 @@ impl<'a> Diagnostics<'a> {
 pub struct Report {
     /// What messages call the file; `None` is the built-in policy.
     pub path: Option<PathBuf>,
+    /// SHA-256 of the file's bytes.
+    pub sha256: [u8; 32],
     /// The whole text.
     pub text: String,
     /// In the order of the file.
@@ -158,6 +160,11 @@ impl Report {
     /// Whether there is an error among them.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
+    }
+
+    /// The first error, in the order of the file.
+    pub fn first_error(&self) -> Option<&Diagnostic> {
+        self.diagnostics.iter().find(|d| d.severity == Severity::Error)
     }
 
     /// How many there are of a severity.

@@ -76,6 +76,39 @@ impl LoadError {
         }
     }
 
+    /// The error in one sentence: the first one, where there are several.
+    pub fn cause(&self) -> String {
+        let LoadError::Invalid(report) = self else { return self.to_string() };
+        let Some(first) = report.first_error() else { return self.to_string() };
+        format!("{self}: line {}, column {}: {}", first.line, first.column, first.message)
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            LoadError::Invalid(report) => report.first_error().and_then(|first| first.help.clone()),
+            LoadError::Read(error) => Some(error.help().to_owned()),
+            LoadError::Place(error) => Some(error.help().to_owned()),
+        }
+    }
+
+    /// The policy file that cannot be used, as it was named; `None`: none was chosen.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            LoadError::Invalid(report) => report.path.as_deref(),
+            LoadError::Read(error) => Some(error.path()),
+            LoadError::Place(_) => None,
+        }
+    }
+
+    /// SHA-256 of the file, where it could be read.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        match self {
+            LoadError::Invalid(report) => Some(report.sha256),
+            LoadError::Read(_) | LoadError::Place(_) => None,
+        }
+    }
+
     /// The error for programs: a list of `{file, line, column, severity, message, help}`.
     pub fn to_json(&self) -> serde_json::Value {
         let plain = |path: &Path, place: Option<(usize, usize)>, message: String, help: &str| {
