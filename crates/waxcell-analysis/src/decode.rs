@@ -52,8 +52,13 @@ pub(crate) fn decode(source: &[u8]) -> Result<Decoded<'_>, Problem> {
             start: at,
             end: at + 1,
             column: None,
-            message: "NUL byte in the script".into(),
-            help: if source.starts_with(b"\xFF\xFE") || source.starts_with(b"\xFE\xFF") {
+            message: match binary(source) {
+                Some(what) => format!("the script is {what}, not Python text"),
+                None => "NUL byte in the script".into(),
+            },
+            help: if binary(source).is_some() {
+                "only text can be analysed: name the source file itself".into()
+            } else if source.starts_with(b"\xFF\xFE") || source.starts_with(b"\xFE\xFF") {
                 "this looks like UTF-16; save the file as UTF-8".into()
             } else {
                 "remove the byte; write it as `\\0` inside a string".into()
@@ -86,6 +91,15 @@ pub(crate) fn decode(source: &[u8]) -> Result<Decoded<'_>, Problem> {
         }
         Codec::Utf8 => utf8(body, bom, true),
         _ => single_byte(body, codec),
+    }
+}
+
+/// What Python also runs, though nobody wrote it by hand. It tells an archive by its end.
+fn binary(source: &[u8]) -> Option<&'static str> {
+    const MAGIC: &[u8] = b"\r\n";
+    match source {
+        [_, 0x0b..=0x0e, rest @ ..] if rest.starts_with(MAGIC) => Some("compiled bytecode"),
+        _ => source.windows(4).any(|end| end == b"PK\x05\x06").then_some("a zip archive"),
     }
 }
 
@@ -231,6 +245,17 @@ mod tests {
         ] {
             assert_eq!(declared(source), name, "{source:?}");
         }
+    }
+
+    #[test]
+    fn archives_and_bytecode_are_called_by_their_name() {
+        let message = |source: &[u8]| decode(source).map(|_| ()).unwrap_err().message;
+        assert_eq!(
+            message(b"#!/usr/bin/python3\nPK\x03\x04\0\0PK\x05\x06\0"),
+            "the script is a zip archive, not Python text"
+        );
+        assert_eq!(message(b"\xa7\r\r\n\0\0\0\0"), "the script is compiled bytecode, not Python text");
+        assert_eq!(message(b"x = 1\0"), "NUL byte in the script");
     }
 
     #[test]

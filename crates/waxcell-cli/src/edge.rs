@@ -14,14 +14,16 @@ use crate::exit::Exit;
 /// The caller, as this process finds itself.
 pub(crate) fn caller() -> io::Result<Caller> {
     let uid = rustix::process::geteuid().as_raw();
+    let gid = rustix::process::getegid().as_raw();
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     // Reading the mask is only possible by setting it.
     let umask = rustix::process::umask(Mode::from(0o022));
     rustix::process::umask(umask);
     Ok(Caller {
         uid,
-        gid: rustix::process::getegid().as_raw(),
-        user: user_name(&read("/etc/passwd"), uid),
+        gid,
+        user: name_of(&read("/etc/passwd"), uid),
+        group: name_of(&read("/etc/group"), gid),
         // All ones: nobody logged in for this.
         login_uid: read("/proc/self/loginuid").parse().ok().filter(|id| *id != u32::MAX),
         pid: std::process::id(),
@@ -33,14 +35,17 @@ pub(crate) fn caller() -> io::Result<Caller> {
     })
 }
 
-/// The name of a user in the text of a `passwd(5)` file. Not asked of NSS: a lookup there may go anywhere.
-fn user_name(passwd: &str, uid: u32) -> Option<String> {
-    let id = uid.to_string();
-    let found = passwd.lines().find_map(|line| {
+/// The name of a user or group in the text of `passwd(5)` or `group(5)`. Not asked of NSS: a lookup there may go
+/// anywhere.
+fn name_of(list: &str, id: u32) -> Option<String> {
+    let id = id.to_string();
+    let found = list.lines().find_map(|line| {
         let mut fields = line.split(':');
         let (name, given) = (fields.next()?, fields.nth(1)?);
-        (given == id && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)))
-            .then_some(name)
+        (given == id
+            && !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)))
+        .then_some(name)
     });
     found.map(str::to_owned)
 }
@@ -200,11 +205,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_named_by_the_file_alone() {
+    fn a_user_or_group_is_named_by_the_file_alone() {
         let passwd = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\ne\u{1b}vil:x:7:7::/:/bin/sh\n";
-        assert_eq!(user_name(passwd, 1000).as_deref(), Some("alice"));
-        assert_eq!(user_name(passwd, 7), None);
-        assert_eq!(user_name(passwd, 5), None);
+        assert_eq!(name_of(passwd, 1000).as_deref(), Some("alice"));
+        assert_eq!(name_of(passwd, 7), None);
+        assert_eq!(name_of(passwd, 5), None);
+        assert_eq!(name_of("root:x:0:\nstaff:x:50:ann,bob\n", 50).as_deref(), Some("staff"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use support::{PYTHON, Place, Running, Said, alive, bytes, marker, say, say_with, until};
+use support::{PYTHON, Place, Running, Said, alive, bytes, marker, on_a_terminal, say, say_with, until};
 
 const POLICY: &str = "filesystem:\n  allowed_paths: [./data]\n  blocked_operations: []\n";
 
@@ -453,6 +453,8 @@ fn the_environment_is_an_allow_list() {
         .env("BASH_ENV", "x")
         .env("SSH_AUTH_SOCK", &library)
         .env("TZ", "Europe/Vienna")
+        .env("VIRTUAL_ENV", "/nowhere/venv")
+        .env("PYTHONNODEBUGRANGES", "1")
         .env("LC_TIME", "C"));
     assert_eq!(said.code, 0, "{said:?}");
     let inside: serde_json::Value = serde_json::from_slice(&said.out).unwrap();
@@ -461,7 +463,18 @@ fn the_environment_is_an_allow_list() {
     names.sort_unstable();
     assert_eq!(
         names,
-        ["GITHUB_ACTOR", "HOME", "LANG", "LC_TIME", "OURS", "PATH", "PYTHONHASHSEED", "TZ"],
+        [
+            "GITHUB_ACTOR",
+            "HOME",
+            "LANG",
+            "LC_TIME",
+            "OURS",
+            "PATH",
+            "PYTHONHASHSEED",
+            "PYTHONNODEBUGRANGES",
+            "TZ",
+            "VIRTUAL_ENV"
+        ],
         "{inside:#}"
     );
     assert_eq!(
@@ -773,33 +786,6 @@ fn files_belong_to_the_caller_with_the_callers_mask() {
         };
         assert_eq!(run(&format!("{} run", support::waxcell().display())), run(PYTHON), "{mask}");
     }
-}
-
-/// Runs a line under a terminal of 33 rows and 99 columns, after typing `keys`; gives what appeared and the exit code.
-fn on_a_terminal(place: &Place, program: &[&str], keys: &str) -> String {
-    let driver = "
-import fcntl, os, pty, select, struct, sys, termios, time
-keys, argv = sys.argv[1].encode().decode('unicode_escape').encode('latin-1'), sys.argv[2:]
-pid, fd = pty.fork()
-if pid == 0:
-    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 33, 99, 0, 0))
-    os.execv(argv[0], argv)
-seen, typed, end = b'', False, time.time() + 15
-while time.time() < end:
-    if not typed and b'READY' in seen:
-        time.sleep(0.1); os.write(fd, keys); typed = True
-    if select.select([fd], [], [], 0.05)[0]:
-        try: chunk = os.read(fd, 65536)
-        except OSError: break
-        if not chunk: break
-        seen += chunk
-status = os.waitpid(pid, 0)[1]
-print(repr(seen.decode()), os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
-";
-    fs::write(place.root().join("driver.py"), driver).unwrap();
-    let said = say(place.command(PYTHON).arg(place.root().join("driver.py")).arg(keys).args(program));
-    assert_eq!(said.err(), "", "{said:?}");
-    said.out()
 }
 
 #[track_caller]

@@ -52,7 +52,7 @@ operations! {
     ProcSignal = "proc.signal", "send a signal to a process of another run or of the host";
     ProcPtrace = "proc.ptrace", "read, write or trace another process";
     ProcPriority = "proc.priority", "raise scheduling or I/O priority";
-    ProcLimits = "proc.limits", "raise a resource limit or change another process's";
+    ProcLimits = "proc.limits", "raise a resource limit, or change one of a process outside the run";
     NetDns = "net.dns", "resolve a name";
     NetConnect = "net.connect", "open a connection that leaves the run";
     NetListen = "net.listen", "accept connections from outside the run";

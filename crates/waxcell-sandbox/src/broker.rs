@@ -4,7 +4,8 @@
 //! A guarded call is never checked and then continued: the script could change the path in between. The broker reads
 //! the path once, resolves it itself to a descriptor with the script's own rights (it is the same user in the same
 //! namespaces), judges *that*, and performs the call on it. Only calls judged by register values (`fork`, `clone`) and
-//! the courtesy for placeholder directories go on in the kernel, which decides about them as always.
+//! two courtesies (placeholder directories; names that are not there) go on in the kernel, which decides about them as
+//! always.
 //!
 //! Nothing here allocates: this is still a fork of the supervisor.
 
@@ -298,6 +299,9 @@ impl Broker {
         path: u64,
         flags: AtFlags,
     ) -> Result<Answer, Errno> {
+        if !self.guard.delete {
+            return Ok(look_first(listener, call, dirfd, path));
+        }
         let mut target = Target::read(listener, call, dirfd, path)?;
         let (parent, name) = target.open_parent()?;
         // What is not there cannot be deleted; the script's own idea of "already gone" stays as it was.
@@ -351,9 +355,19 @@ impl Broker {
         uid: u64,
         gid: u64,
     ) -> Result<Answer, Errno> {
-        let file = self.judge(control, listener, call, at, Refused::Chown)?;
         let id = |raw: u64| (raw as u32 != u32::MAX).then_some(raw as u32);
-        let (uid, gid) = (id(uid).map(fs::Uid::from_raw), id(gid).map(fs::Gid::from_raw));
+        let (uid, gid) = (id(uid), id(gid));
+        let file = match self.guard.chown || self.outside.is_some() {
+            true => self.judge(control, listener, call, at, Refused::Chown)?,
+            false => open_target(listener, call, at)?,
+        };
+        let own = (process::getuid().as_raw(), process::getgid().as_raw());
+        let others = uid.is_some_and(|uid| uid != own.0) || gid.is_some_and(|gid| gid != own.1);
+        if others && self.outside.is_none() {
+            // Nobody but the script's user is there, and nobody can give files to others.
+            return Err(Errno::PERM);
+        }
+        let (uid, gid) = (uid.map(fs::Uid::from_raw), gid.map(fs::Gid::from_raw));
         fs::chownat(&file, c"", uid, gid, AtFlags::EMPTY_PATH)?;
         Ok(Answer::Done)
     }
@@ -507,7 +521,7 @@ impl Broker {
     }
 }
 
-/// Opens what a call names.
+/// Opens what a call names: descriptor, path, flags.
 fn open_target(
     listener: BorrowedFd<'_>,
     call: &Notification,
@@ -526,6 +540,16 @@ fn open_target(
     };
     still_waiting(listener, call)?;
     Ok(file)
+}
+
+/// On a read-only file system the kernel says so before it looks for the name; elsewhere it looks first, and scripts
+/// count on being told that a file is not there. A courtesy: whatever is there, the kernel decides about.
+fn look_first(listener: BorrowedFd<'_>, call: &Notification, dirfd: Option<u64>, path: u64) -> Answer {
+    let found = Target::read(listener, call, dirfd, path).and_then(|mut target| target.open(true));
+    match found {
+        Err(Errno::NOENT) => Answer::Fail(Errno::NOENT),
+        _ => Answer::Continue,
+    }
 }
 
 /// A process or thread is about to end: the last moment at which its pending signals can be read. A write past the

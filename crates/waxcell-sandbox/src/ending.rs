@@ -6,6 +6,7 @@ use serde::Serialize;
 use waxcell_operations::Operation;
 
 use crate::cgroup::Rung;
+use crate::relay::Stream;
 use crate::watch::Remains;
 
 /// A limit that was reached.
@@ -121,6 +122,8 @@ pub struct Ending {
     pub claimed: Vec<usize>,
     /// Whether output was cut at its limit.
     pub output_cut: bool,
+    /// A stream whose destination did not take it, and the errno: a full disk, for one.
+    pub output_lost: Option<(Stream, i32)>,
     /// What held the limits.
     pub rung: Rung,
     /// What the kernel is still taking down.

@@ -264,9 +264,9 @@ fn compare_mounts(plan: &Plan, found: &BTreeMap<String, String>) -> Result<(), R
             // A file of the root has no mount of its own: the root's holds, which is read-only.
             Mount::File { target, .. } if !mounts::is_below_a_mount(plan, target) => continue,
             Mount::File { target, .. } => (target, libc::MOUNT_ATTR_RDONLY),
-            Mount::Scratch { target, .. } => (target, libc::MOUNT_ATTR_NOEXEC),
+            Mount::Scratch { target, execute, .. } => (target, mounts::scratch_attributes(*execute)),
             // Of what is gone by now, or out of this user's reach, nothing was covered.
-            Mount::Cover { target } if !options(target).is_empty() => (target, libc::MOUNT_ATTR_RDONLY),
+            Mount::Cover { target, .. } if !options(target).is_empty() => (target, libc::MOUNT_ATTR_RDONLY),
             _ => continue,
         };
         let flags = [

@@ -5,13 +5,14 @@
 //! [`Rules::restrict`].
 
 use std::ffi::{CStr, CString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::mounts::{DEVICES, c_path};
+use crate::devices::NODES;
+use crate::mounts::c_path;
 use crate::plan::{Access, Mount, Plan};
 use crate::sys::{self, LandlockRuleset};
 
@@ -32,6 +33,9 @@ const IOCTL_DEV: u64 = 1 << 15;
 
 /// Rights that may stand in a rule for a plain file.
 const FILE_RIGHTS: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
+
+/// What may be done with a device that is shown.
+const DEVICE: u64 = READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV;
 
 const READ: u64 = READ_FILE | READ_DIR;
 const CHANGE: u64 = WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | MAKE_SYM | REFER | TRUNCATE;
@@ -78,7 +82,6 @@ impl Rules {
         };
         // Without a root of its own, nothing but what is named.
         let mut allow = if is_plain { Vec::new() } else { vec![(c"/".to_owned(), READ)] };
-        let device = READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV;
         let mut scratch = READ | CHANGE | MAKE_FIFO | MAKE_SOCK;
         if is_plain && plan.guard.binds() {
             // Scratch space is told apart by its place: nothing moves into it or out of it, as between two mounts.
@@ -88,14 +91,17 @@ impl Rules {
             let (target, rights): (&Path, u64) = match mount {
                 Mount::Bind { target, access: Access::ReadExecute, .. } => (target, READ | EXECUTE),
                 Mount::Bind { target, access: Access::Write, .. } => (target, READ | CHANGE),
+                Mount::Bind { target, access: Access::WriteExecute, .. } => (target, READ | CHANGE | EXECUTE),
                 Mount::Bind { target, access: Access::Read, .. } if is_plain => (target, READ),
                 Mount::Bind { target, access: Access::List, .. } => (target, READ_DIR),
-                Mount::Scratch { target, .. } => (target, scratch),
+                Mount::Scratch { target, execute, .. } => {
+                    (target, if *execute { scratch | EXECUTE } else { scratch })
+                }
                 Mount::Devices if is_plain => {
-                    allow.extend(DEVICES.map(|path| (path.to_owned(), device & handled.handled_access_fs)));
+                    allow.extend(NODES.map(|path| (path.to_owned(), DEVICE & handled.handled_access_fs)));
                     continue;
                 }
-                Mount::Devices => (Path::new("/dev"), READ | device),
+                Mount::Devices => (Path::new("/dev"), READ | DEVICE),
                 Mount::Bind { access: Access::Read, .. }
                 | Mount::File { .. }
                 | Mount::Symlink { .. }
@@ -109,8 +115,11 @@ impl Rules {
     }
 
     /// Restricts this thread and everything it becomes, for good. Needs `no_new_privs`; paths are the run's own.
-    pub(crate) fn restrict(&self) -> sys::Result<()> {
-        use std::os::fd::AsFd;
+    ///
+    /// What the standard descriptors lead to may be opened anew by name (`/dev/stdout`): a file that is read, and the
+    /// pseudo-terminals of the relay. Pipes need no rule. A terminal of the caller's gets none: who opens it anew could
+    /// write to it.
+    pub(crate) fn restrict(&self, stdio: &[OwnedFd; 3]) -> sys::Result<()> {
         let ruleset = sys::landlock_ruleset(&self.handled, self.size)?;
         for (path, rights) in &self.allow {
             let Some(fd) = self.open(path)? else { continue };
@@ -121,6 +130,14 @@ impl Rules {
                 continue;
             }
             sys::landlock_allow(ruleset.as_fd(), fd.as_fd(), rights)?;
+        }
+        let again = [READ_FILE, DEVICE, DEVICE];
+        for (number, (fd, rights)) in stdio.iter().zip(again).enumerate() {
+            let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode);
+            let known = if number == 0 { kind.is_file() } else { kind.is_char_device() };
+            if known {
+                sys::landlock_allow(ruleset.as_fd(), fd.as_fd(), rights & self.handled.handled_access_fs)?;
+            }
         }
         sys::landlock_restrict(ruleset.as_fd())
     }

@@ -10,6 +10,7 @@
 
 mod broker;
 mod cgroup;
+mod devices;
 mod ending;
 mod enforced;
 mod ground;

@@ -19,19 +19,9 @@ use rustix::mount::{
     UnmountFlags,
 };
 
+use crate::devices::Devices;
 use crate::plan::{Access, Mount, Plan};
 use crate::sys;
-
-/// Device nodes of the minimal `/dev`.
-pub(crate) const DEVICES: [&CStr; 5] =
-    [c"/dev/null", c"/dev/zero", c"/dev/full", c"/dev/random", c"/dev/urandom"];
-/// Symlinks of the minimal `/dev`.
-const DEVICE_LINKS: [(&CStr, &CStr); 4] = [
-    (c"dev/fd", c"/proc/self/fd"),
-    (c"dev/stdin", c"/proc/self/fd/0"),
-    (c"dev/stdout", c"/proc/self/fd/1"),
-    (c"dev/stderr", c"/proc/self/fd/2"),
-];
 
 /// Where scratch space and, over it, the new root are attached until `pivot_root`: a directory that every host has and no
 /// plan binds from after it. The whole of it goes with the old root, in one unmount: each makes the kernel wait for
@@ -42,9 +32,9 @@ const BLANK_DIR: &CStr = c".blank.d";
 const BLANK_FILE: &CStr = c".blank.f";
 const FILE: &CStr = c".file";
 
-const NOSUID: u64 = libc::MOUNT_ATTR_NOSUID;
+pub(crate) const NOSUID: u64 = libc::MOUNT_ATTR_NOSUID;
 const NODEV: u64 = libc::MOUNT_ATTR_NODEV;
-const NOEXEC: u64 = libc::MOUNT_ATTR_NOEXEC;
+pub(crate) const NOEXEC: u64 = libc::MOUNT_ATTR_NOEXEC;
 const RDONLY: u64 = libc::MOUNT_ATTR_RDONLY;
 
 /// A path as C string. A path with a NUL byte cannot name a file; what follows the NUL is cut, and the cut path is
@@ -61,7 +51,13 @@ pub(crate) const fn bind_attributes(access: Access) -> u64 {
         Access::List | Access::Read => RDONLY | NOSUID | NODEV | NOEXEC,
         Access::ReadExecute => RDONLY | NOSUID | NODEV,
         Access::Write => NOSUID | NODEV | NOEXEC,
+        Access::WriteExecute => NOSUID | NODEV,
     }
+}
+
+/// The flags of a part of scratch space.
+pub(crate) const fn scratch_attributes(execute: bool) -> u64 {
+    NOSUID | NODEV | if execute { 0 } else { NOEXEC }
 }
 
 #[derive(Debug)]
@@ -85,14 +81,14 @@ enum Piece {
     Scratch {
         name: CString,
         mode: u32,
+        execute: bool,
     },
     /// `holds`: something lies inside of it all the same, and its mount points have to be made.
     Cover {
         holds: bool,
+        shows: Option<Vec<u8>>,
     },
-    Devices {
-        trees: [Option<OwnedFd>; DEVICES.len()],
-    },
+    Devices(Devices),
     Processes,
 }
 
@@ -144,19 +140,19 @@ impl Tree {
                 }
                 Mount::Symlink { target, to } => (target, Piece::Symlink { to: c_path(to) }),
                 Mount::Directory { target } => (target, Piece::Directory),
-                Mount::Scratch { target, mode } => {
+                Mount::Scratch { target, mode, execute } => {
                     let name = CString::new(index.to_string()).unwrap_or_default();
-                    (target, Piece::Scratch { name, mode: *mode })
+                    (target, Piece::Scratch { name, mode: *mode, execute: *execute })
                 }
-                Mount::Cover { target } => {
+                Mount::Cover { target, shows } => {
                     // What lies below a path follows it in the order of paths.
                     let next = targets
                         .range::<Path, _>((Bound::Excluded(target.as_path()), Bound::Unbounded))
                         .next();
                     let holds = next.is_some_and(|next| next.starts_with(target));
-                    (target, Piece::Cover { holds })
+                    (target, Piece::Cover { holds, shows: shows.clone() })
                 }
-                Mount::Devices => (Path::new("/dev"), Piece::Devices { trees: Default::default() }),
+                Mount::Devices => (Path::new("/dev"), Piece::Devices(Devices::default())),
                 Mount::Processes => (Path::new("/proc"), Piece::Processes),
             };
             // Below a bind the mount point exists on the host; elsewhere it is made.
@@ -168,7 +164,7 @@ impl Tree {
             };
             match (mount, &piece) {
                 (Mount::Bind { target, .. }, _) => grounds.push((target, Ground::Host)),
-                (_, Piece::Cover { holds: true }) => grounds.push((target, Ground::Made)),
+                (_, Piece::Cover { holds: true, .. }) => grounds.push((target, Ground::Made)),
                 _ => {}
             }
             places.push(Placed { piece, target: relative(target), parents });
@@ -219,11 +215,7 @@ impl Tree {
                 Piece::Bind { source, tree: tree @ None, .. } => {
                     *tree = Some(clone_tree(source).map_err(fail)?)
                 }
-                Piece::Devices { trees } => {
-                    for (tree, path) in trees.iter_mut().zip(DEVICES) {
-                        *tree = Some(clone_tree(path).map_err(fail)?);
-                    }
-                }
+                Piece::Devices(devices) => devices.open().map_err(fail)?,
                 _ => {}
             }
         }
@@ -324,33 +316,27 @@ impl Placed {
                 attach(tree, root, target)
             }
             Piece::File { contents, mode, mounted: false } => write_file(root, target, contents, *mode),
-            Piece::File { contents, mode, mounted: true } => {
-                write_file(root, FILE, contents, *mode)?;
-                let tree = clone_at(root, FILE)?;
-                sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
-                mount_point(tree.as_fd(), root, target)?;
-                attach(tree.as_fd(), root, target)?;
-                // Only now: a tree whose root has no name any more cannot be attached.
-                fs::unlinkat(root, FILE, AtFlags::empty())
-            }
+            Piece::File { contents, mode, mounted: true } => lay_over(root, target, contents, *mode),
             Piece::Symlink { to } => {
                 let to: &CStr = to;
                 fs::symlinkat(to, root, target)
             }
             Piece::Directory => make_dir(root, target, 0o755),
-            Piece::Scratch { name, mode } => {
+            Piece::Scratch { name, mode, execute } => {
                 let name: &CStr = name;
                 fs::mkdirat(scratch, name, Mode::from(*mode))?;
                 fs::chmodat(scratch, name, Mode::from(*mode), AtFlags::empty())?;
                 let tree = clone_at(scratch, name)?;
+                // The whole of it is `noexec`; a part may be without.
+                sys::mount_setattr(tree.as_fd(), false, scratch_attributes(*execute), NOEXEC, None)?;
                 mount_point(tree.as_fd(), root, target)?;
                 attach(tree.as_fd(), root, target)
             }
-            Piece::Cover { holds: true } => {
+            Piece::Cover { holds: true, .. } => {
                 let tree = tmpfs(&[(c"mode", c"0755")])?;
                 attach(tree.as_fd(), root, target)
             }
-            Piece::Cover { holds: false } => {
+            Piece::Cover { holds: false, shows } => {
                 let stat = match fs::statat(root, target, AtFlags::SYMLINK_NOFOLLOW) {
                     // Gone since it was planned: nothing is left to cover. Out of reach for this user, who is the
                     // script's: it cannot get there either.
@@ -362,23 +348,14 @@ impl Placed {
                     // Where it leads is decided by what is mounted there.
                     return Ok(());
                 }
+                if let Some(contents) = shows.as_ref().filter(|_| kind.is_file()) {
+                    return lay_over(root, target, contents, 0o444);
+                }
                 let tree = clone_at(root, if kind.is_dir() { BLANK_DIR } else { BLANK_FILE })?;
                 sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
                 attach(tree.as_fd(), root, target)
             }
-            Piece::Devices { trees } => {
-                make_dir(root, c"dev", 0o755)?;
-                for (tree, path) in trees.iter().zip(DEVICES) {
-                    let tree = tree.as_ref().ok_or(Errno::BADF)?.as_fd();
-                    // Not nodev: these few are what /dev is for.
-                    sys::mount_setattr(tree, false, NOSUID | NOEXEC, 0, None)?;
-                    let name = CStr::from_bytes_with_nul(&path.to_bytes_with_nul()[1..])
-                        .map_err(|_| Errno::INVAL)?;
-                    mount_point(tree, root, name)?;
-                    attach(tree, root, name)?;
-                }
-                DEVICE_LINKS.iter().try_for_each(|(link, to)| fs::symlinkat(*to, root, *link))
-            }
+            Piece::Devices(devices) => devices.apply(root),
             Piece::Processes => {
                 let proc = processes()?;
                 make_dir(root, c"proc", 0o555)?;
@@ -391,7 +368,7 @@ impl Placed {
 impl Placed {
     /// Once every mount point is made, a cover that holds something is read-only.
     fn close(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
-        if !matches!(self.piece, Piece::Cover { holds: true }) {
+        if !matches!(self.piece, Piece::Cover { holds: true, .. }) {
             return Ok(());
         }
         let target: &CStr = &self.target;
@@ -402,7 +379,7 @@ impl Placed {
 }
 
 /// A detached copy of the mount tree at a host path, reached without following any symlink.
-fn clone_tree(path: &CStr) -> Result<OwnedFd, Errno> {
+pub(crate) fn clone_tree(path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let fd = fs::openat2(CWD, path, flags, Mode::empty(), resolve)?;
@@ -418,11 +395,11 @@ fn clone_at(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     rustix::mount::open_tree(dir, name, clone)
 }
 
-fn attach(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
+pub(crate) fn attach(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
     rustix::mount::move_mount(tree, c"", root, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
 }
 
-fn make_dir(root: BorrowedFd<'_>, path: &CStr, mode: u32) -> Result<(), Errno> {
+pub(crate) fn make_dir(root: BorrowedFd<'_>, path: &CStr, mode: u32) -> Result<(), Errno> {
     match fs::mkdirat(root, path, Mode::from(mode)) {
         // EROFS: it is there already, below something mounted read-only.
         Err(Errno::EXIST | Errno::ROFS) => Ok(()),
@@ -442,8 +419,19 @@ fn write_file(root: BorrowedFd<'_>, name: &CStr, contents: &[u8], mode: u32) -> 
     Ok(())
 }
 
+/// Mounts a read-only file with these bytes.
+fn lay_over(root: BorrowedFd<'_>, target: &CStr, contents: &[u8], mode: u32) -> Result<(), Errno> {
+    write_file(root, FILE, contents, mode)?;
+    let tree = clone_at(root, FILE)?;
+    sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
+    mount_point(tree.as_fd(), root, target)?;
+    attach(tree.as_fd(), root, target)?;
+    // Only now: a tree whose root has no name any more cannot be attached.
+    fs::unlinkat(root, FILE, AtFlags::empty())
+}
+
 /// Makes the directory or file that a tree is mounted on, unless it is there.
-fn mount_point(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
+pub(crate) fn mount_point(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
     if fs::FileType::from_raw_mode(fs::fstat(tree)?.st_mode).is_dir() {
         return make_dir(root, target, 0o755);
     }

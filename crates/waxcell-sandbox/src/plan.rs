@@ -82,6 +82,8 @@ pub enum Access {
     ReadExecute,
     /// Read, list, create, change, rename, remove; never execute.
     Write,
+    /// As `Write`, and execute.
+    WriteExecute,
 }
 
 /// One piece of the file system that the script sees. Targets are absolute and free of symlinks; parents are made on
@@ -128,14 +130,20 @@ pub enum Mount {
         target: PathBuf,
         /// Permission bits.
         mode: u32,
+        /// Whether programs there can be executed.
+        execute: bool,
     },
-    /// Something that must not be reached: covered by an empty file or directory that nobody may open; or, where a
-    /// later piece lies inside of it, by an empty read-only directory with nothing in it but that.
+    /// Something that must not be reached: covered by an empty file or directory that nobody may open, or by a file of
+    /// other bytes; or, where a later piece lies inside of it, by an empty read-only directory with nothing in it but
+    /// that. Nothing where it is not there, or out of the script's reach in any case.
     Cover {
         /// What is covered.
         target: PathBuf,
+        /// What a file shows instead (not serialised, as that of [`Mount::File`]); `None`: nothing, not even itself.
+        #[serde(skip)]
+        shows: Option<Vec<u8>>,
     },
-    /// The minimal `/dev`.
+    /// The minimal `/dev`, with pseudo-terminals of the run's own.
     Devices,
     /// The processes of the run, `/proc` with `subset=pid`.
     Processes,
@@ -150,7 +158,7 @@ impl Mount {
             | Mount::Symlink { target, .. }
             | Mount::Directory { target }
             | Mount::Scratch { target, .. }
-            | Mount::Cover { target } => Some(target),
+            | Mount::Cover { target, .. } => Some(target),
             Mount::Devices | Mount::Processes => None,
         }
     }

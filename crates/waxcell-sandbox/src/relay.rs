@@ -43,8 +43,12 @@ pub(crate) struct Relay {
     source: Option<OwnedFd>,
     destination: Option<OwnedFd>,
     at_most: usize,
+    /// Whether there is a reader who may go away.
+    read_by_somebody: bool,
     waiting: Vec<u8>,
     sent: usize,
+    /// Why what was written did not reach its destination, if that is nobody's wish.
+    pub(crate) lost: Option<Errno>,
 }
 
 impl Relay {
@@ -59,13 +63,22 @@ impl Relay {
             Some(terminal) => pseudo_terminal(terminal.as_fd())?,
             None => rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?,
         };
+        let read_by_somebody = terminal.is_some() || destination.as_ref().is_some_and(is_pipe_or_socket);
         rustix::io::ioctl_fionbio(&source, true)?;
         let regular = destination.as_ref().is_some_and(|fd| {
             rustix::fs::fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
         });
         let at_most = if regular { CHUNK } else { PIPE_BUF };
-        let relay =
-            Relay { stream, source: Some(source), destination, at_most, waiting: Vec::new(), sent: 0 };
+        let relay = Relay {
+            stream,
+            source: Some(source),
+            destination,
+            at_most,
+            read_by_somebody,
+            waiting: Vec::new(),
+            sent: 0,
+            lost: None,
+        };
         Ok((relay, end))
     }
 
@@ -111,8 +124,12 @@ impl Relay {
             match rustix::io::write(destination, &self.waiting[self.sent..end]) {
                 Ok(written) => self.sent += written,
                 Err(Errno::AGAIN | Errno::INTR) => return,
-                Err(_) => {
-                    // Nobody reads any more: the script shall find out as it would without us.
+                Err(errno) => {
+                    // Nobody reads any more, or a disk is full: the script shall find out as it would without us. Of
+                    // a reader it need not be told that what was on its way is gone.
+                    if !self.read_by_somebody {
+                        self.lost = Some(errno);
+                    }
                     self.destination = None;
                     self.source = None;
                 }
@@ -158,6 +175,11 @@ impl Relay {
             }
         }
     }
+}
+
+fn is_pipe_or_socket(fd: &OwnedFd) -> bool {
+    rustix::fs::fstat(fd)
+        .is_ok_and(|stat| matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket))
 }
 
 fn writable(fd: BorrowedFd<'_>) -> bool {

@@ -80,7 +80,7 @@ impl Scratch {
 /// The scratch folders that a plan names, below the run's own folder.
 fn folders<'p>(plan: &'p Plan, scratch: &'p Path) -> impl Iterator<Item = (&'p Path, u32)> {
     plan.mounts.iter().filter_map(move |mount| match mount {
-        Mount::Scratch { target, mode } if target.parent() == Some(scratch) => {
+        Mount::Scratch { target, mode, .. } if target.parent() == Some(scratch) => {
             Some((target.as_path(), *mode))
         }
         _ => None,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::PipeFlags;
-use rustix::process::Resource;
+use rustix::process::{Gid, Resource, Uid};
 use rustix::thread::CapabilitySet;
 
 use crate::broker::Broker;
@@ -226,7 +226,14 @@ fn spawn_with(
             .map_err(|source| SpawnError::Scratch { path: plain.scratch.clone(), source })
     });
     let folder = folder.transpose()?;
-    let filter = seccomp::build(&plan.guard, landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi));
+    let own = seccomp::Own {
+        uid: plan.identity.uid,
+        gid: plan.identity.gid,
+        // Without namespaces there is none of the run's own to take.
+        may_take_terminal: !is_plain && may_take_terminal(&stdio.stdin),
+    };
+    let plain_abi = landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi);
+    let filter = seccomp::build(&plan.guard, &own, plain_abi);
     let instructions = filter.len();
     let mut tree = Tree::build(plan);
     if let Some(map) = &owner_map {
@@ -239,7 +246,7 @@ fn spawn_with(
     }
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(io::Error::from)?;
-    let (mut relays, stdio) = streams(stdio)?;
+    let (mut relays, stdio) = streams(stdio, plan)?;
     relays.shrink_to_fit();
     let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
     let (handover_read, handover_write) = handover::pair()?;
@@ -412,6 +419,12 @@ fn scratch_path(plan: &Plan) -> CString {
     mounts::c_path(scratch_target(plan).unwrap_or(Path::new("/")))
 }
 
+/// A session takes a terminal that no session has by naming any descriptor of it. The run's own pseudo-terminals may be
+/// taken; the caller's terminal, which is the script's standard input, must belong to the caller's session for that.
+fn may_take_terminal(stdin: &OwnedFd) -> bool {
+    !rustix::termios::isatty(stdin) || rustix::termios::tcgetsid(stdin).is_ok()
+}
+
 fn c_string(bytes: &[u8]) -> CString {
     let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
     CString::new(&bytes[..end]).unwrap_or_default()
@@ -446,13 +459,23 @@ fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
 
 type Ends = [OwnedFd; 3];
 
-fn streams(stdio: Stdio) -> Result<(Vec<Relay>, Ends), SpawnError> {
-    let (output, out_end) = Relay::new(Stream::Output, stdio.stdout)?;
+fn streams(stdio: Stdio, plan: &Plan) -> Result<(Vec<Relay>, Ends), SpawnError> {
+    let relay = |stream, destination| -> Result<(Relay, OwnedFd), SpawnError> {
+        let (relay, end) = Relay::new(stream, destination)?;
+        if rustix::process::geteuid().as_raw() != plan.identity.host_uid {
+            // The script's own, as a pipe of its caller would be: `/dev/stdout` can be opened by who owns it.
+            let (uid, gid) = (plan.identity.host_uid, plan.identity.host_gid);
+            rustix::fs::fchown(&end, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+                .map_err(io::Error::from)?;
+        }
+        Ok((relay, end))
+    };
+    let (output, out_end) = relay(Stream::Output, stdio.stdout)?;
     let mut relays = vec![output];
     let err_end = match stdio.stderr {
         None => out_end.try_clone()?,
         Some(destination) => {
-            let (relay, end) = Relay::new(Stream::Error, destination)?;
+            let (relay, end) = relay(Stream::Error, destination)?;
             relays.push(relay);
             end
         }

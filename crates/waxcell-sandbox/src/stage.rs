@@ -139,6 +139,7 @@ impl Stage {
         wire::send_report(self.control.as_fd(), Report::Built).map_err(at(Step::Fork))?;
         // If the script's process has failed, it has said why itself.
         let listener = handover::receive(self.handover.0.as_fd()).map_err(at(Step::Listener))?;
+        sys::notification_wake_here(listener.as_fd());
         self.drop_privileges()?;
         // Guarded calls are decided by what their arguments point to. Tried at an address of our own: the script's
         // process is still our copy.
@@ -216,7 +217,7 @@ impl Stage {
             plain::die_with(init).map_err(at(Step::Session))?;
         }
         if let Some(rules) = &self.landlock {
-            rules.restrict().map_err(at(Step::Landlock))?;
+            rules.restrict(&self.stdio).map_err(at(Step::Landlock))?;
         }
         for (to, from) in self.stdio.iter().enumerate() {
             sys::place_descriptor(from.as_fd(), to as i32).map_err(at(Step::Descriptors))?;

@@ -506,6 +506,7 @@ impl Watch {
             denials_beyond: self.denials_beyond,
             claimed: self.claimed,
             output_cut: self.cut,
+            output_lost: run.relays.iter().find_map(|relay| Some((relay.stream, relay.lost?.raw_os_error()))),
             rung: self.rung,
             remains: Remains(run),
         }

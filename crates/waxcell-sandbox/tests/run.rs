@@ -27,8 +27,8 @@ fn plan(script: &str, data: &Path) -> Plan {
         link("/lib64", "usr/lib64"),
         Mount::Devices,
         Mount::Processes,
-        Mount::Scratch { target: "/tmp".into(), mode: 0o1777 },
-        Mount::Scratch { target: "/dev/shm".into(), mode: 0o1777 },
+        Mount::Scratch { target: "/tmp".into(), mode: 0o1777, execute: false },
+        Mount::Scratch { target: "/dev/shm".into(), mode: 0o1777, execute: false },
         Mount::Bind { source: data.into(), target: "/data".into(), access: Access::Write, owned: true },
         Mount::File { target: "/script.py".into(), contents: script.as_bytes().to_vec(), mode: 0o644 },
     ];
@@ -161,7 +161,7 @@ fn nothing_of_the_host_is_there_but_what_the_plan_names() {
         ran.output.lines().collect::<Vec<_>>(),
         [
             "['bin', 'data', 'dev', 'lib', 'lib64', 'proc', 'script.py', 'tmp', 'usr']",
-            "['fd', 'full', 'null', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'urandom', 'zero']",
+            "['fd', 'full', 'null', 'ptmx', 'pts', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'urandom', 'zero']",
             "['1', '2']",
             "['self', 'thread-self']",
         ]
@@ -503,7 +503,7 @@ except OSError as e: print(e.errno)
 }
 
 #[test]
-fn nothing_writable_can_be_executed() {
+fn nothing_writable_can_be_executed_unless_the_plan_says_so() {
     let script = "
 import os, shutil, subprocess
 for where in ('/tmp/x', '/data/x', '/dev/shm/x'):
@@ -513,6 +513,18 @@ for where in ('/tmp/x', '/data/x', '/dev/shm/x'):
 subprocess.run(['/usr/bin/true'], check=True); print('control')
 ";
     assert_eq!(run_with(script, |_| {}).output, "no\nno\nno\ncontrol\n");
+    let ran = run_with(script, |plan| {
+        for mount in &mut plan.mounts {
+            match mount {
+                Mount::Bind { access: access @ Access::Write, .. } => *access = Access::WriteExecute,
+                Mount::Scratch { target, execute, .. } => *execute = target.ends_with("tmp"),
+                _ => {}
+            }
+        }
+    });
+    assert_eq!(ran.output, "RAN\nRAN\nno\ncontrol\n");
+    let options = |place: &str| ran.enforced.mounts[place].split(',').any(|option| option == "noexec");
+    assert_eq!(["/tmp", "/data", "/dev/shm"].map(options), [false, false, true]);
 }
 
 #[test]

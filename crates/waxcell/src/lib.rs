@@ -5,6 +5,7 @@
 
 mod changes;
 mod credentials;
+mod git_config;
 pub mod interpreter;
 mod judge;
 mod named;
@@ -21,6 +22,7 @@ mod run;
 mod script;
 mod state;
 mod verdict;
+mod view;
 mod views;
 
 pub use changes::Change;

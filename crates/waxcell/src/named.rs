@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::interpreter::Interpreter;
 use crate::plan_error::PlanError;
-use crate::planning::SYSTEM;
 use crate::policy::{HOME, LOADED, PROGRAMS, PathAccess, PathRule, Policy};
+use crate::view::SYSTEM;
 
 /// A path of the policy and the place on this host that it leads to.
 pub(crate) struct Named<'p> {

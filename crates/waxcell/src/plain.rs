@@ -69,7 +69,7 @@ impl Shown<'_> {
         let mut common = access;
         for (inner, wanted) in self.below(path) {
             common = meet(common, wanted.unwrap_or(Access::List));
-            if access == Access::Write && common != Access::Write {
+            if matches!(access, Access::Write | Access::WriteExecute) && common != access {
                 return Err(PlanError::HoleInWritable { path: path.to_owned(), hole: inner.to_owned() });
             }
         }
@@ -133,6 +133,8 @@ fn meet(a: Access, b: Access) -> Access {
     match (a, b) {
         (a, b) if a == b => a,
         (Access::List, _) | (_, Access::List) => Access::List,
+        (Access::WriteExecute, Access::Write | Access::ReadExecute) => b,
+        (Access::Write | Access::ReadExecute, Access::WriteExecute) => a,
         // Reading is all that executing and writing have in common.
         _ => Access::Read,
     }
@@ -180,6 +182,9 @@ mod tests {
     fn what_may_do_more_is_added() {
         let found = rules(&[("project", Access::Read), ("project/data", Access::Write)], &[]).unwrap();
         assert_eq!(found, list(&[("project", Access::Read), ("project/data", Access::Write)]));
+        // Executing what can be written adds to executing what cannot.
+        let with = [("project", Access::ReadExecute), ("project/data", Access::WriteExecute)];
+        assert_eq!(rules(&with, &[]).unwrap(), list(&with));
     }
 
     #[test]
@@ -217,6 +222,7 @@ mod tests {
         for (allow, cover) in [
             (vec![("project/data", Access::Write)], vec!["project/data/x"]),
             (vec![("project/data", Access::Write), ("project/data/inner", Access::ReadExecute)], vec![]),
+            (vec![("project/data", Access::WriteExecute), ("project/data/inner", Access::Write)], vec![]),
         ] {
             let refused = rules(&allow, &cover);
             assert!(matches!(refused, Err(PlanError::HoleInWritable { .. })), "{refused:?}");

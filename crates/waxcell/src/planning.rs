@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use waxcell_operations::Operation;
 use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
 
 use crate::credentials;
+use crate::git_config;
 use crate::interpreter::Interpreter;
 use crate::named::{self, Named};
 use crate::placeholders::{self, Placeholders};
@@ -20,6 +21,7 @@ use crate::policy::{Degradation, HOME, PathAccess, Policy, is_wide};
 use crate::record;
 use crate::run::{Caller, DEFAULT_PATH};
 use crate::script::Script;
+use crate::view::{View, may_execute};
 
 /// A plan, and what has to be kept or compared while it is carried out.
 #[derive(Debug)]
@@ -30,27 +32,8 @@ pub(crate) struct Planned {
     pub(crate) before: crate::changes::Before,
 }
 
-/// Folders of the system, shown to every script: read-only, executable.
-pub(crate) const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
-/// What programs read of `/etc`: nothing that tells hosts or people apart, nothing secret.
-const ETC: [&str; 14] = [
-    "/etc/alternatives",
-    "/etc/ca-certificates.conf",
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-    "/etc/magic",
-    "/etc/mime.types",
-    "/etc/pki/tls/certs",
-    "/etc/protocols",
-    "/etc/python3",
-    "/etc/services",
-    "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf",
-    "/etc/timezone",
-    "/etc/xdg/mime",
-];
 /// Variables that are passed on: locale, terminal, and those that change how Python behaves without naming code.
-const PASSED: [&str; 27] = [
+const PASSED: [&str; 35] = [
     "PATH",
     "LANG",
     "LANGUAGE",
@@ -63,6 +46,7 @@ const PASSED: [&str; 27] = [
     "FORCE_COLOR",
     "CI",
     "SOURCE_DATE_EPOCH",
+    "VIRTUAL_ENV",
     "PYTHONUNBUFFERED",
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONHASHSEED",
@@ -78,6 +62,13 @@ const PASSED: [&str; 27] = [
     "PYTHONTRACEMALLOC",
     "PYTHONMALLOC",
     "PYTHONPROFILEIMPORTTIME",
+    "PYTHONWARNDEFAULTENCODING",
+    "PYTHONNODEBUGRANGES",
+    "PYTHONASYNCIODEBUG",
+    "PYTHONVERBOSE",
+    "PYTHON_COLORS",
+    "PYTHON_CPU_COUNT",
+    "PYTHON_GIL",
 ];
 
 /// What nothing but the policy and the caller decide.
@@ -163,6 +154,7 @@ pub(crate) fn plan(
     let mut covers: Vec<PathBuf> = Vec::new();
     for Named { rule, real } in named::lasting(policy).filter(|named| named.real.exists()) {
         let access = match rule.access {
+            PathAccess::Write if rule.execute => Some(Access::WriteExecute),
             PathAccess::Write => Some(Access::Write),
             PathAccess::Read => Some(Access::ReadExecute),
             PathAccess::None => None,
@@ -181,6 +173,7 @@ pub(crate) fn plan(
         }
         view.reach(&rule.path, &binds);
     }
+    let hidden = covers.clone();
     covers.extend(credentials_in(policy, project, interpreter, places)?);
     covers.extend(keep_out.iter().filter_map(|path| path.canonicalize().ok()));
     covers.sort();
@@ -204,7 +197,11 @@ pub(crate) fn plan(
             let (over, mut mounts): (Vec<Mount>, Vec<Mount>) = view.mounts.into_iter().partition(is_over);
             mounts.extend(view.links.into_iter().map(|(target, to)| Mount::Symlink { target, to }));
             // A deeper mount lies over a shallower one; equal depths keep their order.
-            binds.extend(covers.into_iter().map(|target| Mount::Cover { target }));
+            binds.extend(covers.into_iter().map(|target| {
+                let is_git = git_config::is_one(&target) && !hidden.contains(&target);
+                let shows = is_git.then(|| git_config::shown_of(&target)).flatten();
+                Mount::Cover { target, shows }
+            }));
             binds.extend(over);
             binds.sort_by_key(depth);
             mounts.extend(without_hidden(binds));
@@ -218,7 +215,11 @@ pub(crate) fn plan(
             view.mounts.extend(binds);
             let mut mounts = plain::show(&view.mounts, &covers)?;
             let scratch = plain::scratch(scratch);
-            mounts.extend(scratch.map(|(target, mode)| Mount::Scratch { target, mode }));
+            let execute = |target: &Path| target.ends_with("tmp") && may_execute(policy, Path::new("/tmp"));
+            mounts.extend(scratch.map(|(target, mode)| {
+                let execute = execute(&target);
+                Mount::Scratch { target, mode, execute }
+            }));
             mounts.extend([Mount::Devices, file]);
             mounts
         }
@@ -288,7 +289,7 @@ fn credentials_in(
     Ok(found)
 }
 
-fn bind(path: &Path, access: Access, owned: bool) -> Mount {
+pub(crate) fn bind(path: &Path, access: Access, owned: bool) -> Mount {
     Mount::Bind { source: path.to_owned(), target: path.to_owned(), access, owned }
 }
 
@@ -310,7 +311,7 @@ fn is_own_etc(mount: &Mount, path: &Path) -> bool {
     mount.target().is_some_and(|target| target.starts_with("/etc") && target.starts_with(path))
 }
 
-fn is_within_bind(path: &Path, binds: &[Mount]) -> bool {
+pub(crate) fn is_within_bind(path: &Path, binds: &[Mount]) -> bool {
     binds.iter().any(|mount| matches!(mount, Mount::Bind { target, .. } if path.starts_with(target)))
 }
 
@@ -321,100 +322,6 @@ fn shows(mount: &Mount, path: &Path) -> bool {
         // Folders on the way to a mount are made as well.
         Mount::File { target, .. } => target.ancestors().skip(1).any(|folder| folder == path),
         Mount::Symlink { .. } | Mount::Cover { .. } | Mount::Devices | Mount::Processes => false,
-    }
-}
-
-/// The file system beside project, packages and policy paths.
-#[derive(Default)]
-struct View {
-    mounts: Vec<Mount>,
-    links: Vec<(PathBuf, PathBuf)>,
-}
-
-impl View {
-    fn system(&mut self) {
-        for path in SYSTEM.map(Path::new) {
-            match fs::read_link(path) {
-                Ok(to) => self.mounts.push(Mount::Symlink { target: path.to_owned(), to }),
-                Err(_) if path.is_dir() => self.mounts.push(bind(path, Access::ReadExecute, false)),
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn etc(&mut self, identity: &Identity, caller: &Caller) {
-        // Named one by one: to list a folder as full as `/etc` takes ten times as long.
-        let versioned = (8..=20).map(|minor| PathBuf::from(format!("/etc/python3.{minor}")));
-        for path in ETC.iter().map(PathBuf::from).chain(versioned) {
-            match fs::read_link(&path) {
-                Ok(to) => self.mounts.push(Mount::Symlink { target: path, to }),
-                Err(_) if path.exists() => self.mounts.push(bind(&path, Access::Read, false)),
-                Err(_) => {}
-            }
-        }
-        let (uid, gid) = (identity.uid, identity.gid);
-        let name = caller.user_inside();
-        let text = |path: &str, contents: String| Mount::File {
-            target: PathBuf::from(path),
-            contents: contents.into_bytes(),
-            mode: 0o444,
-        };
-        let root = if name == "root" { "" } else { "root:x:0:0:root:/root:/usr/sbin/nologin\n" };
-        let root_group = if name == "root" { "" } else { "root:x:0:\n" };
-        self.mounts.extend([
-            text(
-                "/etc/passwd",
-                format!("{root}{name}:x:{uid}:{gid}:{name}:{HOME}:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
-            ),
-            text("/etc/group", format!("{root_group}{name}:x:{gid}:\nnogroup:x:65534:\n")),
-            text("/etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".to_owned()),
-            text("/etc/hostname", format!("{}\n", identity.hostname)),
-            text("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n".to_owned()),
-            text("/etc/resolv.conf", "# no name server: this run has no network but loopback\n".to_owned()),
-        ]);
-    }
-
-    fn scratch(&mut self, policy: &Policy) {
-        self.mounts.extend([Mount::Devices, Mount::Processes]);
-        let elsewise = |path: &str| {
-            let mut rules = policy.filesystem.paths.iter().filter(|rule| rule.path == Path::new(path));
-            rules.any(|rule| rule.shared || rule.access == PathAccess::None)
-        };
-        for (path, mode) in [(HOME, 0o700), ("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/dev/shm", 0o1777)] {
-            if path == HOME || !elsewise(path) {
-                self.mounts.push(Mount::Scratch { target: PathBuf::from(path), mode });
-            }
-        }
-    }
-
-    fn shows(&self, path: &Path) -> bool {
-        self.mounts
-            .iter()
-            .any(|mount| matches!(mount, Mount::Bind { target, .. } if path.starts_with(target)))
-    }
-
-    /// Makes a path that leads through symbolic links of the host lead to the same place inside.
-    fn reach(&mut self, path: &Path, binds: &[Mount]) {
-        let mut at = PathBuf::new();
-        for component in path.components() {
-            match component {
-                Component::ParentDir => {
-                    at.pop();
-                }
-                other => at.push(other),
-            }
-            let visible = is_within_bind(&at, binds) || self.shows(&at);
-            if let (false, Ok(to)) = (visible, fs::read_link(&at)) {
-                let known = self.links.iter().any(|(link, _)| *link == at);
-                let system =
-                    self.mounts.iter().any(|m| matches!(m, Mount::Symlink { target, .. } if *target == at));
-                if !known && !system {
-                    self.links.push((at.clone(), to));
-                }
-                let Ok(real) = at.canonicalize() else { return };
-                at = real;
-            }
-        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Caller {
     pub gid: u32,
     /// The user's name, where the host's own list has one.
     pub user: Option<String>,
+    /// The group's name, where the host's own list has one.
+    pub group: Option<String>,
     /// The audit system's login user id, where the kernel keeps one.
     pub login_uid: Option<u32>,
     /// Process id.
@@ -52,15 +54,24 @@ impl Caller {
         self.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// The name that the script finds for its user.
+    /// The name that the script finds for its user. Root's script is not root: there, that is somebody else.
     pub fn user_inside(&self) -> &str {
-        self.user.as_deref().unwrap_or("waxcell")
+        own_name(self.user.as_deref())
+    }
+
+    /// The name that the script finds for its group.
+    pub fn group_inside(&self) -> &str {
+        own_name(self.group.as_deref())
     }
 
     /// The caller's home directory, if it is set and absolute.
     pub fn home(&self) -> Option<&Path> {
         self.variable("HOME").map(Path::new).filter(|home| home.is_absolute())
     }
+}
+
+fn own_name(outside: Option<&str>) -> &str {
+    outside.filter(|name| *name != "root").unwrap_or("waxcell")
 }
 
 /// Where the script's streams lead.

@@ -2,7 +2,7 @@
 //! memory.
 
 use serde::Serialize;
-use waxcell_sandbox::{Ending, Exit, Stop};
+use waxcell_sandbox::{Ending, Exit, Stop, Stream};
 
 /// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -59,6 +59,14 @@ impl Verdict {
                 return limit(Verdict::DiskLimit, "scratch space had its limit of files");
             }
             Some(Stop::OpenFiles) | None => {}
+        }
+        if let Some((stream, errno)) = ending.output_lost {
+            let stream = match stream {
+                Stream::Output => "output",
+                Stream::Error => "error",
+            };
+            let error = std::io::Error::from_raw_os_error(errno);
+            return (Verdict::Error, format!("standard {stream} could not be written: {error}"));
         }
         let seen = if ending.stop.is_some() { "; a process had its limit of open files" } else { "" };
         match ending.exit {

@@ -32,6 +32,8 @@ filesystem:
     - {path: /usr, access: read}
     - {path: /nowhere/at/all, access: read}
     - /nowhere/else/there
+    - {path: ./tools, execute: true}
+    - {path: /var/tmp, execute: true}
   blocked_operations: [delete, fs.mount]
 network:
   allowed_domains: [{name: "*.example.org", ports: [443]}]

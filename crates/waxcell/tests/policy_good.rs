@@ -73,7 +73,14 @@ fn strict() -> Policy {
 }
 
 fn rule(path: &str, written: &str, access: PathAccess) -> PathRule {
-    PathRule { path: PathBuf::from(path), written: written.to_owned(), access, shared: false, line: 0 }
+    PathRule {
+        path: PathBuf::from(path),
+        written: written.to_owned(),
+        access,
+        shared: false,
+        execute: false,
+        line: 0,
+    }
 }
 
 /// As the proposals' file in use: nested, quoted, with paths named twice and a folder of another machine.
@@ -189,6 +196,7 @@ filesystem:
   allowed_paths:
     - {path: ./state/secret/, access: none}
     - ./state
+    - {path: ./build, execute: true}
     - {path: /usr/share//dict/./words, access: read}
     - {path: /tmp, shared: true}
     - "./Vorschläge 2025"
@@ -227,6 +235,7 @@ degrade: [landlock]
         paths: vec![
             PathRule { shared: true, ..rule("/tmp", "/tmp", PathAccess::Write) },
             rule("/project/Vorschläge 2025", "./Vorschläge 2025", PathAccess::Write),
+            PathRule { execute: true, ..rule("/project/build", "./build", PathAccess::Write) },
             rule("/project/state", "./state", PathAccess::Write),
             rule("/project/state/secret", "./state/secret/", PathAccess::None),
             rule("/usr/share/dict/words", "/usr/share//dict/./words", PathAccess::Read),
@@ -287,6 +296,12 @@ fn good_policies_may_have_warnings() {
     let no_way_out = "this version has no way out of a run: it gets no network for these";
     assert_eq!(warnings("network:\n  allowed_domains: [a.org]\n"), [format!("2:3: {no_way_out}")]);
     assert_eq!(warnings("network: {allow_addresses: [10.0.0.5]}\n"), [format!("1:11: {no_way_out}")]);
+    assert_eq!(
+        warnings(
+            "filesystem:\n  allowed_paths: [{path: /tmp, execute: true}, {path: ./a, execute: false}]\n"
+        ),
+        ["2:19: programs that a script wrote to `/tmp` can be executed"]
+    );
     assert_eq!(
         warnings("execution: {timeout_seconds: 10}\nmonitoring: {alert_thresholds: {execution_time: 10}}\n"),
         ["2:49: a run is killed before this alert can come"]

@@ -34,6 +34,7 @@ fn both_accept_good_policies() {
         r#"{"filesystem": {"allowed_paths": ["/tmp", "./data", "data/../data/x"], "blocked_operations": []}}"#.replace("../data/", "").as_str(),
         r#"{"filesystem": {"allowed_paths": [{"path": "/tmp", "shared": true}, {"path": ".", "access": "write"}]}}"#,
         r#"{"filesystem": {"allowed_paths": [{"path": "./a", "access": "read"}, {"path": "./b", "access": "none"}]}}"#,
+        r#"{"filesystem": {"allowed_paths": [{"path": "/tmp", "execute": true}, {"path": "./b", "execute": false}]}}"#,
         r#"{"filesystem": {"allowed_paths": ["..data", "./a..b", "/process", "/srv/dev", "no"], "write_mode": "direct"}}"#,
         r#"{"filesystem": {"blocked_operations": ["delete", "fs.chmod", "fs.xattr", "sys.bpf", "proc.ptrace"]}}"#,
         r#"{"network": {"allowed_domains": ["a.example.org", "*.example.org", "A.Example.Org.", "intranet"]}}"#,

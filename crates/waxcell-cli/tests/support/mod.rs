@@ -405,3 +405,30 @@ pub(crate) fn say_with(command: &mut Command, input: &[u8]) -> Said {
 pub(crate) fn bytes(text: &[u8]) -> &OsStr {
     OsStr::from_bytes(text)
 }
+
+/// Runs a line under a terminal of 33 rows and 99 columns, after typing `keys`; gives what appeared and the exit code.
+pub(crate) fn on_a_terminal(place: &Place, program: &[&str], keys: &str) -> String {
+    let driver = "
+import fcntl, os, pty, select, struct, sys, termios, time
+keys, argv = sys.argv[1].encode().decode('unicode_escape').encode('latin-1'), sys.argv[2:]
+pid, fd = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 33, 99, 0, 0))
+    os.execv(argv[0], argv)
+seen, typed, end = b'', False, time.time() + 15
+while time.time() < end:
+    if not typed and b'READY' in seen:
+        time.sleep(0.1); os.write(fd, keys); typed = True
+    if select.select([fd], [], [], 0.05)[0]:
+        try: chunk = os.read(fd, 65536)
+        except OSError: break
+        if not chunk: break
+        seen += chunk
+status = os.waitpid(pid, 0)[1]
+print(repr(seen.decode()), os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+";
+    fs::write(place.root().join("driver.py"), driver).expect("a driver");
+    let said = say(place.command(PYTHON).arg(place.root().join("driver.py")).arg(keys).args(program));
+    assert_eq!(said.err(), "", "{said:?}");
+    said.out()
+}

@@ -46,7 +46,7 @@ impl Outside {
         for mount in &plan.mounts {
             match mount {
                 Mount::Scratch { target, .. } => outside.scratch.push(target.as_os_str().as_bytes().to_vec()),
-                Mount::Bind { target, access: Access::Write, .. } => {
+                Mount::Bind { target, access: Access::Write | Access::WriteExecute, .. } => {
                     outside.writable.push(target.as_os_str().as_bytes().to_vec());
                 }
                 Mount::File { target, contents, mode } => {

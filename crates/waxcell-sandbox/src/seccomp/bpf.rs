@@ -88,7 +88,7 @@ pub(super) fn compile(
     program
 }
 
-/// Neighbouring numbers with the same simple rule are one segment, from its first number up to the next segment's.
+/// Neighbouring numbers with the same rule are one segment, from its first number up to the next segment's.
 fn segments(rules: &BTreeMap<u32, Rule>, default: Action) -> Vec<(u32, Rule)> {
     let mut segments = vec![(0, Rule::Always(default))];
     let mut next = 0;
@@ -107,7 +107,7 @@ fn segments(rules: &BTreeMap<u32, Rule>, default: Action) -> Vec<(u32, Rule)> {
         }
         same_start
     });
-    segments.dedup_by(|later, earlier| later.1 == earlier.1 && matches!(later.1, Rule::Always(_)));
+    segments.dedup_by(|later, earlier| later.1 == earlier.1);
     segments
 }
 

@@ -141,6 +141,7 @@ fn conditional() -> Vec<(c_long, Vec<Test>)> {
         (SYS_fcntl, only(1, u32::MAX, vec![F_SETOWN as u32, F_SETOWN_EX], EPERM_, Action::Allow)),
         // The script's process has to die with the init.
         (SYS_prctl, only(0, u32::MAX, without(table::prctls(), PR_SET_PDEATHSIG), Action::Allow, EPERM_)),
+        (SYS_prlimit64, own(0)),
         (SYS_sched_setaffinity, own(0)),
         (SYS_sched_setparam, own(0)),
         (SYS_sched_setscheduler, own(0)),

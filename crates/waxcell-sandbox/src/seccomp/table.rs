@@ -5,6 +5,7 @@
 
 use libc::*;
 
+use super::Own;
 use super::bpf::{Action, Test};
 
 #[cfg(target_arch = "x86_64")]
@@ -153,8 +154,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_renameat,
     SYS_linkat,
     SYS_symlinkat,
-    SYS_fchown,
-    SYS_fchownat,
     SYS_utimensat,
     SYS_umask,
     SYS_flock,
@@ -261,7 +260,7 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_pidfd_open,
     SYS_pidfd_send_signal,
     SYS_restart_syscall,
-    // Identity: without capabilities none of these can gain anything.
+    // Identity: without capabilities none of these can gain anything. Those that name ids are conditional below.
     SYS_getuid,
     SYS_geteuid,
     SYS_getgid,
@@ -269,12 +268,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_getresuid,
     SYS_getresgid,
     SYS_getgroups,
-    SYS_setuid,
-    SYS_setgid,
-    SYS_setreuid,
-    SYS_setregid,
-    SYS_setresuid,
-    SYS_setresgid,
     SYS_setfsuid,
     SYS_setfsgid,
     SYS_setgroups,
@@ -355,9 +348,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     SYS_symlink,
     #[cfg(target_arch = "x86_64")]
-    SYS_chown,
-    #[cfg(target_arch = "x86_64")]
-    SYS_lchown,
     #[cfg(target_arch = "x86_64")]
     SYS_utime,
     #[cfg(target_arch = "x86_64")]
@@ -504,8 +494,22 @@ pub(super) fn pass_if(argument: u8, mask: u32, any_of: Vec<u32>, miss: Action) -
     Test { argument, mask, any_of, hit: None, miss: Some(miss) }
 }
 
+/// There is one user and one group in a run, and the kernel says of every other that it is no valid id. An ordinary
+/// user outside is told that it may not: `other` where one of the arguments names another id.
+fn ids<const N: usize>(arguments: [(u8, u32); N], other: Action) -> Vec<Test> {
+    let test = |(position, (argument, own)): (usize, (u8, u32))| Test {
+        argument,
+        mask: u32::MAX,
+        // -1 leaves an id as it is.
+        any_of: vec![own, u32::MAX],
+        hit: (position == N - 1).then_some(Action::Allow),
+        miss: Some(other),
+    };
+    arguments.into_iter().enumerate().map(test).collect()
+}
+
 /// Allowed for some arguments only.
-pub(super) fn conditional() -> Vec<(c_long, Vec<Test>)> {
+pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
     // CLONE_NEWTIME (0x80) stands in the exit-signal byte of `clone` and means nothing there.
     let namespaces = (CLONE_NEWNS
         | CLONE_NEWCGROUP
@@ -564,11 +568,24 @@ pub(super) fn conditional() -> Vec<(c_long, Vec<Test>)> {
             ],
         ),
         // A terminal's input queue (TIOCSTI), its console (TIOCLINUX) and everything unknown stay closed.
-        (SYS_ioctl, only(1, u32::MAX, ioctls(), Action::Allow, Action::Errno(ENOTTY))),
+        (SYS_ioctl, only(1, u32::MAX, ioctls(own), Action::Allow, Action::Errno(ENOTTY))),
         (SYS_prctl, only(0, u32::MAX, prctls(), Action::Allow, EPERM_)),
         (SYS_personality, only(0, u32::MAX, vec![0, u32::MAX], Action::Allow, EPERM_)),
-        // proc.limits: one's own only (pid 0); the hard limits cannot be raised without a capability.
-        (SYS_prlimit64, only(0, u32::MAX, vec![0], Action::Allow, EPERM_)),
+        // proc.limits: not those of the init; hard limits cannot be raised without a capability.
+        (SYS_prlimit64, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
+        (SYS_setuid, ids([(0, own.uid)], EPERM_)),
+        (SYS_setgid, ids([(0, own.gid)], EPERM_)),
+        (SYS_setreuid, ids([(0, own.uid), (1, own.uid)], EPERM_)),
+        (SYS_setregid, ids([(0, own.gid), (1, own.gid)], EPERM_)),
+        (SYS_setresuid, ids([(0, own.uid), (1, own.uid), (2, own.uid)], EPERM_)),
+        (SYS_setresgid, ids([(0, own.gid), (1, own.gid), (2, own.gid)], EPERM_)),
+        // To another id: the broker says so, where there is such a file.
+        #[cfg(target_arch = "x86_64")]
+        (SYS_chown, ids([(1, own.uid), (2, own.gid)], Action::Notify)),
+        #[cfg(target_arch = "x86_64")]
+        (SYS_lchown, ids([(1, own.uid), (2, own.gid)], Action::Notify)),
+        (SYS_fchown, ids([(1, own.uid), (2, own.gid)], Action::Notify)),
+        (SYS_fchownat, ids([(2, own.uid), (3, own.gid)], Action::Notify)),
         // The file-size signal comes from the kernel alone: found pending, it is a fact (see the broker's farewell).
         (SYS_tkill, only(1, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
         (SYS_tgkill, only(2, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
@@ -616,7 +633,8 @@ fn opens(flags: u8) -> Vec<Test> {
     tests
 }
 
-fn ioctls() -> Vec<u32> {
+fn ioctls(own: &Own) -> Vec<u32> {
+    let controlling = own.may_take_terminal.then_some(TIOCSCTTY);
     [
         TCGETS,
         TCSETS,
@@ -632,6 +650,13 @@ fn ioctls() -> Vec<u32> {
         TIOCSPGRP,
         TIOCGSID,
         TIOCOUTQ,
+        TIOCNOTTY,
+        TIOCGPTN,
+        TIOCSPTLCK,
+        TIOCGPTLCK,
+        TIOCGPTPEER,
+        TIOCPKT,
+        TIOCGPKT,
         FIONREAD,
         FIONBIO,
         FIOASYNC,
@@ -641,6 +666,7 @@ fn ioctls() -> Vec<u32> {
         FICLONERANGE,
     ]
     .into_iter()
+    .chain(controlling)
     .map(|request| request as u32)
     // Interface names and indices, as `socket.if_nameindex` and `getaddrinfo` ask for them.
     .chain([0x8910, 0x8912, 0x8913, 0x8915, 0x8921, 0x8927, 0x8933])

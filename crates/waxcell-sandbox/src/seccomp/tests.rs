@@ -1,12 +1,13 @@
 //! The compiled program, run by a small interpreter of classic BPF: what the kernel will answer, without the kernel.
 
 use super::bpf::Action;
-use super::{Call, build, table};
+use super::{Call, Own, build, table};
 use crate::plan::Guard;
 use libc::{c_long, sock_filter};
 
 const EVERYTHING: Guard =
     Guard { delete: true, chmod: true, chown: true, xattr: true, placeholders: Vec::new() };
+const OWN: Own = Own { uid: 1000, gid: 1001, may_take_terminal: true };
 const I386: u32 = 0x4000_0003;
 
 /// Runs a program over one call and returns the answer of its `ret`.
@@ -36,7 +37,7 @@ fn run(program: &[sock_filter], arch: u32, nr: u32, args: [u64; 6]) -> u32 {
 }
 
 fn answer(guard: &Guard, nr: c_long, args: [u64; 6]) -> u32 {
-    run(&build(guard, None), table::ARCH, nr as u32, args)
+    run(&build(guard, &OWN, None), table::ARCH, nr as u32, args)
 }
 
 fn errno(code: i32) -> u32 {
@@ -45,13 +46,14 @@ fn errno(code: i32) -> u32 {
 
 #[test]
 fn every_number_gets_the_answer_of_its_table() {
-    let program = build(&Guard::default(), None);
+    let program = build(&Guard::default(), &OWN, None);
     for nr in 0..1024u32 {
         let got = run(&program, table::ARCH, nr, [0; 6]);
         let listed = |list: &[c_long]| list.contains(&c_long::from(nr));
-        let conditional = table::conditional().iter().any(|(n, _)| *n == c_long::from(nr));
+        let conditional = table::conditional(&OWN).iter().any(|(n, _)| *n == c_long::from(nr));
         let always = |call| {
-            matches!(call, Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup | Call::MemfdCreate)
+            use Call::*;
+            matches!(call, Fork | Clone | Exit | ExitGroup | MemfdCreate | Unlink | UnlinkAt | Rmdir)
         };
         let brokered = table::call(nr as i32).is_some_and(always);
         match () {
@@ -66,7 +68,7 @@ fn every_number_gets_the_answer_of_its_table() {
 
 #[test]
 fn no_call_stands_on_two_lists() {
-    let conditional: Vec<c_long> = table::conditional().into_iter().map(|(nr, _)| nr).collect();
+    let conditional: Vec<c_long> = table::conditional(&OWN).into_iter().map(|(nr, _)| nr).collect();
     for nr in table::ALLOWED {
         assert!(!table::REFUSED.contains(nr) && !conditional.contains(nr), "{nr}");
     }
@@ -77,7 +79,7 @@ fn no_call_stands_on_two_lists() {
 
 #[test]
 fn other_architectures_and_x32_are_closed() {
-    let program = build(&EVERYTHING, None);
+    let program = build(&EVERYTHING, &OWN, None);
     assert_eq!(run(&program, I386, 11, [0; 6]), Action::KillProcess.code());
     if let Some(bit) = table::FOREIGN_BIT {
         for nr in 0..600 {
@@ -126,6 +128,64 @@ fn upper_bits_of_an_int_change_nothing() {
 }
 
 #[test]
+fn ids_that_are_not_ones_own_are_refused() {
+    let guard = Guard::default();
+    let (uid, gid, same) = (u64::from(OWN.uid), u64::from(OWN.gid), u64::from(u32::MAX));
+    // For the kernel an id has 32 bits.
+    let high = 1 << 32;
+    let check = |nr: c_long, good: &[u64], at: usize, miss: u32| {
+        let mut args = [0; 6];
+        args[at..at + good.len()].copy_from_slice(good);
+        assert_eq!(answer(&guard, nr, args), Action::Allow.code(), "{nr} {args:?}");
+        for position in at..at + good.len() {
+            for other in [0, 65534, (good[position - at] + 1) | high] {
+                let mut args = args;
+                args[position] = other;
+                assert_eq!(answer(&guard, nr, args), miss, "{nr} {args:?}");
+            }
+            args[position] |= high;
+            assert_eq!(answer(&guard, nr, args), Action::Allow.code(), "{nr} {args:?}");
+            args[position] = same;
+        }
+        assert_eq!(answer(&guard, nr, args), Action::Allow.code(), "{nr} {args:?}");
+    };
+    let eperm = errno(libc::EPERM);
+    check(libc::SYS_setuid, &[uid], 0, eperm);
+    check(libc::SYS_setgid, &[gid], 0, eperm);
+    check(libc::SYS_setreuid, &[uid, uid], 0, eperm);
+    check(libc::SYS_setregid, &[gid, gid], 0, eperm);
+    check(libc::SYS_setresuid, &[uid, uid, uid], 0, eperm);
+    check(libc::SYS_setresgid, &[gid, gid, gid], 0, eperm);
+    check(libc::SYS_fchown, &[uid, gid], 1, Action::Notify.code());
+    check(libc::SYS_fchownat, &[uid, gid], 2, Action::Notify.code());
+}
+
+#[test]
+fn the_limits_of_the_init_are_out_of_reach() {
+    let guard = Guard::default();
+    for (pid, expected) in [(0u64, Action::Allow.code()), (1, errno(libc::EPERM)), (2, Action::Allow.code())]
+    {
+        for upper in [0, 1 << 32] {
+            assert_eq!(answer(&guard, libc::SYS_prlimit64, [pid | upper, 0, 0, 0, 0, 0]), expected);
+        }
+    }
+}
+
+#[test]
+fn a_terminal_is_taken_only_where_none_of_the_host_can_be() {
+    let take = |own: &Own| {
+        run(
+            &build(&EVERYTHING, own, None),
+            table::ARCH,
+            libc::SYS_ioctl as u32,
+            [0, libc::TIOCSCTTY, 0, 0, 0, 0],
+        )
+    };
+    assert_eq!(take(&OWN), Action::Allow.code());
+    assert_eq!(take(&Own { may_take_terminal: false, ..OWN }), errno(libc::ENOTTY));
+}
+
+#[test]
 fn sockets_are_of_three_families_and_plain_protocols() {
     let guard = Guard::default();
     let socket = |family: i32, kind: i32, protocol: i32| {
@@ -150,11 +210,8 @@ fn sockets_are_of_three_families_and_plain_protocols() {
 
 #[test]
 fn the_guard_sends_its_calls_to_the_broker_and_no_others() {
-    let deletes = [libc::SYS_unlinkat];
-    for nr in deletes {
-        assert_eq!(answer(&Guard::default(), nr, [0; 6]), Action::Allow.code());
-        assert_eq!(answer(&EVERYTHING, nr, [0; 6]), Action::Notify.code());
-    }
+    assert_eq!(answer(&Guard::default(), libc::SYS_unlinkat, [0; 6]), Action::Notify.code());
+    assert_eq!(answer(&EVERYTHING, libc::SYS_renameat2, [0; 6]), Action::Allow.code());
     let only_delete = Guard { delete: true, ..Guard::default() };
     assert_eq!(answer(&only_delete, libc::SYS_fchmod, [0; 6]), Action::Allow.code());
     assert_eq!(answer(&EVERYTHING, libc::SYS_fchmod, [0; 6]), Action::Notify.code());
@@ -198,15 +255,15 @@ fn whiteouts_and_leases_are_refused() {
 #[test]
 fn the_program_is_small() {
     // Installing costs about 1.2 us an instruction up to a few hundred (docs/performance.md).
-    let length = build(&EVERYTHING, None).len();
-    println!("{length} instructions, {} without a guard", build(&Guard::default(), None).len());
-    assert!(length < 420, "{length} instructions");
+    let length = build(&EVERYTHING, &OWN, None).len();
+    println!("{length} instructions, {} without a guard", build(&Guard::default(), &OWN, None).len());
+    assert!(length < 500, "{length} instructions");
 }
 
 #[test]
 fn without_namespaces_what_reaches_the_host_is_refused_or_asked_for() {
     let answer = |abi, nr: c_long, args: [u64; 6]| {
-        run(&build(&Guard::default(), Some(abi)), table::ARCH, nr as u32, args)
+        run(&build(&Guard::default(), &OWN, Some(abi)), table::ARCH, nr as u32, args)
     };
     for abi in 1..=8 {
         let socketpair = |kind: i32| answer(abi, libc::SYS_socketpair, [1, kind as u64, 0, 0, 0, 0]);
@@ -219,6 +276,7 @@ fn without_namespaces_what_reaches_the_host_is_refused_or_asked_for() {
         for nr in [libc::SYS_fchmodat, libc::SYS_fchownat, libc::SYS_setxattr, libc::SYS_utimensat] {
             assert_eq!(answer(abi, nr, [0; 6]), Action::Notify.code(), "{nr}");
         }
+        assert_eq!(answer(abi, libc::SYS_unlinkat, [0; 6]), Action::Allow.code());
         assert_eq!(answer(abi, libc::SYS_openat, [0; 6]), Action::Notify.code());
         let cuts = [0, 0, libc::O_TRUNC as u64, 0, 0, 0];
         let held = abi >= 3;
@@ -230,6 +288,11 @@ fn without_namespaces_what_reaches_the_host_is_refused_or_asked_for() {
             assert_eq!(answer(abi, libc::SYS_fcntl, [0, command, 1, 0, 0, 0]), errno(libc::EPERM));
         }
         assert_eq!(answer(abi, libc::SYS_fcntl, [0, 1, 1, 0, 0, 0]), Action::Allow.code());
+        // By number, processes are the host's.
+        assert_eq!(answer(abi, libc::SYS_prlimit64, [0; 6]), Action::Allow.code());
+        for pid in [1, 2, 1 << 32 | 7] {
+            assert_eq!(answer(abi, libc::SYS_prlimit64, [pid, 0, 0, 0, 0, 0]), errno(libc::EPERM));
+        }
         assert_eq!(answer(abi, libc::SYS_setpriority, [0, 1, 0, 0, 0, 0]), errno(libc::EPERM));
         assert_eq!(answer(abi, libc::SYS_setpriority, [0, 0, 5, 0, 0, 0]), Action::Allow.code());
         assert_eq!(

@@ -30,7 +30,7 @@ fn plan(script: &str, place: &Path) -> Plan {
             bind(Path::new("/etc/ld.so.cache"), Access::Read),
             bind(&place.join("data"), Access::Write),
             bind(&place.join("shown"), Access::Read),
-            Mount::Scratch { target: scratch.join("tmp"), mode: 0o700 },
+            Mount::Scratch { target: scratch.join("tmp"), mode: 0o700, execute: false },
             Mount::Devices,
             Mount::File { target: place.join("script.py"), contents: script.into(), mode: 0o644 },
         ],

@@ -90,7 +90,9 @@ impl Explainer<'_> {
         let fixed = Provenance::Fixed;
         let root = self.policy.project_root.to_string_lossy().into_owned();
         let (becomes, mechanism) = match paths::is_wide(&self.policy.project_root, self.home) {
-            false => ("the project: read-only, at the same path", mechanisms::path(PathAccess::Read, host)),
+            false => {
+                ("the project: read-only, at the same path", mechanisms::path(PathAccess::Read, false, host))
+            }
             true => ("too wide to be shown: only the paths that the policy names", "not mounted".to_owned()),
         };
         self.add("project_root", root, becomes, mechanism);
@@ -155,19 +157,19 @@ impl Explainer<'_> {
                 key,
                 "none",
                 "nothing but the private /tmp and HOME is writable",
-                mechanisms::path(PathAccess::Read, host),
+                mechanisms::path(PathAccess::Read, false, host),
             );
         }
         for rule in &self.policy.filesystem.paths {
             let private = rule.is_private() && rule.access == PathAccess::Write;
             let becomes = self.path_becomes(rule, private);
             let mechanism = match private {
-                true => mechanisms::scratch(host).to_owned(),
+                true => mechanisms::private(rule, host).to_owned(),
                 false if becomes.ends_with(NOT_VISIBLE) => "not mounted".to_owned(),
                 false if self.policy.filesystem.is_below_writable(rule) => {
-                    mechanisms::path_below_writable(rule.access, host)
+                    mechanisms::path_below_writable(rule, host)
                 }
-                false => mechanisms::path(rule.access, host),
+                false => mechanisms::path(rule.access, rule.execute, host),
             };
             self.add_from(Provenance::Line(rule.line), key, rule.written.clone(), becomes, mechanism);
         }
@@ -196,10 +198,12 @@ impl Explainer<'_> {
             return format!("{path} is not there; TMPDIR leads to a folder that is private to the run");
         }
         if private {
-            return format!("{path}, private to the run");
+            let execute = if rule.execute { ", execute" } else { "" };
+            return format!("{path}, private to the run{execute}");
         }
         let access = match rule.access {
             PathAccess::Read => "read",
+            PathAccess::Write if rule.execute => "read, write and execute",
             PathAccess::Write => "read and write",
             PathAccess::None => return format!("{path}, not there for the script"),
         };
@@ -319,7 +323,7 @@ impl Explainer<'_> {
             Some(path) if !path.exists() => "absent on this host: nothing can be run",
             _ => "runs the script; its prefix and packages are visible",
         };
-        self.add("interpreter", interpreter, becomes, mechanisms::path(PathAccess::Read, self.host));
+        self.add("interpreter", interpreter, becomes, mechanisms::path(PathAccess::Read, false, self.host));
         let execve = "the environment given to execve";
         self.add(
             "environment.pass",

@@ -36,7 +36,7 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// One path.
     Path,
-    /// Paths, each plain or `{path, access, shared}`.
+    /// Paths, each plain or `{path, access, shared, execute}`.
     Paths,
     /// Names of operations.
     Operations,
@@ -196,7 +196,7 @@ pub const KEYS: &[Key] = &[
         path: "filesystem.allowed_paths",
         kind: Kind::Paths,
         default: "[]",
-        summary: "Paths beyond the read-only project. A plain entry is readable and writable and is created on first write; `{path: ..., access: read}`, `write` or `none` is the long form. Relative paths are relative to the project root; the most specific entry holds. `/tmp` is private to the run unless written `{path: /tmp, shared: true}`",
+        summary: "Paths beyond the read-only project. A plain entry is readable and writable and is created on first write; `{path: ..., access: read}`, `write` or `none` is the long form. Relative paths are relative to the project root; the most specific entry holds. Nothing that is writable can be executed, except with `execute: true` beside it: then a script can also run programs that it wrote or fetched. `/tmp` is private to the run unless written `{path: /tmp, shared: true}`",
         example: r#"["/tmp", "./data", {path: ./private, access: none}]"#,
     },
     Key {

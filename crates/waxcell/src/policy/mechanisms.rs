@@ -3,7 +3,7 @@
 use waxcell_operations::Operation;
 
 use super::explanation::{HostFacts, LimitsRung};
-use super::model::PathAccess;
+use super::model::{PathAccess, PathRule};
 use super::operations::{self, Blockable};
 
 pub(super) const FILE_SIZE: &str = "RLIMIT_FSIZE";
@@ -15,6 +15,13 @@ pub(super) fn timeout(host: &HostFacts) -> &'static str {
     match host.can_make_namespaces() {
         true => "monotonic clock of the supervisor, kill of the pid namespace",
         false => "monotonic clock of the supervisor, kill of every process of the run",
+    }
+}
+
+pub(super) fn private(rule: &PathRule, host: &HostFacts) -> &'static str {
+    match (host.can_make_namespaces(), rule.execute) {
+        (true, true) => "tmpfs of the run, nosuid,nodev, size=",
+        _ => scratch(host),
     }
 }
 
@@ -81,7 +88,7 @@ fn with_landlock(mechanism: &str, host: &HostFacts) -> String {
     }
 }
 
-pub(super) fn path(access: PathAccess, host: &HostFacts) -> String {
+pub(super) fn path(access: PathAccess, execute: bool, host: &HostFacts) -> String {
     if !host.can_make_namespaces() {
         return match host.landlock_abi {
             Some(abi) if access == PathAccess::None => {
@@ -92,6 +99,7 @@ pub(super) fn path(access: PathAccess, host: &HostFacts) -> String {
         };
     }
     match access {
+        PathAccess::Write if execute => with_landlock("bind mount rw,nosuid,nodev", host),
         PathAccess::Read => with_landlock(READ_ONLY, host),
         PathAccess::Write => with_landlock("bind mount rw,noexec,nosuid,nodev", host),
         // Landlock lets everything be read that is there.
@@ -100,10 +108,10 @@ pub(super) fn path(access: PathAccess, host: &HostFacts) -> String {
 }
 
 /// As [`path`] within a writable one, whose Landlock rights hold for all that is in it.
-pub(super) fn path_below_writable(access: PathAccess, host: &HostFacts) -> String {
-    match access {
+pub(super) fn path_below_writable(rule: &PathRule, host: &HostFacts) -> String {
+    match rule.access {
         PathAccess::Read if host.can_make_namespaces() => READ_ONLY.to_owned(),
-        _ => path(access, host),
+        access => path(access, rule.execute, host),
     }
 }
 

@@ -102,6 +102,8 @@ pub struct PathRule {
     pub access: PathAccess,
     /// Only for `/tmp` and `/var/tmp`: the host's own directory instead of a private one.
     pub shared: bool,
+    /// Only for [`PathAccess::Write`]: programs there can be executed as well.
+    pub execute: bool,
     /// Line in the file.
     pub line: usize,
 }
@@ -111,7 +113,7 @@ pub struct PathRule {
 pub enum PathAccess {
     /// Read and list.
     Read,
-    /// Read, list, create, change, rename, remove; never execute.
+    /// Read, list, create, change, rename, remove; never execute, unless [`PathRule::execute`].
     Write,
     /// Nothing: it is not there.
     None,

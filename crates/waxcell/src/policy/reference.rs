@@ -100,7 +100,8 @@ fn kind_of(key: &Key) -> String {
         Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::Path => "a path".to_owned(),
         Kind::Paths => {
-            "a list of paths or `{path, access: read | write | none, shared: true | false}`".to_owned()
+            "a list of paths or `{path, access: read | write | none, shared: true | false, execute: true | false}`"
+                .to_owned()
         }
         Kind::Operations => "a list of operations, see below".to_owned(),
         Kind::Domains => "a list of names or `{name, ports}`".to_owned(),

@@ -45,7 +45,7 @@ impl Reader<'_, '_, '_> {
                 rules.insert(rule.path.clone(), (rule, node.span));
                 continue;
             };
-            if (first.access, first.shared) == (rule.access, rule.shared) {
+            if (first.access, first.shared, first.execute) == (rule.access, rule.shared, rule.execute) {
                 self.diagnostics
                     .warning(&node.span, format!("{} is named twice", quoted(&rule.written)))
                     .context(place.clone(), "the same path")
@@ -89,18 +89,19 @@ impl Reader<'_, '_, '_> {
     }
 
     fn path_rule(&mut self, node: &Node) -> Option<PathRule> {
-        let (path_node, access, shared) = match &node.value {
+        let (path_node, access, shared, execute) = match &node.value {
             Value::Map(entries) => {
-                let [path, access, shared] = self.fields(entries, PATHS, ["path", "access", "shared"]);
+                let [path, access, shared, execute] =
+                    self.fields(entries, PATHS, ["path", "access", "shared", "execute"]);
                 let Some(path) = path else {
                     self.diagnostics
                         .error(&node.span, format!("an entry of `{PATHS}` has no `path`"))
                         .help("write `{path: ./data, access: read}`");
                     return None;
                 };
-                (path, access, shared)
+                (path, access, shared, execute)
             }
-            _ => (node, None, None),
+            _ => (node, None, None, None),
         };
         let written = self.text_in(path_node, PATHS)?;
         let path = match paths::resolve(written, self.root) {
@@ -146,8 +147,31 @@ impl Reader<'_, '_, '_> {
                 .help("keep one of them");
             return None;
         }
+        let execute = match execute {
+            Some(node) => self.execute(node, access)?,
+            None => false,
+        };
+        if execute {
+            self.diagnostics
+                .warning(
+                    &node.span,
+                    format!("programs that a script wrote to {} can be executed", quoted(written)),
+                )
+                .help("they are held to this policy as the script is; without `execute: true` none starts");
+        }
         let line = self.diagnostics.line(node.span.start);
-        Some(PathRule { path, written: written.to_owned(), access, shared, line })
+        Some(PathRule { path, written: written.to_owned(), access, shared, execute, line })
+    }
+
+    fn execute(&mut self, node: &Node, access: PathAccess) -> Option<bool> {
+        let execute = self.flag_in(node, "execute")?;
+        let help = match access {
+            PathAccess::Write => return Some(execute),
+            PathAccess::Read => "remove it: what can be read there can be executed in any case",
+            PathAccess::None => "remove it: nothing there can be reached",
+        };
+        self.diagnostics.error(&node.span, "`execute` only has a meaning with `access: write`").help(help);
+        None
     }
 
     fn access(&mut self, node: &Node) -> Option<PathAccess> {

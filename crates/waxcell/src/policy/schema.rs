@@ -120,12 +120,14 @@ fn path_rule() -> Value {
             "path": { "$ref": "#/$defs/path" },
             "access": { "enum": ["read", "write", "none"], "default": "write" },
             "shared": { "type": "boolean", "default": false, "description": "Only for `/tmp` and `/var/tmp`." },
+            "execute": { "type": "boolean", "default": false, "description": "Only with `access: write`: programs there can be executed." },
         }),
     );
     form["allOf"] = json!([
         { "if": { "required": ["shared"] }, "then": is_private },
         { "if": { "allOf": [is_private, is_read] }, "then": is_shared },
         { "if": is_shared, "then": { "properties": { "access": { "not": { "const": "none" } } } } },
+        { "if": { "required": ["execute"] }, "then": { "properties": { "access": { "const": "write" } } } },
     ]);
     form
 }
