@@ -65,14 +65,21 @@ impl Placeholders {
         let folders = missing(if is_file { path.parent().unwrap_or(path) } else { path });
         for folder in folders {
             let made = Made::in_parent(folder)?;
-            rustix::fs::mkdirat(&made.parent, made.name(), Mode::from(0o777))?;
-            self.folders.push(made);
+            match rustix::fs::mkdirat(&made.parent, made.name(), Mode::from(0o777)) {
+                Ok(()) => self.folders.push(made),
+                // Another run was quicker, and it is that one's. What stands there is looked at when it is bound.
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
         }
         if is_file {
             let made = Made::in_parent(path)?;
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::openat(&made.parent, made.name(), flags, Mode::from(0o666))?;
-            self.files.push(made);
+            match rustix::fs::openat(&made.parent, made.name(), flags, Mode::from(0o666)) {
+                Ok(_) => self.files.push(made),
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
         }
         Ok(())
     }
