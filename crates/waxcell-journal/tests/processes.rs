@@ -275,6 +275,7 @@ fn skip(why: &str) {
     println!("SKIPPED {name}: {why}");
     if let Some(list) = std::env::var_os("WAXCELL_SKIP_LOG").filter(|value| !value.is_empty()) {
         let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
-        writeln!(list, "SKIPPED {name}: {why}").unwrap();
+        // In one write: tests run side by side.
+        list.write_all(format!("SKIPPED {name}: {why}\n").as_bytes()).unwrap();
     }
 }

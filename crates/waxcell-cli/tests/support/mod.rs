@@ -49,7 +49,8 @@ pub(crate) fn skip(name: &str, why: &str) {
     println!("{line}");
     if let Some(list) = std::env::var_os("WAXCELL_SKIP_LOG").filter(|value| !value.is_empty()) {
         let list = fs::OpenOptions::new().create(true).append(true).open(list);
-        writeln!(list.expect("the list of skips"), "{line}").expect("the list of skips");
+        let written = list.expect("the list of skips").write_all(format!("{line}\n").as_bytes());
+        written.expect("the list of skips");
     }
 }
 
