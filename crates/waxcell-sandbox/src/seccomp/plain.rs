@@ -76,7 +76,7 @@ pub(super) fn change(rules: &mut BTreeMap<u32, Rule>, abi: u32) {
             Call::Chown | Call::Fchown | Call::Lchown | Call::FchownAt => true,
             Call::SetXattr | Call::LsetXattr | Call::FsetXattr => true,
             Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => true,
-            Call::UtimensAt | Call::Open | Call::OpenAt => true,
+            Call::UtimensAt => true,
             Call::Kill => abi < SCOPES_SIGNALS,
             _ => false,
         };
@@ -93,15 +93,17 @@ pub(super) fn change(rules: &mut BTreeMap<u32, Rule>, abi: u32) {
     }
     if abi < BINDS_TRUNCATE {
         rules.insert(SYS_truncate as u32, always(Action::Errno(EACCES)));
-        // Its flags lie in memory.
-        rules.insert(SYS_openat2 as u32, always(Action::Errno(ENOSYS)));
-        for (nr, argument) in opens() {
+    }
+    for (nr, argument) in opens() {
+        let mut tests = table::opens(argument, Action::Notify);
+        if abi < BINDS_TRUNCATE {
             // Also without any access (3), for which Landlock asks for no right at all.
             let cuts = [O_RDONLY, O_ACCMODE].map(|access| (O_TRUNC | access) as u32).to_vec();
             let mask = (O_TRUNC | O_ACCMODE) as u32;
-            let tests = only(argument, mask, cuts, Action::Errno(EACCES), Action::Notify);
-            rules.insert(nr as u32, Rule::Tests(tests));
+            let refused = Some(Action::Errno(EACCES));
+            tests.insert(0, Test { argument, mask, any_of: cuts, hit: refused, miss: None });
         }
+        rules.insert(nr as u32, Rule::Tests(tests));
     }
 }
 
@@ -138,7 +140,10 @@ fn conditional() -> Vec<(c_long, Vec<Test>)> {
             ],
         ),
         // A signal by way of a file (SIGIO) goes to whomever its owner names.
-        (SYS_fcntl, only(1, u32::MAX, vec![F_SETOWN as u32, F_SETOWN_EX], EPERM_, Action::Allow)),
+        (
+            SYS_fcntl,
+            only(1, u32::MAX, vec![F_SETLEASE as u32, F_SETOWN as u32, F_SETOWN_EX], EPERM_, Action::Allow),
+        ),
         // The script's process has to die with the init.
         (SYS_prctl, only(0, u32::MAX, without(table::prctls(), PR_SET_PDEATHSIG), Action::Allow, EPERM_)),
         (SYS_prlimit64, own(0)),

@@ -538,21 +538,8 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
     };
     vec![
         // sys.userns: no new namespaces. The flags are a register, so the broker may count and continue the rest.
-        (
-            SYS_clone,
-            vec![
-                pass_if(0, namespaces, vec![0], EPERM_),
-                Test {
-                    argument: 0,
-                    mask: 0,
-                    any_of: vec![0],
-                    hit: Some(Action::Notify),
-                    miss: Some(Action::Notify),
-                },
-            ],
-        ),
-        // Its flags lie in memory, where a filter cannot see them: libraries fall back to `clone`.
-        (SYS_clone3, only(0, 0, vec![0], Action::Errno(ENOSYS), Action::Errno(ENOSYS))),
+        // `clone3` is on no list: its flags lie in memory, where a filter cannot see them, and libraries fall back.
+        (SYS_clone, only(0, namespaces, vec![0], Action::Notify, EPERM_)),
         (SYS_socket, sockets()),
         (
             SYS_socketpair,
@@ -597,9 +584,9 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         // A whiteout is a device node.
         (SYS_renameat2, only(4, RENAME_WHITEOUT, vec![0], Action::Allow, EPERM_)),
         // `openat2` is on no list: its mode lies in memory, where a filter cannot see it, and programs fall back.
-        (SYS_openat, opens(2)),
+        (SYS_openat, opens(2, Action::Allow)),
         #[cfg(target_arch = "x86_64")]
-        (SYS_open, opens(1)),
+        (SYS_open, opens(1, Action::Allow)),
         #[cfg(target_arch = "x86_64")]
         (SYS_creat, only(1, SET_ID, vec![0], Action::Allow, EPERM_)),
         // On scratch such a mode is the script's own affair: the broker looks. Where `chmod` is blocked, it has all.
@@ -623,13 +610,10 @@ fn nodes(mode: u8) -> Vec<Test> {
 }
 
 /// Files are not made with such a mode; the argument behind the flags means nothing where none is made.
-fn opens(flags: u8) -> Vec<Test> {
+pub(super) fn opens(flags: u8, allow: Action) -> Vec<Test> {
     const MAKES: u32 = (O_CREAT | O_TMPFILE & !O_DIRECTORY) as u32;
-    let mut tests = only(flags + 1, SET_ID, vec![0], Action::Allow, EPERM_);
-    tests.insert(
-        0,
-        Test { argument: flags, mask: MAKES, any_of: vec![0], hit: Some(Action::Allow), miss: None },
-    );
+    let mut tests = only(flags + 1, SET_ID, vec![0], allow, EPERM_);
+    tests.insert(0, Test { argument: flags, mask: MAKES, any_of: vec![0], hit: Some(allow), miss: None });
     tests
 }
 

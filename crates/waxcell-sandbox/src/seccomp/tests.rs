@@ -280,6 +280,13 @@ fn without_namespaces_what_reaches_the_host_is_refused_or_asked_for() {
         assert_eq!(answer(abi, libc::SYS_openat, [0; 6]), Action::Notify.code());
         let cuts = [0, 0, libc::O_TRUNC as u64, 0, 0, 0];
         let held = abi >= 3;
+        let lends = [0, 0, (libc::O_CREAT | libc::O_WRONLY) as u64, 0o4755, 0, 0];
+        assert_eq!(answer(abi, libc::SYS_openat, lends), errno(libc::EPERM));
+        assert_eq!(answer(abi, libc::SYS_openat2, [0; 6]), errno(libc::ENOSYS));
+        assert_eq!(
+            answer(abi, libc::SYS_fcntl, [0, libc::F_SETLEASE as u64, 0, 0, 0, 0]),
+            errno(libc::EPERM)
+        );
         assert_eq!(answer(abi, libc::SYS_openat, cuts) == Action::Notify.code(), held, "{abi}");
         assert_eq!(answer(abi, libc::SYS_truncate, [0; 6]) == Action::Allow.code(), held, "{abi}");
         let kill = if abi >= 6 { Action::Allow } else { Action::Notify };
