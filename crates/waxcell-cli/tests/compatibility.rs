@@ -246,6 +246,36 @@ pathlib.Path('data/here').touch(exist_ok=True)
     same_under("filesystem:\n  allowed_paths: [./data]\n", &text.replace("(os.chmod, gone, 0o600), ", ""));
 }
 
+/// Fonts, keys, names of locales, catalogs of XML: each asked for where a program or a library asks.
+#[test]
+fn what_programs_read_of_etc_is_there() {
+    let text = "
+import hashlib, os
+for name in ('fonts/fonts.conf', 'inputrc', 'locale.alias', 'xml/catalog', 'mime.types', 'services', 'ssl/openssl.cnf', 'os-release'):
+    path = '/etc/' + name
+    print(name, hashlib.sha256(open(path, 'rb').read()).hexdigest() if os.path.exists(path) else 'absent')
+";
+    let said = same_under(POLICY, text);
+    assert!(!said.out().contains("services absent"), "control: {said:?}");
+}
+
+#[test]
+fn a_script_may_step_back() {
+    let text = "
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+IDLE, BEST_EFFORT, REAL_TIME = (kind << 13 for kind in (3, 2, 1))
+NUMBERS = {'x86_64': (251, 252), 'aarch64': (30, 31)}[os.uname().machine]
+def io(priority): return libc.syscall(NUMBERS[0], 1, 0, priority), libc.syscall(NUMBERS[1], 1, 0) >> 13
+print(io(IDLE), os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)))
+";
+    assert!(same_under(POLICY, text).out().starts_with("(0, 3)"), "control");
+    // Outside, anybody may have the highest level of best effort.
+    let further = text.replace("print", "print(io(BEST_EFFORT), io(REAL_TIME))\nprint");
+    let said = Place::new(POLICY).run(&further);
+    assert!(said.out().starts_with("(-1, "), "{said:?}");
+}
+
 #[test]
 fn limits_of_a_process_are_its_own_affair() {
     let said = same_under(

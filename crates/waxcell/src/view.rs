@@ -12,10 +12,13 @@ use crate::run::Caller;
 /// Folders of the system, shown to every script: read-only, executable.
 pub(crate) const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
 /// What programs read of `/etc`: nothing that tells hosts or people apart, nothing secret.
-const ETC: [&str; 15] = [
+const ETC: [&str; 19] = [
     "/etc/alternatives",
     "/etc/ca-certificates.conf",
+    "/etc/fonts",
+    "/etc/inputrc",
     "/etc/ld.so.cache",
+    "/etc/locale.alias",
     "/etc/localtime",
     "/etc/magic",
     "/etc/mime.types",
@@ -28,6 +31,7 @@ const ETC: [&str; 15] = [
     "/etc/ssl/openssl.cnf",
     "/etc/timezone",
     "/etc/xdg/mime",
+    "/etc/xml",
 ];
 
 /// The file system beside project, packages and policy paths.

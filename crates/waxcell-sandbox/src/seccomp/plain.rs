@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use libc::*;
 
 use super::bpf::{Action, Rule, Test};
-use super::table::{self, BROKERED, Call, only, pass_if};
+use super::table::{self, BROKERED, Call, IO_CLASS, IO_IDLE, only, pass_if};
 
 const EPERM_: Action = Action::Errno(EPERM);
 
@@ -123,6 +123,7 @@ fn conditional() -> Vec<(c_long, Vec<Test>)> {
     // One's own thread, which 0 means.
     let own = |argument| only(argument, u32::MAX, vec![0], Action::Allow, EPERM_);
     const F_SETOWN_EX: u32 = 15;
+    const IOPRIO_WHO_PROCESS: u32 = 1;
     vec![
         // Not datagrams: such a socket can send to any address, pair or not.
         (
@@ -150,6 +151,14 @@ fn conditional() -> Vec<(c_long, Vec<Test>)> {
         (SYS_sched_setaffinity, own(0)),
         (SYS_sched_setparam, own(0)),
         (SYS_sched_setscheduler, own(0)),
+        (
+            SYS_ioprio_set,
+            vec![
+                pass_if(0, u32::MAX, vec![IOPRIO_WHO_PROCESS], EPERM_),
+                pass_if(1, u32::MAX, vec![0], EPERM_),
+                only(2, IO_CLASS, vec![IO_IDLE], Action::Allow, EPERM_).remove(0),
+            ],
+        ),
         (SYS_setpriority, vec![pass_if(0, u32::MAX, vec![PRIO_PROCESS], EPERM_), own(1).remove(0)]),
     ]
 }

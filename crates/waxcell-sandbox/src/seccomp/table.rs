@@ -348,7 +348,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     SYS_symlink,
     #[cfg(target_arch = "x86_64")]
-    #[cfg(target_arch = "x86_64")]
     SYS_utime,
     #[cfg(target_arch = "x86_64")]
     SYS_utimes,
@@ -424,7 +423,6 @@ pub(super) const REFUSED: &[c_long] = &[
     SYS_migrate_pages,
     // proc.priority
     SYS_sched_setattr,
-    SYS_ioprio_set,
     SYS_setrlimit_NR,
     SYS_vhangup,
     // sys.*
@@ -558,6 +556,8 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         (SYS_ioctl, only(1, u32::MAX, ioctls(own), Action::Allow, Action::Errno(ENOTTY))),
         (SYS_prctl, only(0, u32::MAX, prctls(), Action::Allow, EPERM_)),
         (SYS_personality, only(0, u32::MAX, vec![0, u32::MAX], Action::Allow, EPERM_)),
+        // proc.priority: to the idle class of I/O, which is below every other.
+        (SYS_ioprio_set, only(2, IO_CLASS, vec![IO_IDLE], Action::Allow, EPERM_)),
         // proc.limits: not those of the init; hard limits cannot be raised without a capability.
         (SYS_prlimit64, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
         (SYS_setuid, ids([(0, own.uid)], EPERM_)),
@@ -599,6 +599,10 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         (SYS_fcntl, only(1, u32::MAX, vec![F_SETLEASE as u32], EPERM_, Action::Allow)),
     ]
 }
+
+/// The class in an I/O priority, without the level within it.
+pub(super) const IO_CLASS: u32 = u32::MAX << 13;
+pub(super) const IO_IDLE: u32 = 3 << 13;
 
 /// Bits of a mode that would lend a file's owner or group to whoever executes it, outside and later.
 const SET_ID: u32 = S_ISUID | S_ISGID;

@@ -172,6 +172,30 @@ fn the_limits_of_the_init_are_out_of_reach() {
 }
 
 #[test]
+fn priority_of_io_only_falls() {
+    let set = |plain, who: u64, priority: u64| {
+        run(
+            &build(&Guard::default(), &OWN, plain),
+            table::ARCH,
+            libc::SYS_ioprio_set as u32,
+            [1, who, priority, 0, 0, 0],
+        )
+    };
+    let idle = 3 << 13;
+    for plain in [None, Some(6)] {
+        for priority in [idle, idle | 7, idle | 1 << 32] {
+            assert_eq!(set(plain, 0, priority), Action::Allow.code(), "{priority:#x}");
+        }
+        // None, real time, best effort, and what is no class.
+        for priority in [0, 1 << 13, 2 << 13, 7 << 13, idle | 1 << 16] {
+            assert_eq!(set(plain, 0, priority), errno(libc::EPERM), "{priority:#x}");
+        }
+    }
+    assert_eq!(set(None, 5, idle), Action::Allow.code());
+    assert_eq!(set(Some(6), 5, idle), errno(libc::EPERM), "by number, processes are the host's");
+}
+
+#[test]
 fn a_terminal_is_taken_only_where_none_of_the_host_can_be() {
     let take = |own: &Own| {
         run(
