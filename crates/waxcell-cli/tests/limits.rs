@@ -438,6 +438,55 @@ fn scratch_files() {
     trip(("scratch_files", "64"), "disk_limit", 1, script);
 }
 
+/// What only refused something before is no licence for what follows.
+#[test]
+fn a_limit_that_refuses_does_not_hide_one_that_ends_the_run() {
+    let full = "
+import os, signal, time
+def refuse(path, much):
+    try:
+        with open(path, 'wb') as file:
+            while True: file.write(bytes(much)); file.flush()
+    except OSError: pass
+refuse('/tmp/full', 1 << 16)
+";
+    let large = full.replace("/tmp/full", "data/large");
+    let files = "
+import os, time
+held = []
+try:
+    while True: held.append(os.open('/dev/null', 0))
+except OSError: pass
+time.sleep(0.3)
+for file in held: os.close(file)
+";
+    for (refused, begin) in [("scratch_mb", full), ("file_size_mb", &large), ("max_open_files", files)] {
+        for (limit, verdict, code, then) in [
+            ("timeout_seconds", "timeout", 124, "time.sleep(4)"),
+            (
+                "cpu_seconds",
+                "cpu_limit",
+                152,
+                "
+for _ in range(8):
+    if os.fork() == 0:
+        begun = time.process_time()
+        while time.process_time() < begun + 0.3: pass
+        os._exit(0)
+    os.wait()
+",
+            ),
+            ("output_mb", "output_limit", 137, "print('x' * (2 << 20)); time.sleep(2)"),
+        ] {
+            let both = [(refused, if refused == "max_open_files" { "32" } else { "4" }), (limit, "1")];
+            let place = Place::new(&policy(&both));
+            let (said, report) = place.report(&format!("{begin}\ntime.sleep(0.2)\n{then}"));
+            let got = (report["verdict"].as_str(), said.code);
+            assert_eq!(got, (Some(verdict), code), "{refused}, then {limit}: {report:#}");
+        }
+    }
+}
+
 #[test]
 fn an_exit_code_is_not_a_limit() {
     let place = Place::new(&policy(&[]));

@@ -108,7 +108,7 @@ pub struct Denial {
 pub struct Ending {
     /// How the script's process ended; `None` if it could not be executed or the init was lost.
     pub exit: Option<Exit>,
-    /// The first limit that ended the run, or the first that refused something.
+    /// The first limit that ended the run; else the first that refused something.
     pub stop: Option<Stop>,
     /// The interpreter could not be executed: the step and the errno.
     pub failed: Option<(&'static str, i32)>,

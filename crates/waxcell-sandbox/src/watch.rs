@@ -43,6 +43,8 @@ const SHORTEST_TICK: Duration = Duration::from_millis(2);
 /// How fast a tree can take memory at most, for when to look again: bytes a second.
 const FASTEST_GROWTH: u64 = 8 << 30;
 const REPORTS_AT_ONCE: usize = 64;
+/// The weight of a limit that ends the run.
+const ENDS: u8 = 2;
 /// How long the init has to end a run by itself before it is killed in turn.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -144,6 +146,7 @@ impl Running {
         let mut watch = Watch {
             started,
             rung: self.group.as_ref().map_or(Rung::RlimitWatch, Group::rung),
+            scratch_is_bounded: self.scratch.as_ref().is_none_or(Scratch::is_bounded),
             ..Watch::new(started)
         };
         let limit = self.limits.output;
@@ -233,6 +236,8 @@ impl Running {
 struct Watch {
     started: Instant,
     rung: Rung,
+    /// Whether the kernel itself refuses what is over the bound of scratch space.
+    scratch_is_bounded: bool,
     exit: Option<Exit>,
     stop: Option<Stop>,
     failed: Option<(&'static str, i32)>,
@@ -258,6 +263,7 @@ impl Watch {
         Watch {
             started,
             rung: Rung::RlimitWatch,
+            scratch_is_bounded: true,
             exit: None,
             stop: None,
             failed: None,
@@ -357,8 +363,20 @@ impl Watch {
         false
     }
 
+    /// The first limit counts. But what the kernel only refused must not hide what ends the run.
     fn reached(&mut self, stop: Stop) {
-        self.stop.get_or_insert(stop);
+        if self.stop.is_none_or(|known| self.weight(known) < self.weight(stop)) {
+            self.stop = Some(stop);
+        }
+    }
+
+    fn weight(&self, stop: Stop) -> u8 {
+        match stop {
+            Stop::OpenFiles => 0,
+            Stop::FileSize => 1,
+            Stop::ScratchBytes | Stop::ScratchFiles if self.scratch_is_bounded => 1,
+            _ => ENDS,
+        }
     }
 
     fn deny(&mut self, operation: Operation, path: &[u8], errno: i32, tid: u32, now: Duration) {
@@ -396,13 +414,7 @@ impl Watch {
         if self.cut {
             self.reached(Stop::Output);
         }
-        let bounded = run.scratch.as_ref().is_none_or(Scratch::is_bounded);
-        let ends = |stop: Stop| match stop {
-            Stop::FileSize | Stop::OpenFiles => false,
-            Stop::ScratchBytes | Stop::ScratchFiles => !bounded,
-            _ => true,
-        };
-        if self.stop.is_some_and(ends) {
+        if self.stop.is_some_and(|stop| self.weight(stop) == ENDS) {
             self.killing_since = Some(Instant::now());
             run.kill();
         }
