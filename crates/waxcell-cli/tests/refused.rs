@@ -200,6 +200,49 @@ fn a_report_in_a_folder_of_somebody_else_is_written_in_place() {
 }
 
 #[test]
+fn a_folder_that_roots_script_may_not_enter_is_named() {
+    if !is_root() {
+        return support::skip(
+            "refused::a_folder_that_roots_script_may_not_enter_is_named",
+            "an ordinary user's script is that user",
+        );
+    }
+    let place = place();
+    place.write("box/inner/script.py", "open('data/ran', 'w')\nprint('ran')\n");
+    let folder = place.project().join("box");
+    let mode = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+    let run = |policy: &str, script: &str| {
+        place.write("security_policy.yml", policy);
+        say(&mut place.waxcell(&["run", script]))
+    };
+    let inside = "filesystem:\n  allowed_paths: [./box/data]\n";
+    let covered = "filesystem:\n  allowed_paths: [./data, {path: ./box/inner, access: none}]\n";
+    // Of somebody else, and closed to others; root's own, and closed to everybody.
+    for (owner, closed) in [(2000, 0o700), (0, 0o000)] {
+        std::os::unix::fs::chown(&folder, Some(owner), Some(owner)).unwrap();
+        mode(0o755);
+        let said = run(POLICY, "box/inner/script.py");
+        assert_eq!((said.code, said.out()), (0, "ran\n".to_owned()), "control: {said:?}");
+        fs::remove_dir_all(place.project().join("data")).unwrap();
+        mode(closed);
+        for (policy, script) in [(POLICY, "box/inner/script.py"), (inside, "script.py")] {
+            let said = run(policy, script);
+            assert_eq!((said.code, said.out()), (126, String::new()), "{said:?}");
+            let wanted = format!("may not enter `{}`", folder.display());
+            assert!(said.err().contains(&wanted) && said.err().contains("chmod"), "{said:?}");
+            assert!(!place.has("data") && !place.has("box/data"), "nothing half-made");
+        }
+        let said = run(covered, "script.py");
+        assert_eq!((said.code, said.out()), (0, "ran\n".to_owned()), "nobody has to get in: {said:?}");
+        fs::remove_dir_all(place.project().join("data")).unwrap();
+        let mut within = place.waxcell(&["run", "../script.py"]);
+        let said = say(within.current_dir(&folder));
+        assert_eq!(said.code, 126, "{said:?}");
+        assert!(said.err().contains("may not enter"), "{said:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_printed_is_an_error() {
     let place = place();
     place.run("print(1)");

@@ -4,6 +4,7 @@
 //! arguments.
 
 mod changes;
+mod closed;
 mod credentials;
 mod git_config;
 pub mod interpreter;

@@ -116,6 +116,14 @@ pub enum PlanError {
     /// No ids of the host are free for the script.
     #[error("no unused user id is available here to run the script as (see /proc/self/uid_map)")]
     NoUserId,
+    /// A folder that root may enter, and its script, another user, may not.
+    #[error("root's script is an ordinary user, and may not enter `{}` on the way to `{}`", folder.display(), path.display())]
+    Closed {
+        /// The folder.
+        folder: PathBuf,
+        /// What lies in it, or the folder itself.
+        path: PathBuf,
+    },
     /// The working directory cannot be used.
     #[error("working directory `{}` lies where the sandbox has its own files", .0.display())]
     WorkingDirectory(PathBuf),
@@ -132,6 +140,9 @@ impl PlanError {
                 "run waxcell as an ordinary user, who owns the files, or allow namespaces (`waxcell doctor`)",
             ),
             PlanError::NoUserId => Some("run waxcell as an ordinary user"),
+            PlanError::Closed { .. } => Some(
+                "run waxcell as the user whom that folder belongs to, or let others pass through it (`chmod a+x`)",
+            ),
             _ => None,
         }
     }

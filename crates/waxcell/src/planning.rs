@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use waxcell_operations::Operation;
 use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
 
+use crate::closed;
 use crate::credentials;
 use crate::git_config;
 use crate::interpreter::Interpreter;
@@ -130,6 +131,10 @@ pub(crate) fn plan(
     let Begun { identity, limits, is_plain } = begun;
     let keep_out = places.keep_out;
     named::refuse(policy, interpreter, keep_out)?;
+    let project = project_shown(policy, caller);
+    if let Some(owner) = &identity.map_owner {
+        closed::refuse(policy, project, script, caller, owner)?;
+    }
     let before = crate::changes::Before::note(writable_paths(policy));
     let mut placeholders = Placeholders::default();
     for path in wanted(policy) {
@@ -144,7 +149,6 @@ pub(crate) fn plan(
         view.links.push((link.clone(), to.clone()));
     }
     let mut binds: Vec<Mount> = Vec::new();
-    let project = project_shown(policy, caller);
     if let Some(project) = project {
         binds.push(bind(project, Access::ReadExecute, true));
     }
