@@ -130,8 +130,8 @@ const OF_RUN: &str = "\
 Example:
   waxcell run --reason 'monthly tally' scripts/tally.py --bip 25
 
-Exit codes: the script's own; 124 timeout, 125 waxcell failed, 126 refused, 127 script or interpreter not found,
-128+n killed by signal n (137 memory, 152 CPU); 2 wrong usage.";
+Exit codes: the script's own; 124 timeout, 125 waxcell failed, 126 refused,
+127 script or interpreter not found, 128+n killed by signal n (137 memory, 152 CPU); 2 wrong usage.";
 
 #[derive(Args, Debug)]
 #[command(after_help = OF_RUN)]

@@ -183,7 +183,9 @@ fn interpreter_of_every_wrong_kind() {
         let path = if kind == "below a file" { place.project().join("script.py/below") } else { path };
         let code = if ["missing", "dangling", "below a file"].contains(&kind) { 127 } else { 126 };
         place.write("security_policy.yml", format!("interpreter: {}\n{POLICY}", path.display()));
-        refuses(&place, &mut place.waxcell(&["run", "script.py"]), code, &[path.to_str().unwrap()]);
+        // What is no path for an interpreter at all is a mistake of the policy.
+        let help = if path.starts_with("/dev") { "leave the entry out" } else { "active environment" };
+        refuses(&place, &mut place.waxcell(&["run", "script.py"]), code, &[path.to_str().unwrap(), help]);
     }
 }
 

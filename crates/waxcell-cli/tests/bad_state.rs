@@ -21,7 +21,12 @@ fn state_of_every_wrong_kind() {
         }
         println!("{kind}");
         let path = path.to_str().unwrap();
-        refuses(&place, &mut place.waxcell(&["--state", path, "run", "script.py"]), 125, &["state", path]);
+        refuses(
+            &place,
+            &mut place.waxcell(&["--state", path, "run", "script.py"]),
+            125,
+            &["state", path, "--state"],
+        );
     }
 }
 
@@ -63,7 +68,7 @@ fn state_that_cannot_be_written() {
     for entry in fs::read_dir(place.journal()).unwrap().flatten() {
         fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o400)).unwrap();
     }
-    refuses(&place, &mut place.waxcell(&["run", "script.py"]), 125, &["journal"]);
+    refuses(&place, &mut place.waxcell(&["run", "script.py"]), 125, &["journal", "--state"]);
 }
 
 #[test]
@@ -87,7 +92,7 @@ fn journal_that_is_a_file_or_was_damaged() {
     fs::write(place.journal(), "text").unwrap();
     let before = place.tree();
     let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
-    check_said(&said, 125, &["journal"]);
+    check_said(&said, 125, &["journal", "--state"]);
     assert_eq!(place.tree(), before);
     fs::remove_file(place.journal()).unwrap();
     assert_eq!(support::say(&mut place.waxcell(&["run", "script.py"])).code, 0);
@@ -102,7 +107,7 @@ fn journal_that_is_a_file_or_was_damaged() {
     assert_eq!(verified.code, 1, "{verified:?}");
     let before = place.tree();
     let said = Running::start(&mut place.waxcell(&["run", "script.py"])).end();
-    check_said(&said, 125, &["journal"]);
+    check_said(&said, 125, &["journal", "audit verify", "--state"]);
     assert_eq!(place.tree(), before);
 }
 
@@ -126,7 +131,7 @@ fn full_disk() {
     if said.code == 99 || said.err().contains("unshare failed") {
         return skip(name, "no private mount namespace here");
     }
-    check_said(&said, 125, &["journal"]);
+    check_said(&said, 125, &["journal", "--state"]);
     assert!(said.err().contains("space"), "{said:?}");
     assert_eq!(place.tree(), before);
 }
@@ -210,7 +215,7 @@ fn odd_files_in_the_state_directory() {
     assert_eq!(fs::read_to_string(&outside).unwrap(), "mine", "not through a link");
     fs::remove_dir_all(place.state().join("runs")).unwrap();
     fifo(&place.state().join("runs"));
-    refuses(&place, &mut place.waxcell(&["run", "script.py"]), 125, &["runs"]);
+    refuses(&place, &mut place.waxcell(&["run", "script.py"]), 125, &["runs", "--state"]);
     place.check_journal();
 }
 

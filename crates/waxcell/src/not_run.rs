@@ -89,7 +89,8 @@ impl RunError {
             RunError::Plan(error) => one(error.help()),
             RunError::State(error) => one(error.help()),
             RunError::Sandbox(error) => one(error.help()),
-            RunError::Script(_) | RunError::Interpreter(_) | RunError::Hash { .. } => Vec::new(),
+            RunError::Interpreter(error) => one(error.help()),
+            RunError::Script(_) | RunError::Hash { .. } => Vec::new(),
         };
         if matches!(self, RunError::Sandbox(error) if error.lacks_namespaces()) {
             let lost = Degradation::Namespaces;

@@ -33,7 +33,7 @@ pub enum ScriptError {
     #[error("script `{}` may not be read by you; check its permissions and those of the folders above it", .0.display())]
     Denied(PathBuf),
     /// Links lead in a circle.
-    #[error("script `{}` is a loop of symbolic links", .0.display())]
+    #[error("script `{}` is a loop of symbolic links; name the file itself", .0.display())]
     Loop(PathBuf),
     /// A directory, FIFO, device or socket.
     #[error("script `{}` is {what}, not a file; name the Python file itself", path.display())]

@@ -103,7 +103,16 @@ impl StateError {
             StateError::Unfit { .. } => Some(
                 "name a directory of your own with --state DIR or WAXCELL_STATE; only you may write to it (`chmod go-w`)",
             ),
-            _ => None,
+            StateError::Open { source, .. } if matches!(**source, OpenError::Corrupt(_)) => Some(
+                "`waxcell audit verify` lists what is wrong; keep the directory, it is evidence, and record elsewhere with --state DIR or WAXCELL_STATE",
+            ),
+            StateError::Directory { .. }
+            | StateError::Open { .. }
+            | StateError::Append { .. }
+            | StateError::Lock { .. } => Some(
+                "nothing runs that cannot be recorded: put that right, or name another directory with --state DIR or WAXCELL_STATE",
+            ),
+            StateError::NotOpen(_) => None,
         }
     }
 }

@@ -79,8 +79,7 @@ pub(crate) fn run(logs: &Path, at: &str, report: &Report, args: &[OsString], lea
         }
     };
     for violation in &report.violations {
-        let message =
-            format!("{} on {} was refused {} times", violation.operation, violation.target, violation.count);
+        let message = format!("{} on {} was refused", violation.operation, violation.target);
         event(LogLevel::Warning, "VIOLATION", message, json!(violation));
     }
     match report.verdict {

@@ -140,4 +140,17 @@ impl InterpreterError {
                 | InterpreterError::PyenvCommand { .. }
         )
     }
+
+    /// What a person can do about it, where the error itself does not say so.
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            InterpreterError::NotOnPath { .. }
+            | InterpreterError::NotExecutable { .. }
+            | InterpreterError::Shim { .. }
+            | InterpreterError::UnknownVersion { .. } => None,
+            _ => Some(
+                "`interpreter:` in the policy names the Python to run; without it that of the active environment, else of PATH, is taken",
+            ),
+        }
+    }
 }
