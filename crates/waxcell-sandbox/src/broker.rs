@@ -206,7 +206,8 @@ impl Broker {
         self.end_everybody();
         let io = self.io.as_ref().and_then(|fd| procfs::io_counters(fd.as_fd())).unwrap_or_default();
         let usage = sys::children_usage();
-        let report = Report::Ended { usage, io, forks: self.room.forks, threads: self.room.new_threads };
+        let report =
+            Report::Ended { usage, io, forks: self.room.processes.made, threads: self.room.threads.made };
         let _ = wire::send_report(control, report);
         // Stays until it is killed or the supervisor is gone: the supervisor wakes up on this processor, and would
         // else wait there for the end of all the namespaces.

@@ -107,6 +107,18 @@ pub(crate) fn group(proc: BorrowedFd<'_>, process: &CStr) -> Option<u32> {
     number(stat_fields(text)?.nth(2)?, 10).map(|group| group as u32)
 }
 
+/// Whether a thread is running, waits for a processor, or waits in a way that no signal interrupts.
+pub(crate) fn is_busy(thread: u32) -> bool {
+    let (mut path, mut buffer) = ([0u8; 32], [0u8; 1024]);
+    let Some(text) = join(&[], thread, &mut path).ok().and_then(|name| {
+        let proc = fs::open(c"/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        read_entry(proc.as_fd(), name, b"/stat", &mut buffer)
+    }) else {
+        return false;
+    };
+    matches!(stat_fields(text).and_then(|mut fields| fields.next()), Some(b"R" | b"D"))
+}
+
 /// The process that a thread belongs to.
 pub(crate) fn process_of(thread: u32) -> Option<u32> {
     let status = open(thread, c"status", OFlags::RDONLY | OFlags::CLOEXEC).ok()?;

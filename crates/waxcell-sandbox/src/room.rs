@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use rustix::event::{Timespec, poll};
+use rustix::event::Timespec;
 use rustix::io::Errno;
 
 use crate::members::Members;
@@ -19,14 +19,15 @@ const ROOM: Duration = Duration::from_millis(50);
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 /// How many calls wait at one time; the next is judged at once.
 const HELD: usize = 16;
+/// How long a call that was let go on may take, if nothing tells that it is over.
+const TAKES: Duration = Duration::from_millis(50);
+/// How many such calls are remembered: no more than fit under the limits that people write.
+const GRANTED: usize = 64;
 
 /// The counts of a run.
 pub(crate) struct Room {
-    processes: u64,
-    threads: u64,
-    /// Processes made so far, and threads.
-    pub(crate) forks: u64,
-    pub(crate) new_threads: u64,
+    pub(crate) processes: Count,
+    pub(crate) threads: Count,
     /// Calls that found no room, and until when they wait for it.
     held: [Option<(Notification, Instant)>; HELD],
     /// Everything is being ended: nobody else is let into the world.
@@ -36,10 +37,8 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn new(processes: u32, threads: u32) -> Room {
         Room {
-            processes: processes.into(),
-            threads: threads.into(),
-            forks: 0,
-            new_threads: 0,
+            processes: Count::new(Counted::Processes, processes),
+            threads: Count::new(Counted::Threads, threads),
             held: [None; HELD],
             closed: false,
         }
@@ -63,7 +62,7 @@ impl Room {
         listener: BorrowedFd<'_>,
         call: &Notification,
     ) {
-        if self.closed || self.count(members, listener, call) {
+        if self.closed || self.count(members, listener, call) == Found::Room {
             return;
         }
         match self.held.iter_mut().find(|slot| slot.is_none()) {
@@ -86,40 +85,103 @@ impl Room {
         let _ = sys::notification_answer(listener, call.id, Answer::Fail(Errno::AGAIN));
     }
 
-    /// `fork`, `vfork` and `clone`: flags are register values, so the kernel may go on with what was judged. Returns
-    /// whether it does; if not, there was no room.
-    fn count(&mut self, members: Members, listener: BorrowedFd<'_>, call: &Notification) -> bool {
-        let (kind, made, limit) = match counted(call) {
-            Counted::Threads => (Counted::Threads, &mut self.new_threads, self.threads),
-            _ => (Counted::Processes, &mut self.forks, self.processes),
+    /// `fork`, `vfork` and `clone`: flags are register values, so the kernel may go on with what was judged, and does
+    /// where there is room.
+    fn count(&mut self, members: Members, listener: BorrowedFd<'_>, call: &Notification) -> Found {
+        let count = match counted(call) {
+            Counted::Threads => &mut self.threads,
+            _ => &mut self.processes,
         };
-        // No more can be alive than were ever made: only then is it worth looking.
-        if *made >= limit && alive(members, kind) >= limit {
-            return false;
+        let found = count.one_more(members, call.tid);
+        if found == Found::Room {
+            let _ = sys::notification_answer(listener, call.id, Answer::Continue);
         }
-        *made += 1;
-        // Close to the limit, the next count must see the one that this call makes.
-        let before = (*made >= limit).then(|| alive(members, kind));
-        let _ = sys::notification_answer(listener, call.id, Answer::Continue);
-        if let Some(before) = before {
-            wait_until_visible(members, kind, before);
-        }
-        true
+        found
     }
 
     /// Once more for those who wait. Their time over, the limit is reached.
     pub(crate) fn look(&mut self, members: Members, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
         for slot in 0..HELD {
             let Some((call, until)) = self.held[slot] else { continue };
-            if self.closed
-                || !sys::notification_valid(listener, call.id)
-                || self.count(members, listener, &call)
-            {
+            if self.closed || !sys::notification_valid(listener, call.id) {
                 self.held[slot] = None;
-            } else if Instant::now() >= until {
-                self.held[slot] = None;
-                self.limit_reached(members, control, listener, &call);
+                continue;
             }
+            match self.count(members, listener, &call) {
+                Found::Room => self.held[slot] = None,
+                Found::None if Instant::now() >= until => {
+                    self.held[slot] = None;
+                    self.limit_reached(members, control, listener, &call);
+                }
+                Found::None => {}
+                Found::Unclear => self.held[slot] = Some((call, Instant::now() + ROOM)),
+            }
+        }
+    }
+}
+
+/// What one looks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Room,
+    None,
+    /// It depends on calls that may have made something by now, or not yet.
+    Unclear,
+}
+
+/// One of the two counts.
+pub(crate) struct Count {
+    kind: Counted,
+    limit: u64,
+    /// How many were made so far.
+    pub(crate) made: u64,
+    granted: Granted,
+}
+
+impl Count {
+    fn new(kind: Counted, limit: u32) -> Count {
+        Count { kind, limit: limit.into(), made: 0, granted: Granted([None; GRANTED]) }
+    }
+
+    /// Whether thread `tid` may make one more, which then counts.
+    fn one_more(&mut self, members: Members, tid: u32) -> Found {
+        self.granted.forget(|by, _| by == tid);
+        // No more can be alive than were ever made: only close to the limit is it worth looking.
+        if self.made + 1 >= self.limit {
+            // First, so that what is forgotten here is seen there.
+            self.granted.forget(|by, since| since.elapsed() >= TAKES || !procfs::is_busy(by));
+            let alive = alive(members, self.kind);
+            if alive >= self.limit {
+                return Found::None;
+            }
+            if alive + self.granted.count() >= self.limit {
+                return Found::Unclear;
+            }
+        }
+        self.granted.remember(tid);
+        self.made += 1;
+        Found::Room
+    }
+}
+
+/// Threads whose calls were let go on, and since when. What each makes may be there by now, or not yet: it counts until
+/// the thread asks again, sleeps in another call, or is gone. Where there are more, the oldest makes place.
+struct Granted([Option<(u32, Instant)>; GRANTED]);
+
+impl Granted {
+    fn count(&self) -> u64 {
+        self.0.iter().flatten().count() as u64
+    }
+
+    fn forget(&mut self, which: impl Fn(u32, Instant) -> bool) {
+        for slot in &mut self.0 {
+            *slot = slot.filter(|(by, since)| !which(*by, *since));
+        }
+    }
+
+    fn remember(&mut self, tid: u32) {
+        if let Some(oldest) = self.0.iter_mut().min_by_key(|slot| slot.map(|(_, since)| since)) {
+            *oldest = Some((tid, Instant::now()));
         }
     }
 }
@@ -142,20 +204,5 @@ fn alive(members: Members, kind: Counted) -> u64 {
                 .each_here(&mut |dir, name| threads += procfs::threads(dir, name).saturating_sub(1))
                 .map_or(u64::MAX, |_| threads)
         }
-    }
-}
-
-fn pause(time: Duration) {
-    // Interrupted or not, whoever waits looks again.
-    let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) }));
-}
-
-/// Gives a process that was just allowed the time to appear, at most two milliseconds.
-fn wait_until_visible(members: Members, kind: Counted, before: u64) {
-    for _ in 0..100 {
-        if alive(members, kind) > before {
-            return;
-        }
-        pause(Duration::from_micros(20));
     }
 }
