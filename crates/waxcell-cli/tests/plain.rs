@@ -48,19 +48,28 @@ fn a_run_without_the_word_is_refused_and_told_both_ways_out() {
     assert!(explained.out().contains("accepted, and lost on this host"), "{explained:?}");
     let doctor = say(&mut room.waxcell(&["doctor"]));
     assert!(doctor.out().contains("degrade: [namespaces]"), "{doctor:?}");
+    assert_eq!(doctor.code, 0, "a run is possible: {doctor:?}");
 }
 
 #[test]
 fn not_both_layers_at_once() {
     let room = Room::new(&POLICY.replace("[namespaces]", "[namespaces, landlock]"));
     room.place.write("script.py", "open('data/x', 'w')\n");
-    let mut command = room.place.command(PYTHON);
-    room.own();
-    command.arg(room.tool("host.py")).args([&room.user, "no-landlock"]).arg(room.tool("waxcell"));
-    let said = say(command.args(["run", "script.py"]).env("WAXCELL_STATE", room.place.state()));
+    let without_landlock = |args: &[&str]| {
+        let mut command = room.place.command(PYTHON);
+        room.own();
+        command.arg(room.tool("host.py")).args([&room.user, "no-landlock"]).arg(room.tool("waxcell"));
+        say(command.args(args).env("WAXCELL_STATE", room.place.state()))
+    };
+    let said = without_landlock(&["run", "script.py"]);
     assert_eq!(said.code, 126, "{said:?}");
     assert!(said.err().contains("nothing would hold the script's files"), "{said:?}");
     assert!(!room.place.has("data/x"));
+    let doctor = without_landlock(&["doctor"]);
+    assert_eq!(doctor.code, 1, "{doctor:?}");
+    let told = doctor.out().replace('\n', " ");
+    assert!(told.contains("No run is possible on this host: it lacks user namespaces, "), "{doctor:?}");
+    assert!(told.contains("A policy can give up namespaces or Landlock, not both"), "{doctor:?}");
     assert_eq!(say(&mut room.waxcell(&["run", "script.py"])).code, 0, "the control");
 }
 

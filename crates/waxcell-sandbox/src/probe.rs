@@ -110,12 +110,17 @@ impl Probe {
     }
 
     /// What is absent and keeps every run from taking place: what is required, and the layers that no policy can
-    /// give up: those of deciding about system calls.
+    /// give up: those of deciding about system calls, and all of them where nothing else would hold a script's files.
     pub fn fatal(&self) -> Vec<&Feature> {
-        let decides = self.facts.seccomp_notify;
+        let (holds_files, decides) = (self.holds_files(), self.facts.seccomp_notify);
         let mut layers = self.layers_missing();
-        layers.retain(|layer| !decides && layer.group == FeatureGroup::SystemCalls);
+        layers.retain(|layer| !holds_files || !decides && layer.group == FeatureGroup::SystemCalls);
         self.required_missing().into_iter().chain(layers).collect()
+    }
+
+    /// Whether a script's files are held at all: by a root of the run's own, or by Landlock alone.
+    fn holds_files(&self) -> bool {
+        self.facts.user_namespaces || self.facts.landlock_abi.is_some()
     }
 
     /// What is absent and a run is refused without, unless its policy accepts the loss.

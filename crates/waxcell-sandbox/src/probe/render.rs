@@ -83,7 +83,13 @@ fn summary(probe: &Probe) -> String {
         |features: &[&Feature]| features.iter().map(|feature| feature.name).collect::<Vec<_>>().join(", ");
     let fatal = probe.fatal();
     if !fatal.is_empty() {
-        return format!("No run is possible on this host: it lacks {}.", names(&fatal));
+        let why = match probe.holds_files() {
+            true => "",
+            false => {
+                " A policy can give up namespaces or Landlock, not both: nothing would hold a script's files."
+            }
+        };
+        return format!("No run is possible on this host: it lacks {}.{why}", names(&fatal));
     }
     let layers = probe.layers_missing();
     let rest = probe
@@ -111,10 +117,7 @@ fn accepting(probe: &Probe) -> &'static str {
     match (probe.facts.user_namespaces, probe.facts.landlock_abi) {
         (true, Some(_)) => "",
         (true, None) => " It does with `degrade: [landlock]`.",
-        (false, Some(_)) => {
-            " It does with `degrade: [namespaces]`: Landlock, filter and limits hold alone then."
-        }
-        (false, None) => " Namespaces and Landlock are both missing, and nothing is run without either.",
+        (false, _) => " It does with `degrade: [namespaces]`: Landlock, filter and limits hold alone then.",
     }
 }
 
@@ -228,7 +231,7 @@ mod tests {
         };
         assert!(lacks(false, Some(4)).contains("It does with `degrade: [namespaces]`"));
         assert!(lacks(true, None).contains("It does with `degrade: [landlock]`"));
-        assert!(lacks(false, None).contains("nothing is run without either"));
+        assert!(lacks(false, None).starts_with("No run is possible on this host: it lacks a. A policy can"));
         let listener = Feature { group: FeatureGroup::SystemCalls, ..feature("c", Layer, Absent) };
         let mut undecided = probe(vec![feature("b", Layer, Absent), listener]);
         undecided.facts.seccomp_notify = false;
