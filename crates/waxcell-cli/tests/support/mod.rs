@@ -384,6 +384,28 @@ pub(crate) fn types(records: &[Value]) -> Vec<&str> {
     records.iter().map(|record| record["type"].as_str().expect("a type")).collect()
 }
 
+/// A policy with room for every script of the tests, but for what `tight` says.
+pub(crate) fn policy(tight: &[(&str, &str)]) -> String {
+    let roomy = [
+        ("timeout_seconds", "30"),
+        ("cpu_seconds", "20"),
+        ("memory_mb", "400"),
+        ("max_processes", "8"),
+        ("max_threads", "32"),
+        ("file_size_mb", "16"),
+        ("max_open_files", "128"),
+        ("output_mb", "8"),
+        ("scratch_mb", "64"),
+        ("scratch_files", "512"),
+    ];
+    let mut text = "execution:\n".to_owned();
+    for (key, value) in roomy {
+        let value = tight.iter().find(|(tight, _)| *tight == key).map_or(value, |(_, value)| value);
+        text.push_str(&format!("  {key}: {value}\n"));
+    }
+    text + "filesystem:\n  allowed_paths: [./data]\n  blocked_operations: []\n"
+}
+
 /// Runs a command to its end.
 #[track_caller]
 pub(crate) fn say(command: &mut Command) -> Said {
