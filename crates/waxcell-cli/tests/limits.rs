@@ -270,6 +270,23 @@ for _ in range(200):
 }
 
 #[test]
+fn a_thread_costs_the_same_however_many_were_made() {
+    let script = "
+import threading, time
+def cost():
+    begun = time.perf_counter()
+    thread = threading.Thread(target=int); thread.start(); thread.join()
+    return time.perf_counter() - begun
+first, later = [sorted(cost() for _ in range(count)) for count in (60, 200)]
+print(first[6], later[100])
+raise SystemExit(later[100] > 8 * first[6])
+";
+    let place = Place::new(&policy(&[("max_threads", "64")]));
+    let said = place.run(script);
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[test]
 fn threads_are_no_processes() {
     let place = Place::new(&policy(&[("max_processes", "0")]));
     let (_, report) = place.report(
