@@ -100,6 +100,30 @@ fn an_interrupt_without_a_handler_ends_as_python_does() {
 }
 
 #[test]
+fn a_stop_from_the_terminal_stops_the_script_as_well() {
+    let place = Place::new(POLICY);
+    place.write("data/n", "");
+    place.write(
+        "script.py",
+        "import time\nfor n in range(40):\n    open('data/n', 'a').write('.'); time.sleep(0.05)",
+    );
+    let running = Running::start(&mut place.waxcell(&["run", "script.py"]));
+    until(Duration::from_secs(10), "it runs", || !place.read("data/n").is_empty());
+    running.signal(Signal::TSTP);
+    let stat = format!("/proc/{}/stat", running.pid().as_raw_nonzero());
+    until(Duration::from_secs(10), "waxcell is stopped", || {
+        fs::read_to_string(&stat).unwrap().contains(") T ")
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    let before = place.read("data/n");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(place.read("data/n"), before, "the script went on");
+    running.signal(Signal::CONT);
+    assert_eq!(running.end().code, 0);
+    assert_eq!(place.read("data/n").len(), 40);
+}
+
+#[test]
 fn a_caller_that_ends_takes_its_run_along() {
     let place = Place::new(POLICY);
     let marker = marker();

@@ -158,5 +158,5 @@ impl Rules {
 
 /// The ABI of this kernel's Landlock, if it has one.
 pub fn abi() -> Option<u32> {
-    sys::landlock_abi()
+    sys::landlock_version().ok().filter(|abi| *abi > 0)
 }

@@ -46,5 +46,5 @@ pub use probe::{
 pub use relay::{Destination, Stream};
 pub use scratch::sweep as sweep_scratch;
 pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
-pub use sys::{ReceivedSignal, SignalSet, read_signal, shed_code, stop_self};
+pub use sys::{ReceivedSignal, SignalSet, read_signal, shed_code};
 pub use watch::{Interrupts, Remains, Running};

@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, DumpableBehavior, Gid, Pid, Resource, Rlimit, Uid};
+use rustix::stdio;
 use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
 use crate::broker::Broker;
@@ -219,9 +220,10 @@ impl Stage {
         if let Some(rules) = &self.landlock {
             rules.restrict(&self.stdio).map_err(at(Step::Landlock))?;
         }
-        for (to, from) in self.stdio.iter().enumerate() {
-            sys::place_descriptor(from.as_fd(), to as i32).map_err(at(Step::Descriptors))?;
-        }
+        let [input, output, error] = &self.stdio;
+        stdio::dup2_stdin(input).map_err(at(Step::Descriptors))?;
+        stdio::dup2_stdout(output).map_err(at(Step::Descriptors))?;
+        stdio::dup2_stderr(error).map_err(at(Step::Descriptors))?;
         sys::cloexec_from(3).map_err(at(Step::Descriptors))?;
         for signal in [libc::SIGPIPE, libc::SIGCHLD] {
             sys::default_action(signal);

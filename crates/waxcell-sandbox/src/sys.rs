@@ -1,8 +1,8 @@
 //! Every `unsafe` block of the project: system calls that `rustix` does not offer, each behind a safe function. Long because
-//! all of them are here.
+//! it is the one place for all of them, one short function a call; what needs no `unsafe` is elsewhere.
 //!
-//! Long because it is the one place for all of them. Nothing here allocates. The stage calls these functions between `clone3` and `execve`, where another thread of the
-//! parent may have held the allocator's lock.
+//! Nothing here allocates. The stage calls these functions between `clone3` and `execve`, where another thread of the parent
+//! may have held the allocator's lock.
 #![allow(unsafe_code, reason = "this file is the fence: the lint denies unsafe everywhere else")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint, c_void};
@@ -52,6 +52,23 @@ pub(crate) fn fork(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {
     // writes one int to `pidfd`, which lives until after the call.
     let pid =
         check(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) })?;
+    if pid == 0 {
+        return Ok(Fork::Child);
+    }
+    // SAFETY: on success with CLONE_PIDFD the kernel stored a new descriptor that nobody else owns.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Fork::Parent { pid: pid as i32, pidfd })
+}
+
+/// [`fork`] by the older `clone(2)`, for hosts whose outer filter hides `clone3`. The same rules hold.
+pub(crate) fn fork_by_clone(flags: u64) -> Result<Fork> {
+    let mut pidfd: RawFd = -1;
+    let flags = flags | libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;
+    let none = 0u64;
+    // SAFETY: without CLONE_VM and with no new stack the child runs on its own copy of this one, so returning twice is a
+    // fork; the kernel writes one int to the third argument, which lives until after the call (the order of the last
+    // two, both unused here, is what differs between architectures).
+    let pid = check(unsafe { libc::syscall(libc::SYS_clone, flags, none, &raw mut pidfd, none, none) })?;
     if pid == 0 {
         return Ok(Fork::Child);
     }
@@ -256,6 +273,25 @@ pub(crate) fn seccomp_action_available(action: u32) -> bool {
     unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const action) == 0 }
 }
 
+/// Whether the kernel knows these flags of `SECCOMP_SET_MODE_FILTER`. Installs nothing: flags are judged before the
+/// filter is looked at, and there is none.
+pub(crate) fn seccomp_flags_known(flags: u64) -> Result<bool> {
+    // SAFETY: the kernel checks the null pointer and reads nothing.
+    match check(unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            flags as c_uint,
+            ptr::null::<c_void>(),
+        )
+    }) {
+        Err(Errno::FAULT) => Ok(true),
+        Err(Errno::INVAL) => Ok(false),
+        Err(errno) => Err(errno),
+        Ok(_) => Ok(false),
+    }
+}
+
 /// What a process asked for under a filter that notifies.
 #[derive(Clone, Copy)]
 pub(crate) struct Notification {
@@ -355,13 +391,14 @@ pub(crate) fn read_memory(pid: u32, address: u64, buffer: &mut [u8]) -> Result<u
     Ok(read as usize)
 }
 
-/// The Landlock ABI of this kernel, `None` where there is no Landlock (`landlock_create_ruleset(2)`).
-pub(crate) fn landlock_abi() -> Option<u32> {
+/// The Landlock ABI of this kernel, or why there is none: not built (`ENOSYS`) or not started (`EOPNOTSUPP`).
+pub(crate) fn landlock_version() -> Result<u32> {
     const VERSION: c_uint = 1;
     // SAFETY: asking for the version takes no structure.
-    let abi =
-        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<c_void>(), 0usize, VERSION) };
-    u32::try_from(abi).ok().filter(|abi| *abi > 0)
+    let abi = check(unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<c_void>(), 0usize, VERSION)
+    })?;
+    Ok(abi as u32)
 }
 
 /// `struct landlock_ruleset_attr` as of ABI 6; a kernel that knows less is given fewer bytes.
@@ -515,12 +552,6 @@ pub(crate) fn default_action(signal: c_int) {
     unsafe { libc::signal(signal, libc::SIG_DFL) };
 }
 
-/// Stops the calling process until it is continued.
-pub fn stop_self() {
-    // SAFETY: takes a number.
-    unsafe { libc::raise(libc::SIGSTOP) };
-}
-
 /// `kill(2)` with the special process ids (`-1` for everybody, `-n` for a group).
 pub(crate) fn kill(pid: i32, signal: c_int) -> Result<()> {
     // SAFETY: takes two numbers.
@@ -582,63 +613,4 @@ pub(crate) fn loopback_up(socket: BorrowedFd<'_>) -> Result<()> {
         libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) as c_long
     })?;
     Ok(())
-}
-
-/// Duplicates `from` onto the standard descriptor `to` (0, 1 or 2), without close-on-exec.
-pub(crate) fn place_descriptor(from: BorrowedFd<'_>, to: RawFd) -> Result<()> {
-    assert!((0..=2).contains(&to));
-    // SAFETY: 0, 1 and 2 are owned by nobody in the stage, which is about to execute another program.
-    check(unsafe { libc::dup2(from.as_raw_fd(), to) as c_long })?;
-    if from.as_raw_fd() == to {
-        // dup2 onto itself leaves close-on-exec as it was.
-        // SAFETY: takes numbers.
-        check(unsafe { libc::fcntl(to, libc::F_SETFD, 0) as c_long })?;
-    }
-    Ok(())
-}
-
-/// [`fork`] by the older `clone(2)`, for hosts whose outer filter hides `clone3`. The same rules hold.
-pub(crate) fn fork_by_clone(flags: u64) -> Result<Fork> {
-    let mut pidfd: RawFd = -1;
-    let flags = flags | libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;
-    let none = 0u64;
-    // SAFETY: without CLONE_VM and with no new stack the child runs on its own copy of this one, so returning twice is a
-    // fork; the kernel writes one int to the third argument, which lives until after the call (the order of the last
-    // two, both unused here, is what differs between architectures).
-    let pid = check(unsafe { libc::syscall(libc::SYS_clone, flags, none, &raw mut pidfd, none, none) })?;
-    if pid == 0 {
-        return Ok(Fork::Child);
-    }
-    // SAFETY: on success with CLONE_PIDFD the kernel stored a new descriptor that nobody else owns.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Fork::Parent { pid: pid as i32, pidfd })
-}
-
-/// The Landlock ABI of this kernel, or why there is none: not built (`ENOSYS`) or not started (`EOPNOTSUPP`).
-pub(crate) fn landlock_version() -> Result<u32> {
-    const VERSION: c_uint = 1;
-    // SAFETY: asking for the version takes no structure.
-    let abi = check(unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<c_void>(), 0usize, VERSION)
-    })?;
-    Ok(abi as u32)
-}
-
-/// Whether the kernel knows these flags of `SECCOMP_SET_MODE_FILTER`. Installs nothing: flags are judged before the
-/// filter is looked at, and there is none.
-pub(crate) fn seccomp_flags_known(flags: u64) -> Result<bool> {
-    // SAFETY: the kernel checks the null pointer and reads nothing.
-    match check(unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            flags as c_uint,
-            ptr::null::<c_void>(),
-        )
-    }) {
-        Err(Errno::FAULT) => Ok(true),
-        Err(Errno::INVAL) => Ok(false),
-        Err(errno) => Err(errno),
-        Ok(_) => Ok(false),
-    }
 }

@@ -214,7 +214,7 @@ impl Running {
         match received.signal {
             libc::SIGTSTP => {
                 order(libc::SIGSTOP, true);
-                sys::stop_self();
+                let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
                 order(libc::SIGCONT, true);
             }
             libc::SIGWINCH => {

@@ -36,4 +36,4 @@ pub use script::{Script, ScriptError};
 pub use state::{State, StateError};
 pub use verdict::Verdict;
 pub use waxcell_analysis::{Finding, PythonVersion};
-pub use waxcell_sandbox::{Enforced, Interrupts, ReceivedSignal, SignalSet, Stream, read_signal, stop_self};
+pub use waxcell_sandbox::{Enforced, Interrupts, ReceivedSignal, SignalSet, Stream, read_signal};
