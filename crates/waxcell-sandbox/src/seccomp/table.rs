@@ -242,16 +242,11 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_sched_yield,
     SYS_sched_getaffinity,
     SYS_sched_setaffinity,
-    SYS_sched_getparam,
-    SYS_sched_setparam,
-    SYS_sched_getscheduler,
-    SYS_sched_setscheduler,
     SYS_sched_get_priority_max,
     SYS_sched_get_priority_min,
     SYS_sched_rr_get_interval,
     SYS_sched_getattr,
     SYS_getpriority,
-    SYS_setpriority,
     SYS_ioprio_get,
     SYS_getcpu,
     SYS_getrusage,
@@ -560,6 +555,20 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         (SYS_ioprio_set, only(2, IO_CLASS, vec![IO_IDLE], Action::Allow, EPERM_)),
         // proc.limits: not those of the init; hard limits cannot be raised without a capability.
         (SYS_prlimit64, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
+        // proc.priority: nor its priority, without which it would decide and end late. The init is process and group 1;
+        // all of a user's processes are the init as well. Asking is refused with setting: neighbouring numbers with the
+        // same rule are one in the filter.
+        (SYS_sched_setparam, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
+        (SYS_sched_getparam, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
+        (SYS_sched_getscheduler, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
+        (SYS_sched_setscheduler, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
+        (
+            SYS_setpriority,
+            vec![
+                pass_if(0, u32::MAX, vec![PRIO_PROCESS, PRIO_PGRP], EPERM_),
+                only(1, u32::MAX, vec![1], EPERM_, Action::Allow).remove(0),
+            ],
+        ),
         (SYS_setuid, ids([(0, own.uid)], EPERM_)),
         (SYS_setgid, ids([(0, own.gid)], EPERM_)),
         (SYS_setreuid, ids([(0, own.uid), (1, own.uid)], EPERM_)),

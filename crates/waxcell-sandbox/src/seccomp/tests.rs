@@ -166,7 +166,15 @@ fn the_limits_of_the_init_are_out_of_reach() {
     for (pid, expected) in [(0u64, Action::Allow.code()), (1, errno(libc::EPERM)), (2, Action::Allow.code())]
     {
         for upper in [0, 1 << 32] {
-            assert_eq!(answer(&guard, libc::SYS_prlimit64, [pid | upper, 0, 0, 0, 0, 0]), expected);
+            for nr in [libc::SYS_prlimit64, libc::SYS_sched_setscheduler, libc::SYS_sched_setparam] {
+                assert_eq!(answer(&guard, nr, [pid | upper, 0, 0, 0, 0, 0]), expected, "{nr}");
+            }
+            for which in [libc::PRIO_PROCESS, libc::PRIO_PGRP] {
+                let args = [u64::from(which) | upper, pid | upper, 0, 0, 0, 0];
+                assert_eq!(answer(&guard, libc::SYS_setpriority, args), expected);
+            }
+            let user = [u64::from(libc::PRIO_USER) | upper, pid, 0, 0, 0, 0];
+            assert_eq!(answer(&guard, libc::SYS_setpriority, user), errno(libc::EPERM));
         }
     }
 }
