@@ -95,8 +95,9 @@ enum Piece {
 #[derive(Debug)]
 struct Placed {
     piece: Piece,
-    /// Relative to the new root.
-    target: CString,
+    /// The folder that it is put into, relative to the new root, and its name there.
+    folder: CString,
+    name: CString,
     /// Directories to make on the way, outermost first.
     parents: Vec<CString>,
 }
@@ -167,7 +168,9 @@ impl Tree {
                 (_, Piece::Cover { holds: true, .. }) => grounds.push((target, Ground::Made)),
                 _ => {}
             }
-            places.push(Placed { piece, target: relative(target), parents });
+            let folder = target.parent().map_or(c".".to_owned(), relative);
+            let name = c_path(Path::new(target.file_name().unwrap_or_default()));
+            places.push(Placed { piece, folder, name, parents });
         }
         let number = |n: u64| CString::new(n.to_string()).unwrap_or_default();
         Tree {
@@ -299,7 +302,8 @@ fn parents_of(path: &Path, ground: &Path) -> Vec<CString> {
 }
 
 fn relative(path: &Path) -> CString {
-    c_path(path.strip_prefix("/").unwrap_or(path))
+    let path = path.strip_prefix("/").unwrap_or(path);
+    if path.as_os_str().is_empty() { c".".to_owned() } else { c_path(path) }
 }
 
 impl Placed {
@@ -307,21 +311,28 @@ impl Placed {
         for parent in &self.parents {
             make_dir(root, parent, 0o755)?;
         }
-        let target: &CStr = &self.target;
+        let folder = match self.open_folder(root) {
+            // As below, of a cover.
+            Err(Errno::NOENT | Errno::ACCESS) if matches!(self.piece, Piece::Cover { holds: false, .. }) => {
+                return Ok(());
+            }
+            other => other?,
+        };
+        let (folder, target): (_, &CStr) = (folder.as_fd(), &self.name);
         match &self.piece {
             Piece::Bind { attributes, tree, .. } => {
                 let tree = tree.as_ref().ok_or(Errno::BADF)?.as_fd();
                 sys::mount_setattr(tree, true, *attributes, 0, None)?;
-                mount_point(tree, root, target)?;
-                attach(tree, root, target)
+                mount_point(tree, folder, target)?;
+                attach(tree, folder, target)
             }
-            Piece::File { contents, mode, mounted: false } => write_file(root, target, contents, *mode),
-            Piece::File { contents, mode, mounted: true } => lay_over(root, target, contents, *mode),
+            Piece::File { contents, mode, mounted: false } => write_file(folder, target, contents, *mode),
+            Piece::File { contents, mode, mounted: true } => lay_over(root, folder, target, contents, *mode),
             Piece::Symlink { to } => {
                 let to: &CStr = to;
-                fs::symlinkat(to, root, target)
+                fs::symlinkat(to, folder, target)
             }
-            Piece::Directory => make_dir(root, target, 0o755),
+            Piece::Directory => make_dir(folder, target, 0o755),
             Piece::Scratch { name, mode, execute } => {
                 let name: &CStr = name;
                 fs::mkdirat(scratch, name, Mode::from(*mode))?;
@@ -329,15 +340,15 @@ impl Placed {
                 let tree = clone_at(scratch, name)?;
                 // The whole of it is `noexec`; a part may be without.
                 sys::mount_setattr(tree.as_fd(), false, scratch_attributes(*execute), NOEXEC, None)?;
-                mount_point(tree.as_fd(), root, target)?;
-                attach(tree.as_fd(), root, target)
+                mount_point(tree.as_fd(), folder, target)?;
+                attach(tree.as_fd(), folder, target)
             }
             Piece::Cover { holds: true, .. } => {
                 let tree = tmpfs(&[(c"mode", c"0755")])?;
-                attach(tree.as_fd(), root, target)
+                attach(tree.as_fd(), folder, target)
             }
             Piece::Cover { holds: false, shows } => {
-                let stat = match fs::statat(root, target, AtFlags::SYMLINK_NOFOLLOW) {
+                let stat = match fs::statat(folder, target, AtFlags::SYMLINK_NOFOLLOW) {
                     // Gone since it was planned: nothing is left to cover. Out of reach for this user, who is the
                     // script's: it cannot get there either.
                     Err(Errno::NOENT | Errno::ACCESS) => return Ok(()),
@@ -349,11 +360,11 @@ impl Placed {
                     return Ok(());
                 }
                 if let Some(contents) = shows.as_ref().filter(|_| kind.is_file()) {
-                    return lay_over(root, target, contents, 0o444);
+                    return lay_over(root, folder, target, contents, 0o444);
                 }
                 let tree = clone_at(root, if kind.is_dir() { BLANK_DIR } else { BLANK_FILE })?;
                 sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
-                attach(tree.as_fd(), root, target)
+                attach(tree.as_fd(), folder, target)
             }
             Piece::Devices(devices) => devices.apply(root),
             Piece::Processes => {
@@ -366,14 +377,23 @@ impl Placed {
 }
 
 impl Placed {
+    /// Another run, which may write to a folder of the host, can put a link into the place of one on the way; it would
+    /// lead out of the new root, beside which there is still the host's.
+    fn open_folder(&self, root: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let folder: &CStr = &self.folder;
+        fs::openat2(root, folder, flags, Mode::empty(), resolve)
+    }
+
     /// Once every mount point is made, a cover that holds something is read-only.
     fn close(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
         if !matches!(self.piece, Piece::Cover { holds: true, .. }) {
             return Ok(());
         }
-        let target: &CStr = &self.target;
+        let (folder, target): (_, &CStr) = (self.open_folder(root)?, &self.name);
         let cover =
-            fs::openat(root, target, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+            fs::openat(&folder, target, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
         sys::mount_setattr(cover.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)
     }
 }
@@ -419,13 +439,19 @@ fn write_file(root: BorrowedFd<'_>, name: &CStr, contents: &[u8], mode: u32) -> 
     Ok(())
 }
 
-/// Mounts a read-only file with these bytes.
-fn lay_over(root: BorrowedFd<'_>, target: &CStr, contents: &[u8], mode: u32) -> Result<(), Errno> {
+/// Mounts a read-only file with these bytes at a place in a folder.
+fn lay_over(
+    root: BorrowedFd<'_>,
+    folder: BorrowedFd<'_>,
+    target: &CStr,
+    contents: &[u8],
+    mode: u32,
+) -> Result<(), Errno> {
     write_file(root, FILE, contents, mode)?;
     let tree = clone_at(root, FILE)?;
     sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
-    mount_point(tree.as_fd(), root, target)?;
-    attach(tree.as_fd(), root, target)?;
+    mount_point(tree.as_fd(), folder, target)?;
+    attach(tree.as_fd(), folder, target)?;
     // Only now: a tree whose root has no name any more cannot be attached.
     fs::unlinkat(root, FILE, AtFlags::empty())
 }
@@ -484,4 +510,27 @@ fn finish(root: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::process::pivot_root(c".", c".")?;
     rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
     rustix::process::chdir(c"/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_not_reached_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("root/data/real")).unwrap();
+        std::fs::create_dir(dir.path().join("outside")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("outside"), dir.path().join("root/data/link")).unwrap();
+        let root = fs::open(dir.path().join("root"), OFlags::PATH, Mode::empty()).unwrap();
+        let open = |folder: &str| {
+            let (folder, name) = (CString::new(folder).unwrap(), c"x".to_owned());
+            let placed = Placed { piece: Piece::Directory, folder, name, parents: Vec::new() };
+            (placed.open_folder(root.as_fd()).map(drop), placed.apply(root.as_fd(), root.as_fd()))
+        };
+        assert_eq!(open("data/real"), (Ok(()), Ok(())));
+        assert_eq!(open("data/link"), (Err(Errno::LOOP), Err(Errno::LOOP)));
+        assert_eq!(open("data/real/../../.."), (Err(Errno::XDEV), Err(Errno::XDEV)));
+        assert!(dir.path().join("root/data/real/x").is_dir() && !dir.path().join("outside/x").exists());
+    }
 }
