@@ -132,6 +132,9 @@ fn notes(report: &Report) -> Vec<String> {
         Verdict::Ok | Verdict::Failed | Verdict::Killed | Verdict::Error => {}
         verdict => lines.push(format!("{}: {}", verdict.name(), report.cause)),
     }
+    if report.script_replaced == Some(true) {
+        lines.push("the script's file was replaced while it ran: what Python read of it may be other than what is on record".to_owned());
+    }
     for violation in report.violations.iter().take(SHOWN) {
         let times = if violation.count > 1 { format!(" ({} times)", violation.count) } else { String::new() };
         lines.push(format!(

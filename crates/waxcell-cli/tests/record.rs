@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Place, Running, bytes, say, types, until};
+use support::{PATIENCE, Place, Running, bytes, say, types, until};
 
 const POLICY: &str = "filesystem:\n  allowed_paths: [./data]\n";
 
@@ -558,4 +558,31 @@ for i in range(60):
     let long = "x".repeat(100_000);
     assert_eq!(say(place.waxcell(&["run", "script.py"]).arg(&long)).code, 0);
     place.check_journal();
+}
+
+/// The kernel takes a mount away with the file of the host that it lies on.
+#[test]
+fn a_script_that_was_replaced_while_it_ran_is_told() {
+    for replaced in [false, true] {
+        let place = Place::new("filesystem: {allowed_paths: [./data]}");
+        let script = "
+import os, time
+open('data/go', 'w').close()
+while not os.path.exists('data/on'): time.sleep(0.01)
+print(open(__file__).read())
+";
+        place.write("script.py", script);
+        let running = Running::start(&mut place.waxcell(&["run", "--json", "script.py"]));
+        until(PATIENCE, "the script runs", || place.has("data/go"));
+        place.write("other.py", "# another one");
+        let to = if replaced { "script.py" } else { "beside.py" };
+        fs::rename(place.project().join("other.py"), place.project().join(to)).expect("renamed");
+        place.write("data/on", "");
+        let said = running.end();
+        let report = said.report();
+        assert_eq!(report["script_replaced"], replaced, "{report:#}");
+        assert_eq!(report["stdout"].as_str().expect("text").contains("another"), replaced);
+        let finished = place.records().pop().expect("a record");
+        assert_eq!(finished["script_replaced"], replaced);
+    }
 }

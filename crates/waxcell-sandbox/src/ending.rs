@@ -1,5 +1,6 @@
 //! What there is to know about a run that has ended.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -122,6 +123,10 @@ pub struct Ending {
     pub claimed: Vec<usize>,
     /// Whether output was cut at its limit.
     pub output_cut: bool,
+    /// Each [`Mount::File`](crate::Mount::File) of the plan that was not in its place any more when the script's process
+    /// had ended, because somebody outside had replaced what it lay on: what the script read there may be other bytes
+    /// than the plan's. `None` if that could not be looked at.
+    pub replaced: Option<Vec<PathBuf>>,
     /// A stream whose destination did not take it, and the errno: a full disk, for one.
     pub output_lost: Option<(Stream, i32)>,
     /// What held the limits.

@@ -5,10 +5,11 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 use waxcell_operations::Operation;
 
@@ -17,7 +18,7 @@ use crate::ending::{Denial, Ending, Exit, Stop, Usage};
 use crate::members::Members;
 use crate::mounts;
 use crate::plain;
-use crate::plan::{Limits, Plan};
+use crate::plan::{Limits, Mount, Plan};
 use crate::procfs::{self, Sample};
 use crate::relay::{Relay, Stream};
 use crate::scratch::{Folder, Scratch};
@@ -61,6 +62,8 @@ pub struct Running {
     members: Members,
     processes: Option<OwnedFd>,
     started: Option<Instant>,
+    /// The files of the plan that lie among the host's.
+    laid: Option<Laid>,
     /// Processors that the run may use at once.
     cpus: u32,
 }
@@ -95,6 +98,7 @@ impl Running {
             members,
             processes: None,
             started: None,
+            laid: None,
             cpus,
         }
     }
@@ -131,6 +135,7 @@ impl Running {
             .and_then(|path| open(format!("{root}{}", path.display())))
             .map(|fd| Scratch::Tmpfs(fd, mounts::scratch_overhead(plan)));
         self.processes = open(format!("{root}/proc"));
+        self.laid = Laid::find(&root, plan);
     }
 
     pub(crate) fn started(mut self) -> Running {
@@ -174,6 +179,12 @@ impl Running {
             watch.cut = cut.get();
             watch.look(&mut self);
         }
+        // While the init still holds the namespace, and nobody else is in it.
+        watch.replaced = match &self.laid {
+            Some(laid) if watch.counted_out => Some(laid.replaced()),
+            Some(_) => None,
+            None => Some(Vec::new()),
+        };
         match (watch.counted_out, self.members) {
             (true, Members::Namespace) => {
                 let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
@@ -232,6 +243,45 @@ impl Running {
     }
 }
 
+/// A file of the plan that was mounted over one of the host's, and the root of the run to look for it in.
+///
+/// Such a mount goes when somebody outside of the run removes what it lies on, or renames another file over it (Linux
+/// does that to mounts of all other namespaces, `rename(2)`), and is elsewhere when a folder above it is renamed.
+#[derive(Debug)]
+struct Laid {
+    root: OwnedFd,
+    files: Vec<(PathBuf, (u64, u64))>,
+}
+
+impl Laid {
+    fn find(root: &str, plan: &Plan) -> Option<Laid> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(root, flags, Mode::empty()).ok()?;
+        let mut laid = Laid { root, files: Vec::new() };
+        for mount in &plan.mounts {
+            if let Mount::File { target, .. } = mount
+                && mounts::is_below_a_mount(plan, target)
+            {
+                let identity = laid.identity(target).unwrap_or_default();
+                laid.files.push((target.clone(), identity));
+            }
+        }
+        (!laid.files.is_empty()).then_some(laid)
+    }
+
+    fn identity(&self, path: &Path) -> Option<(u64, u64)> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let file = rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve).ok()?;
+        rustix::fs::fstat(&file).ok().map(|stat| (stat.st_dev, stat.st_ino))
+    }
+
+    fn replaced(&self) -> Vec<PathBuf> {
+        let other = self.files.iter().filter(|(path, identity)| self.identity(path) != Some(*identity));
+        other.map(|(path, _)| path.clone()).collect()
+    }
+}
+
 /// What is known so far.
 struct Watch {
     started: Instant,
@@ -254,6 +304,7 @@ struct Watch {
     denials_beyond: u64,
     claimed: Vec<usize>,
     cut: bool,
+    replaced: Option<Vec<PathBuf>>,
     /// The init has waited for every process of the run and reported their usage.
     counted_out: bool,
 }
@@ -279,6 +330,7 @@ impl Watch {
             denials_beyond: 0,
             claimed: Vec::new(),
             cut: false,
+            replaced: None,
             counted_out: false,
         }
     }
@@ -518,6 +570,7 @@ impl Watch {
             denials_beyond: self.denials_beyond,
             claimed: self.claimed,
             output_cut: self.cut,
+            replaced: self.replaced,
             output_lost: run.relays.iter().find_map(|relay| Some((relay.stream, relay.lost?.raw_os_error()))),
             rung: self.rung,
             remains: Remains(run),

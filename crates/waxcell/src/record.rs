@@ -235,6 +235,7 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
             "violations_beyond": report.violations_beyond,
             "files_changed": report.files_changed,
             "files_changed_whole": report.files_changed_whole,
+            "script_replaced": report.script_replaced,
             "findings": report.findings,
             "enforced": {
                 "namespaces": enforced.namespaces,

@@ -56,6 +56,9 @@ pub struct Report {
     pub files_changed: Vec<Change>,
     /// Whether `files_changed` is the whole list.
     pub files_changed_whole: bool,
+    /// Whether somebody outside of the run replaced the script's file while it ran, so that what Python read of it may not
+    /// be what was hashed; `None` if that could not be told.
+    pub script_replaced: Option<bool>,
     /// Connections; none can leave the run in this version.
     pub network: Vec<Value>,
     /// What the kernel held the script to, read back; absent if it was not started.
@@ -136,6 +139,7 @@ impl Report {
             violations_beyond: 0,
             files_changed: Vec::new(),
             files_changed_whole: true,
+            script_replaced: Some(false),
             network: Vec::new(),
             enforced: None,
             record: None,

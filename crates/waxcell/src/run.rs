@@ -217,6 +217,7 @@ fn story(
         violations_beyond: ending.denials_beyond,
         files_changed: changes.list,
         files_changed_whole: changes.whole,
+        script_replaced: ending.replaced.as_ref().map(|paths| paths.contains(&approved.script().path)),
         enforced: Some(enforced.clone()),
         findings: approved.findings().to_vec(),
         ..Report::blank(request, run, verdict, Some(approved.script()))
