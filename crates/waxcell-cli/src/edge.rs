@@ -75,8 +75,14 @@ pub(crate) fn streams(captured: bool) -> Result<Streams, String> {
     if kind == Some(FileType::Directory) {
         return Err("standard input is a folder; give a file, or `< /dev/null`".to_owned());
     }
-    let stdin =
-        if kind == Some(FileType::Socket) { through_pipe(stdin).map_err(|e| e.to_string())? } else { stdin };
+    let copied = match kind {
+        // It could carry descriptors of the host into the run; bytes through a pipe cannot.
+        Some(FileType::Socket) => true,
+        // Only Landlock keeps its owner from opening it anew, for writing (`/proc/self/fd/0`).
+        Some(FileType::RegularFile) => waxcell_sandbox::landlock_abi().is_none(),
+        _ => false,
+    };
+    let stdin = if copied { through_pipe(stdin).map_err(|e| e.to_string())? } else { stdin };
     let stdin = read_only_terminal(stdin);
     if captured {
         return Ok(Streams { stdin, stdout: None, stderr: None, joined: false });
@@ -95,13 +101,13 @@ fn same_file(a: &OwnedFd, b: &OwnedFd) -> bool {
     matches!((id(a), id(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// A socket could carry descriptors of the host into the run; bytes through a pipe cannot.
-fn through_pipe(socket: OwnedFd) -> io::Result<OwnedFd> {
+/// What a descriptor gives, as the bytes of a pipe.
+fn through_pipe(source: OwnedFd) -> io::Result<OwnedFd> {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     std::thread::spawn(move || {
         let mut buffer = [0u8; 8192];
         // Ends when either side does. Not `io::copy`, which splices: that holds the pipe while it waits for more.
-        while let Ok(read @ 1..) = rustix::io::read(&socket, &mut buffer) {
+        while let Ok(read @ 1..) = rustix::io::read(&source, &mut buffer) {
             let mut rest = &buffer[..read];
             while !rest.is_empty() {
                 let Ok(written) = rustix::io::write(&write, rest) else { return };

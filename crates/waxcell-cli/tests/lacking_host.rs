@@ -65,6 +65,32 @@ fn without_landlock_unless_the_policy_gives_it_up() {
     assert!(finished["enforced"]["landlock"]["abi"].is_u64(), "{finished}");
 }
 
+/// Only Landlock keeps the owner of a file from opening it anew by its descriptor.
+#[test]
+fn without_landlock_standard_input_cannot_be_written_to() {
+    let script = "
+import os, sys
+try: os.truncate('/proc/self/fd/0', 0)
+except OSError: pass
+try: os.close(os.open('/proc/self/fd/0', os.O_WRONLY | os.O_TRUNC))
+except OSError: pass
+sys.stdout.write(sys.stdin.read())
+";
+    for call in [libc::SYS_landlock_create_ruleset, libc::SYS_getsid] {
+        let place = Place::new(&format!("{POLICY}degrade: [landlock]\n"));
+        place.write("script.py", script);
+        place.write("input", "kept");
+        let mut command = place.command(PYTHON);
+        command.env("WAXCELL_STATE", place.state());
+        command.args(["-c", WITHOUT, &call.to_string(), &libc::EOPNOTSUPP.to_string()]);
+        command.arg(waxcell()).args(["run", "script.py"]);
+        command.stdin(std::fs::File::open(place.project().join("input")).expect("opened"));
+        let said = say(&mut command);
+        assert_eq!((said.code, said.out().as_str()), (0, "kept"), "{said:?}");
+        assert_eq!(std::fs::read(place.project().join("input")).expect("read"), b"kept");
+    }
+}
+
 #[test]
 fn without_a_way_to_read_the_arguments_of_guarded_calls() {
     let error = "cannot decide about the script's system calls: reading a call's arguments";
