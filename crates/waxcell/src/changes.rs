@@ -4,10 +4,13 @@
 //! Somebody else who writes to the same paths at the same time is not told apart.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 use rustix::time::{ClockId, Timespec};
 use serde::Serialize;
 
@@ -40,11 +43,12 @@ pub struct Change {
     pub size: Option<u64>,
 }
 
-/// The names that were there before.
+/// The names that were there before, and which file each was: that of another can be given to a file without a trace in
+/// either, by renaming a folder above it.
 #[derive(Debug)]
 pub(crate) struct Before {
     roots: Vec<PathBuf>,
-    names: BTreeMap<PathBuf, ()>,
+    names: BTreeMap<PathBuf, u64>,
     since: Timespec,
     whole: bool,
 }
@@ -63,8 +67,9 @@ impl Before {
         // The clock that file systems stamp with.
         let since = rustix::time::clock_gettime(ClockId::RealtimeCoarse);
         let mut names = BTreeMap::new();
-        let whole = walk(&roots, &mut |path| {
-            names.insert(path, ());
+        let whole = walk(&roots, &mut |path, inode, _| {
+            names.insert(path, inode);
+            true
         });
         Before { roots, names, since, whole }
     }
@@ -73,16 +78,21 @@ impl Before {
     pub(crate) fn compare(self) -> Changes {
         let Before { roots, mut names, since, whole: whole_before } = self;
         let mut list = Vec::new();
-        let whole = walk(&roots, &mut |path| {
-            let known = names.remove(&path).is_some();
-            let Ok(meta) = fs::symlink_metadata(&path) else { return };
-            let touched = (meta.ctime(), meta.ctime_nsec()) >= (since.tv_sec, since.tv_nsec);
-            let change = match (known, touched) {
-                (true, false) => return,
-                (true, true) => Kind::Changed,
-                (false, _) => Kind::Created,
+        let whole = walk(&roots, &mut |path, inode, stat| {
+            let known = names.remove(&path);
+            let stat = match stat() {
+                Ok(stat) => stat,
+                Err(errno) => return errno == Errno::NOENT,
             };
-            list.push(Change { path: path.to_string_lossy().into_owned(), change, size: Some(meta.len()) });
+            let touched = (stat.st_ctime, stat.st_ctime_nsec as i64) >= (since.tv_sec, since.tv_nsec);
+            let change = match known {
+                Some(known) if known == inode && !touched => return true,
+                Some(_) => Kind::Changed,
+                None => Kind::Created,
+            };
+            let size = Some(stat.st_size as u64);
+            list.push(Change { path: path.to_string_lossy().into_owned(), change, size });
+            true
         });
         list.extend(names.into_keys().map(|path| Change {
             path: path.to_string_lossy().into_owned(),
@@ -94,37 +104,56 @@ impl Before {
     }
 }
 
-/// Calls `each` for every file (not folder) below the roots, following no link. Returns whether that was all.
-fn walk(roots: &[PathBuf], each: &mut dyn FnMut(PathBuf)) -> bool {
+/// Takes a path, the inode that its folder says it has, and what asks for the rest; returns whether all went well.
+type Each<'e> = dyn FnMut(PathBuf, u64, &dyn Fn() -> Result<Stat, Errno>) -> bool + 'e;
+
+/// Calls `each` for every file (not folder) below the roots, following no link however the folders change meanwhile.
+/// Returns whether that was all.
+fn walk(roots: &[PathBuf], each: &mut Each<'_>) -> bool {
     let mut left = MOST_ENTRIES;
-    roots.iter().all(|root| match fs::symlink_metadata(root) {
-        Ok(meta) if meta.is_dir() => walk_folder(root, 0, &mut left, each),
-        Ok(_) => {
-            each(root.clone());
-            true
-        }
-        Err(_) => true,
+    roots.iter().all(|root| match rustix::fs::open(root, FOLDER, Mode::empty()) {
+        Ok(folder) => walk_folder(&folder, root, 0, &mut left, each),
+        Err(Errno::NOENT) => true,
+        Err(_) => match rustix::fs::statat(CWD, root, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if !FileType::from_raw_mode(stat.st_mode).is_dir() => {
+                each(root.clone(), stat.st_ino, &|| Ok(stat))
+            }
+            _ => false,
+        },
     })
 }
 
-fn walk_folder(folder: &Path, depth: usize, left: &mut usize, each: &mut dyn FnMut(PathBuf)) -> bool {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => return error.kind() != std::io::ErrorKind::PermissionDenied,
-    };
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+fn walk_folder(folder: &OwnedFd, path: &Path, depth: usize, left: &mut usize, each: &mut Each<'_>) -> bool {
+    let Ok(mut entries) = Dir::read_from(folder) else { return false };
     let mut whole = true;
-    for entry in entries.flatten() {
+    while let Some(entry) = entries.read() {
+        let Ok(entry) = entry else { return false };
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
         if *left == 0 {
             return false;
         }
         *left -= 1;
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => {
-                whole &= depth < DEEPEST && walk_folder(&entry.path(), depth + 1, left, each);
-            }
-            Ok(_) => each(entry.path()),
-            Err(_) => whole = false,
-        }
+        let inner = path.join(OsStr::from_bytes(name.to_bytes()));
+        let stat = || rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        let kind = match entry.file_type() {
+            // Some file systems tell only when asked about each.
+            FileType::Unknown => stat().map(|stat| FileType::from_raw_mode(stat.st_mode)),
+            kind => Ok(kind),
+        };
+        whole &= match kind {
+            Ok(FileType::Directory) if depth >= DEEPEST => false,
+            Ok(FileType::Directory) => match rustix::fs::openat(folder, name, FOLDER, Mode::empty()) {
+                Ok(deeper) => walk_folder(&deeper, &inner, depth + 1, left, each),
+                Err(errno) => errno == Errno::NOENT,
+            },
+            Ok(_) => each(inner, entry.ino(), &stat),
+            Err(errno) => errno == Errno::NOENT,
+        };
     }
     whole
 }
@@ -132,6 +161,7 @@ fn walk_folder(folder: &Path, depth: usize, left: &mut usize, each: &mut dyn FnM
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn created_changed_and_removed_are_told_apart_and_the_rest_is_left_out() {
@@ -164,5 +194,49 @@ mod tests {
             ]
         );
         assert!(changes.whole);
+    }
+
+    #[test]
+    fn files_that_change_places_with_their_folders_are_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["a/x", "a/only", "b/x"] {
+            fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+            fs::write(at(name), name).unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let before = Before::note(vec![dir.path().to_owned()]);
+        rustix::fs::renameat_with(CWD, at("a"), CWD, at("b"), rustix::fs::RenameFlags::EXCHANGE).unwrap();
+        let list = before.compare().list;
+        let short: Vec<_> =
+            list.iter().map(|c| (c.path.strip_prefix(at("").to_str().unwrap()).unwrap(), c.change)).collect();
+        let expected = [
+            ("a/only", Kind::Removed),
+            ("a/x", Kind::Changed),
+            ("b/only", Kind::Created),
+            ("b/x", Kind::Changed),
+        ];
+        assert_eq!(short, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_named_by_its_path_is_looked_at_and_what_is_too_deep_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let compare = |depth: usize, name: &str| {
+            let root = dir.path().join(format!("{depth}"));
+            fs::create_dir(&root).unwrap();
+            let before = Before::note(vec![root.clone()]);
+            let mut at = rustix::fs::open(&root, FOLDER, Mode::empty()).unwrap();
+            for _ in 0..depth {
+                rustix::fs::mkdirat(&at, name, Mode::RWXU).unwrap();
+                at = rustix::fs::openat(&at, name, FOLDER, Mode::empty()).unwrap();
+            }
+            let flags = OFlags::CREATE | OFlags::WRONLY;
+            rustix::fs::openat(&at, "file", flags, Mode::RWXU).unwrap();
+            let changes = before.compare();
+            (changes.list.len(), changes.whole)
+        };
+        assert_eq!(compare(30, &"n".repeat(250)), (1, true));
+        assert_eq!(compare(DEEPEST + 10, "n"), (0, false));
     }
 }
