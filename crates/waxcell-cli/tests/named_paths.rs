@@ -211,3 +211,43 @@ fn one_place_by_two_names_has_one_meaning() {
     let said = say(&mut place.waxcell(&["run", "scripts/look.py", "open", "link"]));
     assert_eq!(said.out(), "w w\n", "{said:?}");
 }
+
+#[test]
+fn what_is_withheld_below_a_writable_folder_stays_where_it_is() {
+    let kept = "., {path: security_policy.yml, access: read}, {path: ./open/year/votes, access: read}";
+    let place = place(kept);
+    for file in ["open/year/votes/1", "free/folder/x", ".git/hooks/pre-push.sample", "some/keys/id_rsa"] {
+        place.write(file, "x");
+    }
+    place.write(
+        "scripts/move.py",
+        "
+import os, sys
+for path in sys.argv[1:]:
+    try: os.rename(path, path + '.away')
+    except OSError: print('no')
+    else: print('moved')
+open('open/year/beside', 'w').close(); os.rename('open/year/beside', 'open/year/again')
+",
+    );
+    let folders = ["open/year/votes", "open/year", "open", ".git", "some/keys", "some", "scripts"];
+    let said = say(place.waxcell(&["run", "scripts/move.py"]).args(folders).arg("free/folder"));
+    // The last one is the control: nothing is withheld in it.
+    assert_eq!(said.out(), "no\nno\nno\nno\nno\nno\nno\nmoved\n", "{said:?}");
+    assert!(
+        place.has("open/year/votes/1") && place.has("open/year/again") && place.has("free/folder.away/x")
+    );
+}
+
+#[test]
+fn a_policy_that_would_come_first_cannot_be_made() {
+    let policy = "filesystem: {allowed_paths: [., {path: ./config, access: read}]}";
+    let place = place("./open");
+    place.write("config/security_policy.yml", policy);
+    std::fs::remove_file(place.project().join("security_policy.yml")).expect("removed");
+    refuses(&place, &["comes before this one", "/security_policy.yml", "line 1"]);
+    // The control: what comes after it does no harm.
+    place.write("security_policy.yml", policy.replace("./config", "security_policy.yml"));
+    std::fs::remove_dir_all(place.project().join("config")).expect("removed");
+    assert_eq!(say(&mut place.waxcell(&["run", "scripts/look.py"])).code, 0);
+}

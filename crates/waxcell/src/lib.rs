@@ -12,6 +12,7 @@ mod judge;
 mod named;
 mod not_run;
 mod own_files;
+mod pinned;
 mod placeholders;
 mod plain;
 mod plan_error;

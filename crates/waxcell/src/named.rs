@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::interpreter::Interpreter;
 use crate::plan_error::PlanError;
-use crate::policy::{HOME, LOADED, PROGRAMS, PathAccess, PathRule, Policy};
+use crate::policy::{HOME, LOADED, PROGRAMS, PathAccess, PathRule, Policy, found_before};
 use crate::view::SYSTEM;
 
 /// A path of the policy and the place on this host that it leads to.
@@ -65,11 +65,15 @@ fn refuse_writable_trust(
     if !all.iter().any(|named| named.rule.is_lasting_write()) {
         return Ok(());
     }
-    let policy_file = policy.source.path.as_deref().map(|path| ("the policy itself", path));
+    let policy_file = policy.source.path.as_deref();
+    let before = policy_file.map_or(Vec::new(), |path| found_before(path, &policy.project_root));
+    let before =
+        before.iter().map(|path| ("the place of a policy that comes before this one,", path.as_path()));
+    let policy_file = policy_file.map(|path| ("the policy itself", path));
     let own = keep_out.iter().map(|path| ("waxcell's own state", *path));
     let python = interpreter.roots.iter().map(|root| ("the interpreter", root.as_path()));
     let system = ["/usr"].iter().chain(&PROGRAMS).map(|path| ("programs of the system in", Path::new(*path)));
-    for (what, trusted) in policy_file.into_iter().chain(own).chain(python).chain(system) {
+    for (what, trusted) in policy_file.into_iter().chain(before).chain(own).chain(python).chain(system) {
         let path = canonical(trusted);
         // The most specific rule that covers it decides.
         let covering = all.iter().filter(|named| path.starts_with(&named.real));

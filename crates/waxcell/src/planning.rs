@@ -15,6 +15,7 @@ use crate::credentials;
 use crate::git_config;
 use crate::interpreter::Interpreter;
 use crate::named::{self, Named};
+use crate::pinned::pins;
 use crate::placeholders::{self, Placeholders};
 use crate::plain;
 use crate::plan_error::PlanError;
@@ -200,6 +201,7 @@ pub(crate) fn plan(
             let is_over = |mount: &Mount| matches!(mount, Mount::Scratch { target, .. } if is_within_bind(target, &binds));
             let (over, mut mounts): (Vec<Mount>, Vec<Mount>) = view.mounts.into_iter().partition(is_over);
             mounts.extend(view.links.into_iter().map(|(target, to)| Mount::Symlink { target, to }));
+            binds.extend(pins(&binds, &covers, &script.path));
             // A deeper mount lies over a shallower one; equal depths keep their order.
             binds.extend(covers.into_iter().map(|target| {
                 let is_git = git_config::is_one(&target) && !hidden.contains(&target);

@@ -130,6 +130,13 @@ fn policy_in(root: &Path) -> Option<PathBuf> {
     })
 }
 
+/// Places in a project where a policy would be found before the one at `path`.
+pub(crate) fn found_before(path: &Path, root: &Path) -> Vec<PathBuf> {
+    let places = FOLDERS.map(|folder| root.join(folder).join(FILE_NAME));
+    let position = places.iter().position(|place| place == path);
+    places.into_iter().take(position.unwrap_or(0)).collect()
+}
+
 /// The project root of a policy file: the nearest folder above it that holds `.git`, else the file's folder, where
 /// `config` and `scripts/config` count as their parent project.
 pub fn project_root_of_policy(policy: &Path) -> Result<PathBuf, FindError> {

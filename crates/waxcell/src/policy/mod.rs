@@ -31,6 +31,7 @@ mod values;
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use explain::explain;
 pub use explanation::{Explanation, HostFacts, LimitsRung, Provenance, Setting};
+pub(crate) use find::found_before;
 pub use find::{FindError, Found, Origin, find, project_root_of_policy, project_root_of_script};
 pub use keys::{KEYS, Key, Kind, Unit};
 pub use model::{
