@@ -14,6 +14,7 @@ mod devices;
 mod ending;
 mod enforced;
 mod ground;
+mod guarded;
 mod handover;
 mod landlock;
 mod members;

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{self, AtFlags, CWD, MemfdFlags, Mode, OFlags, SealFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 
-use super::{Broker, open_target};
+use super::{Asked, Guarded, open_target};
 use crate::plan::{Access, Mount, Plan};
 use crate::procfs;
 use crate::seccomp::Call;
@@ -141,22 +141,17 @@ impl Given {
     }
 }
 
-impl Broker {
-    pub(super) fn perform_outside(
-        &self,
-        listener: BorrowedFd<'_>,
-        call: &Notification,
-        kind: Call,
-    ) -> Result<Answer, Errno> {
-        let a = call.args;
+impl Guarded {
+    pub(super) fn perform_outside(&self, asked: &Asked<'_>, kind: Call) -> Result<Answer, Errno> {
+        let a = asked.call.args;
         match kind {
-            Call::Open => self.open_file(listener, call, None, a[0], a[1]),
-            Call::OpenAt => self.open_file(listener, call, Some(a[0]), a[1], a[2]),
-            Call::UtimensAt => self.set_times(listener, call),
-            Call::Kill => self.kill(call, a[0] as i32, a[1] as i32),
+            Call::Open => self.open_file(asked, None, a[0], a[1]),
+            Call::OpenAt => self.open_file(asked, Some(a[0]), a[1], a[2]),
+            Call::UtimensAt => self.set_times(asked),
+            Call::Kill => self.kill(asked, a[0] as i32, a[1] as i32),
             // To a thread of its own process, which is there as long as the call is.
-            Call::Tgkill if procfs::process_of(call.tid) == Some(a[0] as u32) => Ok(Answer::Continue),
-            Call::Tkill if call.tid == a[0] as u32 => Ok(Answer::Continue),
+            Call::Tgkill if procfs::process_of(asked.call.tid) == Some(a[0] as u32) => Ok(Answer::Continue),
+            Call::Tkill if asked.call.tid == a[0] as u32 => Ok(Answer::Continue),
             _ => Err(Errno::PERM),
         }
     }
@@ -165,8 +160,7 @@ impl Broker {
     /// looked.
     fn open_file(
         &self,
-        listener: BorrowedFd<'_>,
-        call: &Notification,
+        asked: &Asked<'_>,
         dirfd: Option<u64>,
         path: u64,
         flags: u64,
@@ -175,7 +169,9 @@ impl Broker {
             return Ok(Answer::Continue);
         };
         let flags = OFlags::from_bits_retain(flags as u32);
-        if flags.contains(OFlags::PATH) || !file.is_meant(listener, call, dirfd, path).unwrap_or(false) {
+        if flags.contains(OFlags::PATH)
+            || !file.is_meant(asked.listener, asked.call, dirfd, path).unwrap_or(false)
+        {
             return Ok(Answer::Continue);
         }
         if flags.intersects(OFlags::WRONLY | OFlags::RDWR | OFlags::TRUNC) {
@@ -186,13 +182,13 @@ impl Broker {
         let link = own_descriptor(file.bytes.as_fd(), &mut link)?;
         let open = fs::open(link, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let close_on_exec = flags.contains(OFlags::CLOEXEC);
-        sys::notification_give(listener, call.id, open.as_fd(), close_on_exec).map(Answer::Given)
+        sys::notification_give(asked.listener, asked.call.id, open.as_fd(), close_on_exec).map(Answer::Given)
     }
 
     /// `utimensat`: neither mounts nor Landlock bind it to what the script may write to.
-    fn set_times(&self, listener: BorrowedFd<'_>, call: &Notification) -> Result<Answer, Errno> {
-        let [dirfd, path, times, flags, ..] = call.args;
-        let file = open_target(listener, call, (Some(dirfd), (path != 0).then_some(path), flags as u32))?;
+    fn set_times(&self, asked: &Asked<'_>) -> Result<Answer, Errno> {
+        let [dirfd, path, times, flags, ..] = asked.call.args;
+        let file = open_target(asked, (Some(dirfd), (path != 0).then_some(path), flags as u32))?;
         let may = self.outside.as_ref().is_some_and(|outside| outside.is_writable(file.as_fd()));
         if !may && !self.is_scratch(file.as_fd()) {
             return Err(Errno::ACCESS);
@@ -201,7 +197,7 @@ impl Broker {
         let mut stamps = [now, now];
         if times != 0 {
             let mut raw = [0u8; 32];
-            read_exactly(call.tid, times, &mut raw)?;
+            read_exactly(asked.call.tid, times, &mut raw)?;
             let mut numbers = raw.chunks_exact(8).map(|chunk| {
                 let mut number = [0u8; 8];
                 number.copy_from_slice(chunk);
@@ -212,7 +208,7 @@ impl Broker {
                 stamp.tv_nsec = numbers.next().unwrap_or(0);
             }
         }
-        crate::target::still_waiting(listener, call)?;
+        crate::target::still_waiting(asked.listener, asked.call)?;
         let stamps = Timestamps { last_access: stamps[0], last_modification: stamps[1] };
         let empty: &CStr = c"";
         fs::utimensat(&file, empty, &stamps, AtFlags::EMPTY_PATH)?;
@@ -221,8 +217,8 @@ impl Broker {
 
     /// `kill`, where Landlock does not keep signals within the run: to itself the kernel may go on, to others it is sent
     /// from here, to each that is held and is the run's.
-    fn kill(&self, call: &Notification, pid: i32, signal: i32) -> Result<Answer, Errno> {
-        let own = procfs::process_of(call.tid).ok_or(Errno::SRCH)?;
+    fn kill(&self, asked: &Asked<'_>, pid: i32, signal: i32) -> Result<Answer, Errno> {
+        let own = procfs::process_of(asked.call.tid).ok_or(Errno::SRCH)?;
         // 0: its own group, which is one of a session of the run.
         if pid == 0 || pid as u32 == own {
             return Ok(Answer::Continue);
