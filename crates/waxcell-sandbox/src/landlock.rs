@@ -107,6 +107,7 @@ impl Rules {
                 | Mount::Symlink { .. }
                 | Mount::Directory { .. }
                 | Mount::Cover { .. }
+                | Mount::Pin { .. }
                 | Mount::Processes => continue,
             };
             allow.push((c_path(target), rights & handled.handled_access_fs));

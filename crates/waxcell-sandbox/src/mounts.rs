@@ -88,6 +88,7 @@ enum Piece {
         holds: bool,
         shows: Option<Vec<u8>>,
     },
+    Pin,
     Devices(Devices),
     Processes,
 }
@@ -153,6 +154,7 @@ impl Tree {
                     let holds = next.is_some_and(|next| next.starts_with(target));
                     (target, Piece::Cover { holds, shows: shows.clone() })
                 }
+                Mount::Pin { target } => (target, Piece::Pin),
                 Mount::Devices => (Path::new("/dev"), Piece::Devices(Devices::default())),
                 Mount::Processes => (Path::new("/proc"), Piece::Processes),
             };
@@ -313,7 +315,9 @@ impl Placed {
         }
         let folder = match self.open_folder(root) {
             // As below, of a cover.
-            Err(Errno::NOENT | Errno::ACCESS) if matches!(self.piece, Piece::Cover { holds: false, .. }) => {
+            Err(Errno::NOENT | Errno::ACCESS)
+                if matches!(self.piece, Piece::Cover { holds: false, .. } | Piece::Pin) =>
+            {
                 return Ok(());
             }
             other => other?,
@@ -366,6 +370,15 @@ impl Placed {
                 sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
                 attach(tree.as_fd(), folder, target)
             }
+            Piece::Pin => {
+                // As it is here already, with all that is mounted below it.
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let here = match fs::openat(folder, target, flags, Mode::empty()) {
+                    Err(Errno::NOENT | Errno::ACCESS) => return Ok(()),
+                    other => other?,
+                };
+                attach(clone_of(here.as_fd())?.as_fd(), folder, target)
+            }
             Piece::Devices(devices) => devices.apply(root),
             Piece::Processes => {
                 let proc = processes()?;
@@ -402,12 +415,15 @@ impl Placed {
 pub(crate) fn clone_tree(path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let fd = fs::openat2(CWD, path, flags, Mode::empty(), resolve)?;
+    clone_of(fs::openat2(CWD, path, flags, Mode::empty(), resolve)?.as_fd())
+}
+
+fn clone_of(place: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let clone = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_EMPTY_PATH
         | OpenTreeFlags::AT_RECURSIVE;
-    rustix::mount::open_tree(&fd, c"", clone)
+    rustix::mount::open_tree(place, c"", clone)
 }
 
 fn clone_at(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {

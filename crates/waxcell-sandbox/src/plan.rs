@@ -143,6 +143,12 @@ pub enum Mount {
         #[serde(skip)]
         shows: Option<Vec<u8>>,
     },
+    /// A folder below a bind that stays where it is, with the access that it has there: it becomes a mount of its own,
+    /// which cannot be renamed. Nothing where it is not there, or out of the script's reach.
+    Pin {
+        /// The folder.
+        target: PathBuf,
+    },
     /// The minimal `/dev`, with pseudo-terminals of the run's own.
     Devices,
     /// The processes of the run, `/proc` with `subset=pid`.
@@ -158,7 +164,8 @@ impl Mount {
             | Mount::Symlink { target, .. }
             | Mount::Directory { target }
             | Mount::Scratch { target, .. }
-            | Mount::Cover { target, .. } => Some(target),
+            | Mount::Cover { target, .. }
+            | Mount::Pin { target } => Some(target),
             Mount::Devices | Mount::Processes => None,
         }
     }

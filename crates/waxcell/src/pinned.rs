@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 
 use waxcell_sandbox::{Access, Mount};
 
-use crate::planning::bind;
-
-/// The binds that hold these folders in their place. `withheld` are places that the script may not write to, beside
+/// The folders that stay in their place. `withheld` are places that the script may not write to, beside
 /// those that `binds` say it of; what lies within one that is covered is out of reach.
 pub(crate) fn pins(binds: &[Mount], covers: &[PathBuf], script: &Path) -> Vec<Mount> {
     let access = |mount: &Mount| match mount {
@@ -35,7 +33,7 @@ pub(crate) fn pins(binds: &[Mount], covers: &[PathBuf], script: &Path) -> Vec<Mo
         }
         for folder in path.ancestors().skip(1).take_while(|folder| folder != writable) {
             if pinned.insert(folder.to_owned()) {
-                pins.push(bind(folder, *access, true));
+                pins.push(Mount::Pin { target: folder.to_owned() });
             }
         }
     }
@@ -45,16 +43,17 @@ pub(crate) fn pins(binds: &[Mount], covers: &[PathBuf], script: &Path) -> Vec<Mo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::planning::bind;
 
     #[track_caller]
-    fn check(binds: &[(&str, Access)], covers: &[&str], expected: &[(&str, Access)]) {
-        let mounts = |list: &[(&str, Access)]| -> Vec<Mount> {
-            list.iter().map(|(path, access)| bind(Path::new(path), *access, true)).collect()
-        };
+    fn check(binds: &[(&str, Access)], covers: &[&str], expected: &[&str]) {
+        let bind = |(path, access): &(&str, Access)| bind(Path::new(path), *access, true);
+        let binds: Vec<Mount> = binds.iter().map(bind).collect();
         let covers: Vec<PathBuf> = covers.iter().map(PathBuf::from).collect();
-        let mut found = pins(&mounts(binds), &covers, Path::new("/p/scripts/x.py"));
+        let mut found = pins(&binds, &covers, Path::new("/p/scripts/x.py"));
         found.sort_by_key(|mount| mount.target().map(Path::to_owned));
-        assert_eq!(found, mounts(expected));
+        let pin = |path: &&str| Mount::Pin { target: PathBuf::from(path) };
+        assert_eq!(found, expected.iter().map(pin).collect::<Vec<_>>());
     }
 
     #[test]
@@ -66,21 +65,16 @@ mod tests {
         check(
             &[project, ("/p/data", Write), ("/p/data/a/b/votes", ReadExecute)],
             &["/p/data/a/.env", "/p/data/keys/id_rsa"],
-            &[("/p/data/a", Write), ("/p/data/a/b", Write), ("/p/data/keys", Write)],
+            &["/p/data/a", "/p/data/a/b", "/p/data/keys"],
         );
-        check(&[("/p", Write)], &["/p/.git/hooks"], &[("/p/.git", Write), ("/p/scripts", Write)]);
-        // Each with the access that it has anyway.
-        check(
-            &[project, ("/p/a", Write), ("/p/a/b", WriteExecute)],
-            &["/p/a/b/c/.env"],
-            &[("/p/a/b/c", WriteExecute)],
-        );
+        check(&[("/p", Write)], &["/p/.git/hooks"], &["/p/.git", "/p/scripts"]);
+        check(&[project, ("/p/a", Write), ("/p/a/b", WriteExecute)], &["/p/a/b/c/.env"], &["/p/a/b/c"]);
         // What is covered is not opened again for something in it.
         check(&[project, ("/p/data", Write)], &["/p/data/no", "/p/data/no/deep/.env"], &[]);
         check(
             &[project, ("/p/data", Write), ("/p/data/no/yes", Write)],
             &["/p/data/no", "/p/data/no/yes/a/.env"],
-            &[("/p/data/no/yes/a", Write)],
+            &["/p/data/no/yes/a"],
         );
     }
 }

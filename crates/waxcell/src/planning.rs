@@ -327,7 +327,11 @@ fn shows(mount: &Mount, path: &Path) -> bool {
         Mount::Scratch { target, .. } | Mount::Directory { target } => path == target,
         // Folders on the way to a mount are made as well.
         Mount::File { target, .. } => target.ancestors().skip(1).any(|folder| folder == path),
-        Mount::Symlink { .. } | Mount::Cover { .. } | Mount::Devices | Mount::Processes => false,
+        Mount::Symlink { .. }
+        | Mount::Cover { .. }
+        | Mount::Pin { .. }
+        | Mount::Devices
+        | Mount::Processes => false,
     }
 }
 
