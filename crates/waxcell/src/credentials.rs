@@ -108,8 +108,8 @@ impl Folder {
     fn scan(path: &Path) -> Option<Folder> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).ok()?;
-        let is_git = path.file_name().is_some_and(|name| name == ".git");
         let mut folder = Folder::default();
+        let mut git = Git { is_one: path.file_name().is_some_and(|name| name == ".git"), ..Git::default() };
         let mut buffer = Vec::with_capacity(32 * 1024);
         let mut entries = RawDir::new(fd.as_fd(), buffer.spare_capacity_mut());
         while let Some(Ok(entry)) = entries.next() {
@@ -120,7 +120,8 @@ impl Folder {
             folder.entries += 1;
             let kind = kind_of(fd.as_fd(), entry.file_name(), entry.file_type());
             let name = || OsStr::from_bytes(bytes).to_owned();
-            if is_covered(bytes, kind, is_git) {
+            git.see(bytes, kind);
+            if is_covered(bytes, kind) {
                 folder.covered.push(Covered { name: name(), is_folder: kind == FileType::Directory });
             } else if kind == FileType::Directory {
                 folder.folders.push(name());
@@ -128,7 +129,44 @@ impl Folder {
                 folder.keys.push(name());
             }
         }
+        if git.is_one() {
+            folder.folders.retain(|name| name != "hooks");
+            folder.covered.extend(git.own);
+        }
         Some(folder)
+    }
+}
+
+/// Whether a folder is a repository's own (`gitrepository-layout(5)`): `.git`, that of a submodule below it, or a bare
+/// one.
+#[derive(Default)]
+struct Git {
+    is_one: bool,
+    has: [bool; 3],
+    /// What git would execute, and the settings that may hold a credential.
+    own: Vec<Covered>,
+}
+
+impl Git {
+    fn see(&mut self, name: &[u8], kind: FileType) {
+        let is_folder = kind == FileType::Directory;
+        for (has, mark) in
+            self.has.iter_mut().zip([(b"HEAD".as_slice(), false), (b"objects", true), (b"refs", true)])
+        {
+            *has |= (name, is_folder) == mark;
+        }
+        let is_own = match name {
+            b"hooks" => is_folder,
+            b"config" => kind == FileType::RegularFile,
+            _ => false,
+        };
+        if is_own {
+            self.own.push(Covered { name: OsStr::from_bytes(name).to_owned(), is_folder });
+        }
+    }
+
+    fn is_one(&self) -> bool {
+        self.is_one || self.has == [true; 3]
     }
 }
 
@@ -141,17 +179,17 @@ fn kind_of(folder: BorrowedFd<'_>, name: &CStr, kind: FileType) -> FileType {
         .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode))
 }
 
-fn is_covered(text: &[u8], kind: FileType, in_git: bool) -> bool {
+fn is_covered(text: &[u8], kind: FileType) -> bool {
     match kind {
         // A UNIX socket leads to a process of the host, whatever the mount says.
         FileType::Socket => true,
-        FileType::Directory => CREDENTIAL_FOLDERS.contains(&text) || (in_git && text == b"hooks"),
+        FileType::Directory => CREDENTIAL_FOLDERS.contains(&text),
         FileType::RegularFile => {
             CREDENTIALS.contains(&text)
                 || STARTED_BY_PYTHON.contains(&text)
                 || (text.starts_with(b".env.") && !TEMPLATES.contains(&text))
                 || text.ends_with(b".pth")
-                || (in_git && text == b"config")
+                || text == b"config.worktree"
         }
         _ => false,
     }
@@ -187,6 +225,9 @@ mod tests {
             "a/.env.local",
             "a/.netrc",
             ".git/config",
+            ".git/config.worktree",
+            ".git/modules/sub/config",
+            "bare/config",
             "deep/er/x.pth",
             "sitecustomize.py",
             "keys/server.pem",
@@ -199,6 +240,13 @@ mod tests {
             "hooks/x",
             "a/notes.key.md",
             ".git/HEAD",
+            ".git/modules/sub/HEAD",
+            ".git/modules/sub/objects/x",
+            ".git/modules/sub/refs/x",
+            ".git/modules/config",
+            "bare/HEAD",
+            "bare/objects/x",
+            "bare/refs/x",
             "venv/lib/a.pth",
         ];
         for name in covered.iter().chain(&open) {
@@ -206,12 +254,14 @@ mod tests {
             fs::write(root.join(name), "text").unwrap();
         }
         fs::write(root.join("keys/server.pem"), "-----BEGIN PRIVATE KEY-----").unwrap();
-        fs::create_dir_all(root.join(".git/hooks")).unwrap();
+        for hooks in [".git/hooks", "bare/hooks"] {
+            fs::create_dir_all(root.join(hooks)).unwrap();
+        }
         let _socket = std::os::unix::net::UnixListener::bind(root.join("a/s.sock")).unwrap();
         let mut expected: Vec<_> = covered
             .iter()
             .map(|name| root.join(name))
-            .chain([root.join(".git/hooks"), root.join("a/s.sock")])
+            .chain([".git/hooks", "bare/hooks", "a/s.sock"].map(|name| root.join(name)))
             .collect();
         expected.sort();
         let memory = tempfile::tempdir().unwrap();

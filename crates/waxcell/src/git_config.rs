@@ -26,9 +26,9 @@ const HIDDEN: [&[u8]; 11] = [
     b"uploadpack",
 ];
 
-/// Whether a covered path is such a file.
+/// Whether a covered path is such a file, of the project's repository or of another within it.
 pub(crate) fn is_one(path: &Path) -> bool {
-    path.ends_with(".git/config")
+    path.file_name().is_some_and(|name| name == "config" || name == "config.worktree")
 }
 
 /// What is shown of the file at `path`; `None` if it cannot be read.

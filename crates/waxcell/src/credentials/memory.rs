@@ -22,6 +22,10 @@ const REST: i64 = 5;
 /// Folders of which no more than this many are remembered.
 const MOST: usize = 50_000;
 
+/// Which names are looked for: raised whenever [`super`] looks for others, so that what was remembered before is not
+/// taken for the answer.
+const RULES: u32 = 2;
+
 /// Which folder it was, and in which state: device, inode, change time in seconds and nanoseconds.
 type Version = (u64, u64, i64, i64);
 
@@ -29,6 +33,13 @@ type Version = (u64, u64, i64, i64);
 struct Remembered {
     version: Version,
     folder: Folder,
+}
+
+/// The file.
+#[derive(Debug, Deserialize, Serialize)]
+struct Kept<Folders> {
+    rules: u32,
+    folders: Folders,
 }
 
 /// Folders by path.
@@ -45,7 +56,8 @@ pub(super) struct Memory {
 impl Memory {
     /// What cannot be read was never known.
     pub(super) fn open(file: &Path) -> Memory {
-        let before = own_files::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let kept = own_files::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let before = kept.filter(|kept: &Kept<_>| kept.rules == RULES).map(|kept| kept.folders);
         Memory {
             file: file.to_owned(),
             before: before.unwrap_or_default(),
@@ -86,7 +98,7 @@ impl Memory {
         if !(self.learned || forgotten) || self.now.len() > MOST {
             return;
         }
-        let Ok(bytes) = serde_json::to_vec(&self.now) else { return };
+        let Ok(bytes) = serde_json::to_vec(&Kept { rules: RULES, folders: &self.now }) else { return };
         let new = self.file.with_extension(format!("{}.new", std::process::id()));
         let written = self
             .file
@@ -132,6 +144,9 @@ mod tests {
         assert_eq!([look(later), look(later)], [(1, 5), (1, 5)], "it has changed");
         fs::write(&file, "not JSON").unwrap();
         assert_eq!([look(later), look(later)], [(1, 6), (1, 6)], "the memory was damaged");
+        let other = fs::read_to_string(&file).unwrap().replace(r#""rules":2"#, r#""rules":1"#);
+        fs::write(&file, other).unwrap();
+        assert_eq!([look(later), look(later)], [(1, 7), (1, 7)], "other names were looked for");
         fs::remove_dir_all(&folder).unwrap();
         std::os::unix::fs::symlink("/etc", &folder).unwrap();
         assert!(Memory::open(&file).recall_or(&folder, |_| unreachable!()).is_none(), "a link is no folder");
