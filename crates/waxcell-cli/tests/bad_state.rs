@@ -31,6 +31,24 @@ fn state_of_every_wrong_kind() {
 }
 
 #[test]
+fn state_in_a_folder_of_everybodys() {
+    let place = place();
+    let open = place.root().join("open");
+    fs::create_dir(&open).unwrap();
+    let state = open.join("below/state");
+    let run = || place.waxcell(&["--state", state.to_str().unwrap(), "run", "script.py"]);
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    refuses(&place, &mut run(), 125, &["below/state", "anybody", "--state"]);
+    assert!(!open.join("below").exists(), "what is refused is not made");
+    fs::create_dir_all(&state).unwrap();
+    refuses(&place, &mut run(), 125, &["below/state", "anybody", "--state"]);
+    // As `/tmp` is: nobody but its owner renames what is there.
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o1777)).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(say(&mut run()).code, 0);
+}
+
+#[test]
 fn state_that_cannot_be_written() {
     let place = place();
     let home = place.root().join("home");

@@ -139,6 +139,15 @@ impl State {
         let given = self.directory.as_deref().ok_or(StateError::NoPlace)?;
         let fail = |source| StateError::Directory { path: given.to_owned(), source };
         let unfit = |what| StateError::Unfit { path: given.to_owned(), what };
+        // What is refused is not made first.
+        if given
+            .ancestors()
+            .skip(1)
+            .find_map(|folder| folder.canonicalize().ok())
+            .is_some_and(|at| lies_open(&at))
+        {
+            return Err(unfit(LIES_OPEN));
+        }
         match fs::DirBuilder::new().recursive(true).mode(0o700).create(given) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(unfit("is not a directory"));
@@ -148,6 +157,9 @@ impl State {
         let directory = given.canonicalize().map_err(fail)?;
         if let Some(what) = not_ours(&fs::metadata(&directory).map_err(fail)?) {
             return Err(unfit(what));
+        }
+        if directory.parent().is_some_and(lies_open) {
+            return Err(unfit(LIES_OPEN));
         }
         let place = directory.join("journal");
         let beside = thread::Builder::new().spawn(move || Journal::open(&place)).map_err(fail)?;
@@ -373,6 +385,16 @@ fn not_ours(directory: &fs::Metadata) -> Option<&'static str> {
         return Some("belongs to somebody else");
     }
     (mode & 0o022 != 0 && mode & STICKY == 0).then_some("can be written to by others")
+}
+
+const LIES_OPEN: &str = "lies in a folder in which anybody can put another into its place";
+
+/// Whether just anybody may rename a folder or one above it. Those that belong to somebody else, or to a group, were
+/// chosen by whoever named them.
+fn lies_open(folder: &Path) -> bool {
+    const STICKY: u32 = 0o1000;
+    let modes = folder.ancestors().filter_map(|folder| fs::metadata(folder).ok()).map(|meta| meta.mode());
+    modes.into_iter().any(|mode| mode & 0o002 != 0 && mode & STICKY == 0)
 }
 
 /// Piece by piece: an interpreter is whatever the policy names, and that can be large.
