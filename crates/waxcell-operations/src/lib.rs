@@ -45,6 +45,7 @@ operations! {
     FsChmod = "fs.chmod" | "chmod", "change permission bits or access-control lists";
     FsChown = "fs.chown" | "chown", "change the owner or group";
     FsXattr = "fs.xattr", "set or remove an extended attribute";
+    FsLock = "fs.lock", "hold up other users of a file with a lease";
     FsMknod = "fs.mknod", "make a device node";
     FsMount = "fs.mount", "mount, unmount or change the root of the file system";
     ProcFork = "proc.fork", "start a process beside the script's own";
@@ -53,6 +54,8 @@ operations! {
     ProcPtrace = "proc.ptrace", "read, write or trace another process";
     ProcPriority = "proc.priority", "raise scheduling or I/O priority";
     ProcLimits = "proc.limits", "raise a resource limit, or change one of a process outside the run";
+    ProcIdentity = "proc.identity", "become another user or group";
+    ProcControl = "proc.control", "change how the kernel treats a process (prctl, personality, seccomp)";
     NetDns = "net.dns", "resolve a name";
     NetConnect = "net.connect", "open a connection that leaves the run";
     NetListen = "net.listen", "accept connections from outside the run";
@@ -61,6 +64,7 @@ operations! {
     IpcUnix = "ipc.unix", "reach a UNIX socket of the host";
     IpcShm = "ipc.shm", "use shared memory with a process outside the run";
     IpcMq = "ipc.mq", "use a message queue with a process outside the run";
+    IpcTerminal = "ipc.terminal", "put input into a terminal, or change what it is";
     IpcKeyring = "ipc.keyring", "use the kernel's key rings";
     MemWx = "mem.wx", "make memory that is writable and executable";
     SysModule = "sys.module", "load or unload a kernel module";
@@ -70,7 +74,7 @@ operations! {
     SysPerf = "sys.perf", "open performance counters";
     SysIoUring = "sys.io_uring", "use io_uring";
     SysUserns = "sys.userns", "make or enter a namespace";
-    SysAdmin = "sys.admin", "administer the host in another way (swap, quotas, accounting, the kernel log)";
+    SysAdmin = "sys.admin", "administer the host in another way (swap, quotas, accounting, the kernel log, watching all of a file system)";
 }
 
 impl Operation {

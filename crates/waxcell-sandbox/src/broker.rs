@@ -8,20 +8,22 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, WaitOptions};
 
+use crate::ending::Layer;
 use crate::guarded::{Asked, Guarded};
 use crate::members::Members;
 use crate::plain;
 use crate::plan::Plan;
 use crate::procfs;
+use crate::refusals::Refusals;
 use crate::room::Room;
-use crate::seccomp::{self, Call};
+use crate::seccomp::{self, Action, Call, Rules};
 use crate::sys::{self, Answer, Notification, SignalSet};
-use crate::wire::{self, Counted, Inbox, Order, Report};
+use crate::wire::{self, Attempt, Counted, Inbox, Order, Report};
 
 /// What the broker needs, made before the fork.
 pub(crate) struct Broker {
@@ -29,6 +31,9 @@ pub(crate) struct Broker {
     /// The script's process.
     script: i32,
     room: Room,
+    /// What the filter hands calls over for.
+    rules: Rules,
+    refusals: Refusals,
     /// Whether the supervisor adds up what processes use. A process whose parent ignores its end is waited for by nobody,
     /// and the kernel forgets what it used.
     tell_spent: bool,
@@ -41,11 +46,18 @@ struct Ended;
 
 impl Broker {
     /// `scratch` is any path in the run's scratch space.
-    pub(crate) fn new(plan: &Plan, scratch: CString, tell_spent: bool) -> Result<Broker, Errno> {
+    pub(crate) fn new(
+        plan: &Plan,
+        rules: Rules,
+        scratch: CString,
+        tell_spent: bool,
+    ) -> Result<Broker, Errno> {
         Ok(Broker {
             guarded: Guarded::new(plan, scratch)?,
             script: 0,
             room: Room::new(plan.limits.processes, plan.limits.threads),
+            rules,
+            refusals: Refusals::new(),
             tell_spent,
             io: None,
         })
@@ -97,7 +109,7 @@ impl Broker {
                 PollFd::new(&children, PollFlags::IN),
                 PollFd::from_borrowed_fd(listener, PollFlags::IN),
             ];
-            if poll(&mut fds[..watched], self.room.next_look()).is_err_and(|errno| errno != Errno::INTR) {
+            if poll(&mut fds[..watched], self.next_look().as_ref()).is_err_and(|errno| errno != Errno::INTR) {
                 return;
             }
             let ready = [fds[0].revents(), fds[1].revents(), fds[2].revents()];
@@ -111,6 +123,7 @@ impl Broker {
                 self.decide(control, listener);
             }
             self.room.look(self.members(), control, listener);
+            self.refusals.tell(control);
             if !ready[1].is_empty() {
                 while sys::read_signal(children.as_fd()).is_some() {}
                 if self.reap(control).is_some() {
@@ -119,6 +132,15 @@ impl Broker {
                 }
             }
         }
+    }
+
+    /// When something has to be looked at that no event tells.
+    fn next_look(&self) -> Option<Timespec> {
+        let told = self.refusals.due().map(|due| Timespec {
+            tv_sec: due.as_secs() as i64,
+            tv_nsec: due.subsec_nanos().into(),
+        });
+        self.room.next_look().copied().into_iter().chain(told).min()
     }
 
     fn obey(&mut self, control: BorrowedFd<'_>, gate: &OwnedFd, inbox: &mut Inbox) -> Result<(), Errno> {
@@ -162,8 +184,9 @@ impl Broker {
     }
 
     /// Kills what is left, so that its usage is counted as well, and reports.
-    fn finish(&self, control: BorrowedFd<'_>) {
+    fn finish(&mut self, control: BorrowedFd<'_>) {
         self.end_everybody();
+        self.refusals.tell_all(control);
         let io = self.io.as_ref().and_then(|fd| procfs::io_counters(fd.as_fd())).unwrap_or_default();
         let usage = sys::children_usage();
         let report =
@@ -177,8 +200,17 @@ impl Broker {
 
     fn decide(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
         let Ok(call) = sys::notification_receive(listener) else { return };
-        let kind = seccomp::call(call.nr);
-        let answer = match kind {
+        let refusals = &mut self.refusals;
+        let mut asked = Asked { control, listener, call: &call, refusals };
+        if let Action::Refuse(errno, operation) = self.rules.answer(call.nr, &call.args) {
+            let errno = Errno::from_raw_os_error(errno);
+            let mut text = [0; 128];
+            let target = self.rules.describe(call.nr, &call.args, &mut text);
+            asked.deny(Attempt { operation, layer: Layer::Filter, errno }, target);
+            let _ = sys::notification_answer(listener, call.id, Answer::Fail(errno));
+            return;
+        }
+        let answer = match seccomp::call(call.nr) {
             Some(Call::Fork | Call::Clone) => {
                 return self.room.enter(self.members(), control, listener, &call);
             }
@@ -190,7 +222,7 @@ impl Broker {
                 }
                 farewell(control, &call)
             }
-            Some(kind) => match self.guarded.perform(&Asked { control, listener, call: &call }, kind) {
+            Some(kind) => match self.guarded.perform(&mut asked, kind) {
                 Ok(answer) => answer,
                 Err(errno) => Answer::Fail(errno),
             },

@@ -85,13 +85,31 @@ pub struct Usage {
     pub scratch_files: u64,
 }
 
+/// What refused an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// The init, which performs an operation for the script or does not, on a descriptor of its own.
+    Guard,
+    /// The system-call filter, by the number of the call and the values of its arguments.
+    Filter,
+}
+
+impl Layer {
+    /// Every layer, in the order of their numbers.
+    pub(crate) const ALL: &'static [Layer] = &[Layer::Guard, Layer::Filter];
+}
+
 /// One refused operation on one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// What was tried.
     pub operation: Operation,
-    /// On what, as the kernel resolved it. Bytes: names need not be text.
-    pub path: Vec<u8>,
+    /// On what: a path as the kernel resolved it, or the system call with the arguments that decided. Bytes: names need
+    /// not be text.
+    pub target: Vec<u8>,
+    /// What refused it.
+    pub layer: Layer,
     /// The error that the script got.
     pub errno: i32,
     /// How often.
@@ -100,7 +118,9 @@ pub struct Denial {
     pub first: Duration,
     /// When last, since the start.
     pub last: Duration,
-    /// The thread that tried first, as numbered inside.
+    /// The process that tried first, as numbered inside.
+    pub pid: u32,
+    /// Its thread that did.
     pub tid: u32,
 }
 

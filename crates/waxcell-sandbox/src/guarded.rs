@@ -15,15 +15,18 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process;
+use waxcell_operations::Operation;
 
+use crate::ending::Layer;
 use crate::members::Members;
 use crate::plan::{Guard, Plan};
+use crate::refusals::Refusals;
 use crate::seccomp::Call;
 use crate::sys::{self, Answer, Notification};
 use crate::target::{
     NOFOLLOW, Target, open_descriptor, own_descriptor, read_exactly, read_string, still_waiting, trimmed,
 };
-use crate::wire::{self, PATH_MAX, Refused, Report};
+use crate::wire::{self, Attempt, PATH_MAX, Report};
 
 use outside::Outside;
 
@@ -50,6 +53,14 @@ pub(crate) struct Asked<'a> {
     pub(crate) control: BorrowedFd<'a>,
     pub(crate) listener: BorrowedFd<'a>,
     pub(crate) call: &'a Notification,
+    pub(crate) refusals: &'a mut Refusals,
+}
+
+impl Asked<'_> {
+    /// Puts on record that the call is refused.
+    pub(crate) fn deny(&mut self, attempt: Attempt, target: &[u8]) {
+        self.refusals.add(self.control, attempt, Some(self.call.tid), target);
+    }
 }
 
 /// What a call names: descriptor, path, flags.
@@ -96,7 +107,7 @@ impl Guarded {
     }
 
     /// Carries a call out, or says how it ends.
-    pub(crate) fn perform(&mut self, asked: &Asked<'_>, kind: Call) -> Result<Answer, Errno> {
+    pub(crate) fn perform(&mut self, asked: &mut Asked<'_>, kind: Call) -> Result<Answer, Errno> {
         let a = asked.call.args;
         match kind {
             Call::Unlink => self.delete(asked, None, a[0], AtFlags::empty()),
@@ -134,7 +145,7 @@ impl Guarded {
 
     fn delete(
         &mut self,
-        asked: &Asked<'_>,
+        asked: &mut Asked<'_>,
         dirfd: Option<u64>,
         path: u64,
         flags: AtFlags,
@@ -147,16 +158,16 @@ impl Guarded {
         // What is not there cannot be deleted; the script's own idea of "already gone" stays as it was.
         fs::statat(&parent, trimmed(name, &mut [0; PATH_MAX])?, AtFlags::SYMLINK_NOFOLLOW)?;
         if !self.is_scratch(parent.as_fd()) {
-            self.deny(asked, Refused::Delete, parent.as_fd(), Some(name));
+            self.deny(asked, Operation::FsDelete, parent.as_fd(), Some(name));
             return Err(Errno::PERM);
         }
         fs::unlinkat(&parent, name, flags)?;
         Ok(Answer::Done)
     }
 
-    fn chmod(&mut self, asked: &Asked<'_>, at: At, mode: u64) -> Result<Answer, Errno> {
+    fn chmod(&mut self, asked: &mut Asked<'_>, at: At, mode: u64) -> Result<Answer, Errno> {
         let file = if self.guard.chmod || self.outside.is_some() {
-            let file = self.judge(asked, at, Refused::Chmod)?;
+            let file = self.judge(asked, at, Operation::FsChmod)?;
             let set_id = mode as u32 & (Mode::SUID | Mode::SGID).bits() != 0;
             let is_folder =
                 || fs::fstat(&file).is_ok_and(|stat| fs::FileType::from_raw_mode(stat.st_mode).is_dir());
@@ -179,11 +190,11 @@ impl Guarded {
         Ok(Answer::Done)
     }
 
-    fn chown(&mut self, asked: &Asked<'_>, at: At, uid: u64, gid: u64) -> Result<Answer, Errno> {
+    fn chown(&mut self, asked: &mut Asked<'_>, at: At, uid: u64, gid: u64) -> Result<Answer, Errno> {
         let id = |raw: u64| (raw as u32 != u32::MAX).then_some(raw as u32);
         let (uid, gid) = (id(uid), id(gid));
         let file = match self.guard.chown || self.outside.is_some() {
-            true => self.judge(asked, at, Refused::Chown)?,
+            true => self.judge(asked, at, Operation::FsChown)?,
             false => open_target(asked, at)?,
         };
         let own = (process::getuid().as_raw(), process::getgid().as_raw());
@@ -198,7 +209,7 @@ impl Guarded {
     }
 
     /// `value` is address, size and flags of what shall be set, `None` to remove.
-    fn xattr(&mut self, asked: &Asked<'_>, at: At, value: Option<(u64, u64, u64)>) -> Result<Answer, Errno> {
+    fn xattr(&mut self, asked: &mut Asked<'_>, at: At, value: Option<(u64, u64, u64)>) -> Result<Answer, Errno> {
         let mut name = [0u8; 256];
         let length =
             read_string(asked.call.tid, asked.call.args[1], &mut name).map_err(|errno| match errno {
@@ -208,12 +219,12 @@ impl Guarded {
         let name = CStr::from_bytes_with_nul(&name[..=length]).map_err(|_| Errno::INVAL)?;
         // An access-control list does what chmod does; a user's own attribute does not.
         let file = if self.guard.xattr {
-            self.judge(asked, at, Refused::Xattr)?
+            self.judge(asked, at, Operation::FsXattr)?
         } else if name.to_bytes().starts_with(b"system.") {
-            self.judge(asked, at, Refused::Chmod)?
+            self.judge(asked, at, Operation::FsChmod)?
         } else if self.outside.is_some() {
             // Not blocked, but bound to what the script may write to.
-            self.judge(asked, at, Refused::Xattr)?
+            self.judge(asked, at, Operation::FsXattr)?
         } else {
             open_target(asked, at)?
         };
@@ -235,16 +246,16 @@ impl Guarded {
     }
 
     /// Opens what a call names and refuses it unless it lies in scratch space.
-    fn judge(&self, asked: &Asked<'_>, at: At, refused: Refused) -> Result<OwnedFd, Errno> {
+    fn judge(&self, asked: &mut Asked<'_>, at: At, refused: Operation) -> Result<OwnedFd, Errno> {
         let file = open_target(asked, at)?;
         if self.is_scratch(file.as_fd()) {
             return Ok(file);
         }
         let blocked = match refused {
-            Refused::Delete => self.guard.delete,
-            Refused::Chmod => self.guard.chmod,
-            Refused::Chown => self.guard.chown,
-            Refused::Xattr => self.guard.xattr,
+            Operation::FsDelete => self.guard.delete,
+            Operation::FsChmod => self.guard.chmod,
+            Operation::FsChown => self.guard.chown,
+            _ => self.guard.xattr,
         };
         // Without namespaces all of these come here, whether blocked or not: neither mounts nor Landlock bind them to
         // what the script may write to.
@@ -265,7 +276,7 @@ impl Guarded {
 
     /// `memfd_create`, answered with a file of the scratch space that has no name: so it is bounded and counted like the
     /// rest of it, however many processes hold it, and cannot be executed.
-    fn memory_file(&self, asked: &Asked<'_>) -> Result<Answer, Errno> {
+    fn memory_file(&self, asked: &mut Asked<'_>) -> Result<Answer, Errno> {
         const KNOWN: u32 =
             libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | libc::MFD_NOEXEC_SEAL | libc::MFD_EXEC;
         let flags = asked.call.args[1] as u32;
@@ -285,7 +296,7 @@ impl Guarded {
     /// The first `mkdir` of a directory that exists only because waxcell made it for this run.
     fn make_placeholder(
         &mut self,
-        asked: &Asked<'_>,
+        asked: &mut Asked<'_>,
         dirfd: Option<u64>,
         path: u64,
     ) -> Result<Answer, Errno> {
@@ -304,7 +315,7 @@ impl Guarded {
         Ok(Answer::Done)
     }
 
-    fn deny(&self, asked: &Asked<'_>, operation: Refused, at: BorrowedFd<'_>, name: Option<&CStr>) {
+    fn deny(&self, asked: &mut Asked<'_>, operation: Operation, at: BorrowedFd<'_>, name: Option<&CStr>) {
         let mut path = [0u8; PATH_MAX];
         let mut link = [0; 64];
         let mut length = own_descriptor(at, &mut link)
@@ -320,15 +331,12 @@ impl Guarded {
             path[length..length + room].copy_from_slice(&name[..room]);
             length += room;
         }
-        let report =
-            Report::Denied { operation, errno: Errno::PERM, tid: asked.call.tid, path: &path[..length] };
-        // A full socket holds the script back, not the count: `send` waits.
-        let _ = wire::send_report(asked.control, report);
+        asked.deny(Attempt { operation, layer: Layer::Guard, errno: Errno::PERM }, &path[..length]);
     }
 }
 
 /// Opens what a call names.
-fn open_target(asked: &Asked<'_>, (dirfd, path, flags): At) -> Result<OwnedFd, Errno> {
+fn open_target(asked: &mut Asked<'_>, (dirfd, path, flags): At) -> Result<OwnedFd, Errno> {
     let file = match path {
         None => open_descriptor(asked.call.tid, dirfd.ok_or(Errno::BADF)?)?,
         Some(path) => {
@@ -346,7 +354,7 @@ fn open_target(asked: &Asked<'_>, (dirfd, path, flags): At) -> Result<OwnedFd, E
 
 /// On a read-only file system the kernel says so before it looks for the name; elsewhere it looks first, and scripts
 /// count on being told that a file is not there. A courtesy: whatever is there, the kernel decides about.
-fn look_first(asked: &Asked<'_>, dirfd: Option<u64>, path: u64) -> Answer {
+fn look_first(asked: &mut Asked<'_>, dirfd: Option<u64>, path: u64) -> Answer {
     let found =
         Target::read(asked.listener, asked.call, dirfd, path).and_then(|mut target| target.open(true));
     match found {

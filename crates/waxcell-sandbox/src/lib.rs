@@ -23,6 +23,7 @@ mod plain;
 mod plan;
 mod probe;
 mod procfs;
+mod refusals;
 mod relay;
 mod room;
 mod scratch;
@@ -36,7 +37,7 @@ mod watch;
 mod wire;
 
 pub use cgroup::{GroupError, Rung, clear_groups, rung};
-pub use ending::{Denial, Ending, Exit, Stop, Usage};
+pub use ending::{Denial, Ending, Exit, Layer, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
 pub use landlock::abi as landlock_abi;

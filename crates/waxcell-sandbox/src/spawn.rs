@@ -233,7 +233,8 @@ fn spawn_with(
         may_take_terminal: !is_plain && may_take_terminal(&stdio.stdin),
     };
     let plain_abi = landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi);
-    let filter = seccomp::build(&plan.guard, &own, plain_abi);
+    let rules = seccomp::build(&plan.guard, &own, plain_abi);
+    let filter = rules.program();
     let instructions = filter.len();
     let mut tree = Tree::build(plan);
     if let Some(map) = &owner_map {
@@ -272,7 +273,7 @@ fn spawn_with(
         rlimits: rlimits(plan),
         landlock,
         filter,
-        broker: Broker::new(plan, scratch_path(plan), group.is_none()).map_err(io::Error::from)?,
+        broker: Broker::new(plan, rules, scratch_path(plan), group.is_none()).map_err(io::Error::from)?,
         gate: pipe()?,
         handover: (handover_read, Some(handover_write)),
         program: mounts::c_path(&plan.program.path),

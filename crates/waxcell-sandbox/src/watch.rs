@@ -3,7 +3,6 @@
 //! One thread, one `poll`. Everything that ends a run is a fact of the kernel: a clock, a counter, a group's event.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,7 +10,6 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
-use waxcell_operations::Operation;
 
 use crate::cgroup::{Group, Rung};
 use crate::ending::{Denial, Ending, Exit, Stop, Usage};
@@ -25,7 +23,7 @@ use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
 use crate::sys;
 use crate::tally::Tally;
-use crate::wire::{self, Counted, Inbox, Order, Refused, Report};
+use crate::wire::{self, Attempt, Counted, Inbox, Order, Report};
 
 /// The init and the namespaces of a run whose processes have all ended. Waits for their end when dropped: that takes
 /// the kernel a while, in which the caller can do something else.
@@ -36,8 +34,6 @@ pub struct Remains(#[expect(dead_code, reason = "its drop is what it is for")] R
 #[derive(Clone, Copy, Debug)]
 pub struct Interrupts<'a>(pub BorrowedFd<'a>);
 
-/// Distinct refused targets that are kept by name.
-const DENIALS_KEPT: usize = 256;
 /// The longest time between two looks at what no event tells.
 const LONGEST_TICK: Duration = Duration::from_millis(100);
 const SHORTEST_TICK: Duration = Duration::from_millis(2);
@@ -300,7 +296,6 @@ struct Watch {
     sampled_at: Option<Instant>,
     tally: Tally,
     denials: Vec<Denial>,
-    known: BTreeMap<(Operation, Vec<u8>), usize>,
     denials_beyond: u64,
     claimed: Vec<usize>,
     cut: bool,
@@ -326,7 +321,6 @@ impl Watch {
             sampled_at: None,
             tally: Tally::default(),
             denials: Vec::new(),
-            known: BTreeMap::new(),
             denials_beyond: 0,
             claimed: Vec::new(),
             cut: false,
@@ -373,15 +367,26 @@ impl Watch {
             Report::Failed { step, errno, .. } => {
                 self.failed = Some((failed_step(step), errno.raw_os_error()))
             }
-            Report::Denied { operation, errno, tid, path } => {
-                let operation = match operation {
-                    Refused::Delete => Operation::FsDelete,
-                    Refused::Chmod => Operation::FsChmod,
-                    Refused::Chown => Operation::FsChown,
-                    Refused::Xattr => Operation::FsXattr,
-                };
-                self.deny(operation, path, errno.raw_os_error(), tid, now);
+            Report::Denied { attempt: Attempt { operation, layer, errno }, pid, tid, target } => {
+                self.denials.push(Denial {
+                    operation,
+                    target: target.to_vec(),
+                    layer,
+                    errno: errno.raw_os_error(),
+                    count: 1,
+                    first: now,
+                    last: now,
+                    pid,
+                    tid,
+                });
             }
+            Report::DeniedAgain { slot, times, ago } => {
+                if let Some(denial) = self.denials.get_mut(slot as usize) {
+                    denial.count += times;
+                    denial.last = now.saturating_sub(ago);
+                }
+            }
+            Report::DeniedBeyond { times } => self.denials_beyond += times,
             Report::LimitReached(Counted::Processes) => self.reached(Stop::Processes),
             Report::LimitReached(Counted::Threads) => self.reached(Stop::Threads),
             Report::LimitReached(Counted::FileSize) => self.reached(Stop::FileSize),
@@ -428,20 +433,6 @@ impl Watch {
             Stop::FileSize => 1,
             Stop::ScratchBytes | Stop::ScratchFiles if self.scratch_is_bounded => 1,
             _ => ENDS,
-        }
-    }
-
-    fn deny(&mut self, operation: Operation, path: &[u8], errno: i32, tid: u32, now: Duration) {
-        if let Some(position) = self.known.get(&(operation, path.to_vec())) {
-            let denial = &mut self.denials[*position];
-            denial.count += 1;
-            denial.last = now;
-        } else if self.denials.len() < DENIALS_KEPT {
-            self.known.insert((operation, path.to_vec()), self.denials.len());
-            let path = path.to_vec();
-            self.denials.push(Denial { operation, path, errno, count: 1, first: now, last: now, tid });
-        } else {
-            self.denials_beyond += 1;
         }
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
+use waxcell_operations::Operation;
 
+use crate::ending::Layer;
 use crate::procfs::Spent;
 use crate::sys::ChildrenUsage;
 
@@ -68,16 +70,6 @@ impl Step {
     }
 }
 
-/// Operations that the broker refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Refused {
-    Delete = 1,
-    Chmod,
-    Chown,
-    Xattr,
-}
-
 /// A limit that the broker counts or sees reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -85,6 +77,14 @@ pub(crate) enum Counted {
     Processes = 1,
     Threads,
     FileSize,
+}
+
+/// What was tried, what refused it, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) operation: Operation,
+    pub(crate) layer: Layer,
+    pub(crate) errno: Errno,
 }
 
 /// From the stage to the supervisor.
@@ -96,8 +96,12 @@ pub(crate) enum Report<'a> {
     Built,
     /// Everything is in force; the script's process waits at the gate.
     Ready,
-    /// The broker refused an operation.
-    Denied { operation: Refused, errno: Errno, tid: u32, path: &'a [u8] },
+    /// The broker refused an operation on a target for the first time. Targets are numbered in this order.
+    Denied { attempt: Attempt, pid: u32, tid: u32, target: &'a [u8] },
+    /// It did so again since, the last time so long ago.
+    DeniedAgain { slot: u32, times: u64, ago: Duration },
+    /// It refused operations on other targets, too many to be named.
+    DeniedBeyond { times: u64 },
     /// A counted limit was reached; the call failed.
     LimitReached(Counted),
     /// The script made a placeholder directory its own.
@@ -150,10 +154,15 @@ pub(crate) fn send_report(socket: BorrowedFd<'_>, report: Report<'_>) -> Result<
         }
         Report::Ready => n[0] = 2,
         Report::Built => n[0] = 8,
-        Report::Denied { operation, errno, tid, path } => {
-            n[..4].copy_from_slice(&[3, operation as u64, errno.raw_os_error() as u64, u64::from(tid)]);
-            bytes = path;
+        Report::Denied { attempt: Attempt { operation, layer, errno }, pid, tid, target } => {
+            let errno = errno.raw_os_error() as u64;
+            n[..6].copy_from_slice(&[3, operation as u64, layer as u64, errno, pid.into(), tid.into()]);
+            bytes = target;
         }
+        Report::DeniedAgain { slot, times, ago } => {
+            n[..4].copy_from_slice(&[10, slot.into(), times, ago.as_nanos() as u64]);
+        }
+        Report::DeniedBeyond { times } => n[..2].copy_from_slice(&[11, times]),
         Report::LimitReached(counted) => n[..2].copy_from_slice(&[4, counted as u64]),
         Report::Claimed { index } => n[..2].copy_from_slice(&[5, u64::from(index)]),
         Report::Spent(Spent { pid, start, own }) => {
@@ -245,17 +254,17 @@ impl Inbox {
             },
             2 => Report::Ready,
             3 => Report::Denied {
-                operation: match n[1] {
-                    1 => Refused::Delete,
-                    2 => Refused::Chmod,
-                    3 => Refused::Chown,
-                    4 => Refused::Xattr,
-                    _ => return Err(Errno::BADMSG),
+                attempt: Attempt {
+                    operation: *Operation::ALL.get(n[1] as usize).ok_or(Errno::BADMSG)?,
+                    layer: *Layer::ALL.get(n[2] as usize).ok_or(Errno::BADMSG)?,
+                    errno: errno(n[3]),
                 },
-                errno: errno(n[2]),
-                tid: n[3] as u32,
-                path: &self.bytes[HEAD..HEAD + extra],
+                pid: n[4] as u32,
+                tid: n[5] as u32,
+                target: &self.bytes[HEAD..HEAD + extra],
             },
+            10 => Report::DeniedAgain { slot: n[1] as u32, times: n[2], ago: Duration::from_nanos(n[3]) },
+            11 => Report::DeniedBeyond { times: n[1] },
             4 => Report::LimitReached(match n[1] {
                 1 => Counted::Processes,
                 2 => Counted::Threads,

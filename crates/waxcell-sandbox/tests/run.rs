@@ -177,7 +177,7 @@ for where in ("/data", "/tmp"):
         .ending
         .denials
         .iter()
-        .map(|d| (d.operation.name(), String::from_utf8_lossy(&d.path).into_owned(), d.count))
+        .map(|d| (d.operation.name(), String::from_utf8_lossy(&d.target).into_owned(), d.count))
         .collect();
     assert_eq!(
         denials,

@@ -26,15 +26,17 @@ mod state;
 mod verdict;
 mod view;
 mod views;
+mod violation;
 
 pub use changes::Change;
 pub use judge::{Approved, Refusal};
 pub use not_run::{NotRun, RunError};
 pub use plan_error::PlanError;
-pub use report::{Report, ResourceUsage, Violation};
+pub use report::{Report, ResourceUsage};
 pub use run::{Caller, Request, Streams, run};
 pub use script::{Script, ScriptError};
 pub use state::{State, StateError};
 pub use verdict::Verdict;
+pub use violation::Violation;
 pub use waxcell_analysis::{Finding, PythonVersion};
 pub use waxcell_sandbox::{Enforced, Interrupts, ReceivedSignal, SignalSet, Stream, read_signal};

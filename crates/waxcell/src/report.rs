@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use waxcell_analysis::Finding;
 use waxcell_journal::{Receipt, SpanId};
-use waxcell_sandbox::{Denial, Enforced, Usage};
+use waxcell_sandbox::{Enforced, Usage};
 
 use crate::changes::Change;
-use crate::policy::Policy;
 use crate::record;
 use crate::run::Request;
 use crate::script::Script;
 use crate::verdict::Verdict;
+use crate::violation::Violation;
 
 /// What `--json` and `--report` give.
 #[derive(Clone, Debug, Serialize)]
@@ -225,61 +225,6 @@ impl ResourceUsage {
                 "scratch_bytes": usage.scratch_bytes,
                 "scratch_files": usage.scratch_files,
             }),
-        }
-    }
-}
-
-/// An attempt that the policy does not allow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Violation {
-    /// The operation, by its full name.
-    pub operation: &'static str,
-    /// On what; bytes that are no text are shown as replacement characters.
-    pub target: String,
-    /// The bytes of the target in hexadecimal, where they are no text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_hex: Option<String>,
-    /// The line of the policy, or the default, that decided.
-    pub rule: String,
-    /// What stopped it.
-    pub layer: &'static str,
-    /// The error that the script got (`errno(3)`).
-    pub errno: i32,
-    /// How often.
-    pub count: u64,
-    /// First and last time since the start, in milliseconds.
-    pub first_ms: u64,
-    /// See `first_ms`.
-    pub last_ms: u64,
-    /// The thread that tried first, as numbered inside the run.
-    pub thread: u32,
-    /// The smallest change of the policy that would allow it.
-    pub allow: String,
-}
-
-impl Violation {
-    pub(crate) fn of(denial: &Denial, policy: &Policy) -> Violation {
-        let text = String::from_utf8(denial.path.clone());
-        let operation = denial.operation;
-        let place = match (&policy.source.path, policy.lines.get("filesystem.blocked_operations")) {
-            (Some(path), Some(line)) => format!("{}:{line}", path.display()),
-            _ => "the default".to_owned(),
-        };
-        Violation {
-            operation: operation.name(),
-            target_hex: text.is_err().then(|| record::hex(&denial.path)),
-            target: String::from_utf8_lossy(&denial.path).into_owned(),
-            rule: format!("filesystem.blocked_operations ({place})"),
-            layer: "seccomp user notification",
-            errno: denial.errno,
-            count: denial.count,
-            first_ms: denial.first.as_millis() as u64,
-            last_ms: denial.last.as_millis() as u64,
-            thread: denial.tid,
-            allow: format!(
-                "leave `{}` out of filesystem.blocked_operations",
-                operation.aliases().first().unwrap_or(&operation.name())
-            ),
         }
     }
 }

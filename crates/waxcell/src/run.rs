@@ -15,11 +15,12 @@ use crate::not_run::{NotRun, Progress, RunError};
 use crate::planning::{self, Places, Planned};
 use crate::policy::{LoadError, Policy};
 use crate::record;
-use crate::report::{RecordProof, Report, ResourceUsage, Violation};
+use crate::report::{RecordProof, Report, ResourceUsage};
 use crate::script::Script;
 use crate::state::State;
 use crate::verdict::Verdict;
 use crate::views;
+use crate::violation::Violation;
 
 /// Who asks, from where, with what environment: taken once, at the edge.
 #[derive(Clone, Debug)]

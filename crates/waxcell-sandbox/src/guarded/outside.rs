@@ -142,7 +142,7 @@ impl Given {
 }
 
 impl Guarded {
-    pub(super) fn perform_outside(&self, asked: &Asked<'_>, kind: Call) -> Result<Answer, Errno> {
+    pub(super) fn perform_outside(&self, asked: &mut Asked<'_>, kind: Call) -> Result<Answer, Errno> {
         let a = asked.call.args;
         match kind {
             Call::Open => self.open_file(asked, None, a[0], a[1]),
@@ -160,7 +160,7 @@ impl Guarded {
     /// looked.
     fn open_file(
         &self,
-        asked: &Asked<'_>,
+        asked: &mut Asked<'_>,
         dirfd: Option<u64>,
         path: u64,
         flags: u64,
@@ -186,7 +186,7 @@ impl Guarded {
     }
 
     /// `utimensat`: neither mounts nor Landlock bind it to what the script may write to.
-    fn set_times(&self, asked: &Asked<'_>) -> Result<Answer, Errno> {
+    fn set_times(&self, asked: &mut Asked<'_>) -> Result<Answer, Errno> {
         let [dirfd, path, times, flags, ..] = asked.call.args;
         let file = open_target(asked, (Some(dirfd), (path != 0).then_some(path), flags as u32))?;
         let may = self.outside.as_ref().is_some_and(|outside| outside.is_writable(file.as_fd()));
@@ -217,7 +217,7 @@ impl Guarded {
 
     /// `kill`, where Landlock does not keep signals within the run: to itself the kernel may go on, to others it is sent
     /// from here, to each that is held and is the run's.
-    fn kill(&self, asked: &Asked<'_>, pid: i32, signal: i32) -> Result<Answer, Errno> {
+    fn kill(&self, asked: &mut Asked<'_>, pid: i32, signal: i32) -> Result<Answer, Errno> {
         let own = procfs::process_of(asked.call.tid).ok_or(Errno::SRCH)?;
         // 0: its own group, which is one of a session of the run.
         if pid == 0 || pid as u32 == own {

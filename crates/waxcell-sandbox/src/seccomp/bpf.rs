@@ -6,12 +6,16 @@
 use std::collections::BTreeMap;
 
 use libc::sock_filter;
+use waxcell_operations::Operation;
 
 /// What the kernel does with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(crate) enum Action {
     Allow,
+    /// Fails, as programs try it by habit and do without.
     Errno(i32),
+    /// Fails, and is an attempt that goes on record: the broker is asked, and says so.
+    Refuse(i32, Operation),
     Notify,
     KillProcess,
 }
@@ -21,7 +25,7 @@ impl Action {
         match self {
             Action::Allow => libc::SECCOMP_RET_ALLOW,
             Action::Errno(errno) => libc::SECCOMP_RET_ERRNO | errno as u32,
-            Action::Notify => libc::SECCOMP_RET_USER_NOTIF,
+            Action::Notify | Action::Refuse(..) => libc::SECCOMP_RET_USER_NOTIF,
             Action::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
         }
     }
@@ -44,6 +48,45 @@ pub(super) struct Test {
 pub(super) enum Rule {
     Always(Action),
     Tests(Vec<Test>),
+}
+
+impl Rule {
+    /// What is done about a call with these arguments.
+    pub(super) fn answer(&self, args: &[u64; 6]) -> Action {
+        let tests = match self {
+            Rule::Always(action) => return *action,
+            Rule::Tests(tests) => tests,
+        };
+        let answer = tests.iter().find_map(|test| {
+            let argument = args[usize::from(test.argument)] as u32 & test.mask;
+            if test.any_of.contains(&argument) { test.hit } else { test.miss }
+        });
+        answer.unwrap_or(Action::KillProcess)
+    }
+
+    /// With every refusal a question to the broker: neighbours that differ in nothing else are one.
+    fn as_the_kernel_sees_it(mut self) -> Rule {
+        let plainly = |action: &mut Action| {
+            if let Action::Refuse(..) = action {
+                *action = Action::Notify;
+            }
+        };
+        match &mut self {
+            Rule::Always(action) => plainly(action),
+            Rule::Tests(tests) => {
+                tests.iter_mut().flat_map(|test| [&mut test.hit, &mut test.miss]).flatten().for_each(plainly);
+            }
+        }
+        self
+    }
+
+    /// How many arguments it looks at: those up to the last that is tested.
+    pub(super) fn arguments(&self) -> usize {
+        match self {
+            Rule::Always(_) => 0,
+            Rule::Tests(tests) => tests.iter().map(|test| usize::from(test.argument) + 1).max().unwrap_or(0),
+        }
+    }
 }
 
 const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
@@ -83,7 +126,10 @@ pub(super) fn compile(
         program.push(instruction(IF_AT_LEAST, bit, 0, 1));
         program.push(give(default));
     }
-    program.extend(search(&segments(rules, default)));
+    let rules = rules.iter().map(|(nr, rule)| (*nr, rule.clone().as_the_kernel_sees_it())).collect();
+    let mut code = Code(Vec::new());
+    code.search(&segments(&rules, default));
+    program.extend(code.0.into_iter().rev());
     assert!(program.len() <= 4096, "the kernel takes 4096 instructions");
     program
 }
@@ -111,45 +157,100 @@ fn segments(rules: &BTreeMap<u32, Rule>, default: Action) -> Vec<(u32, Rule)> {
     segments
 }
 
-/// Each leaf ends in a return, so a branch needs only to jump over the code of its left side.
-fn search(segments: &[(u32, Rule)]) -> Vec<sock_filter> {
-    if let [(_, rule)] = segments {
-        return leaf(rule);
+/// A program from its end to its beginning: jumps lead forward only, so that what they lead to is there before them.
+struct Code(Vec<sock_filter>);
+
+/// A place in [`Code`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Label(usize);
+
+/// How far the two ways of a comparison reach.
+const REACH: usize = u8::MAX as usize;
+/// More than a test has instructions between its comparisons and what they lead to.
+const MARGIN: usize = 64;
+
+impl Code {
+    fn push(&mut self, instruction: sock_filter) -> Label {
+        self.0.push(instruction);
+        Label(self.0.len() - 1)
     }
-    let (left, right) = segments.split_at(segments.len() / 2);
-    let left_code = search(left);
-    let mut code = match u8::try_from(left_code.len()) {
-        Ok(distance) => vec![instruction(IF_AT_LEAST, right[0].0, distance, 0)],
-        Err(_) => {
-            vec![instruction(IF_AT_LEAST, right[0].0, 0, 1), instruction(JUMP, left_code.len() as u32, 0, 0)]
+
+    /// How far it is from the next instruction to a place.
+    fn distance(&self, to: Label) -> usize {
+        self.0.len() - to.0 - 1
+    }
+
+    /// The same place, or a jump to it that is near.
+    fn near(&mut self, to: Label) -> Label {
+        if self.distance(to) < REACH - 1 {
+            return to;
         }
-    };
-    code.extend(left_code);
-    code.extend(search(right));
-    code
-}
+        self.push(instruction(JUMP, self.distance(to) as u32, 0, 0))
+    }
 
-fn leaf(rule: &Rule) -> Vec<sock_filter> {
-    match rule {
-        Rule::Always(action) => vec![give(*action)],
-        Rule::Tests(tests) => tests.iter().flat_map(test).collect(),
+    fn compare(&mut self, code: u16, value: u32, then: Label, otherwise: Label) -> Label {
+        let [jt, jf] = [then, otherwise].map(|label| {
+            let distance = self.distance(label);
+            assert!(distance <= REACH, "a comparison reaches 255 instructions");
+            distance as u8
+        });
+        self.push(instruction(code, value, jt, jf))
     }
-}
 
-/// `load; and; if-equal...; miss; hit`. One instruction stands in the place of the miss in every shape, so a
-/// comparison that holds always jumps over the rest of the comparisons and that one.
-fn test(test: &Test) -> Vec<sock_filter> {
-    // Arguments are 64 bits wide; on little-endian machines the low half comes first.
-    const { assert!(cfg!(target_endian = "little")) };
-    let mut code = vec![instruction(LOAD, OFFSET_ARGS + 8 * u32::from(test.argument), 0, 0)];
-    if test.mask != u32::MAX {
-        code.push(instruction(AND, test.mask, 0, 0));
+    /// Where an action is given: the place nearest by, or a new one.
+    fn give(&mut self, action: Action) -> Label {
+        let (wanted, length) = (give(action), self.0.len());
+        let is_same = |other: &sock_filter| other.code == wanted.code && other.k == wanted.k;
+        let near = self.0[length.saturating_sub(REACH - MARGIN)..].iter().rposition(is_same);
+        match near {
+            Some(position) => Label(length.saturating_sub(REACH - MARGIN) + position),
+            None => self.push(wanted),
+        }
     }
-    let count = test.any_of.len();
-    for (position, value) in test.any_of.iter().enumerate() {
-        code.push(instruction(IF_EQUAL, *value, (count - position) as u8, 0));
+
+    /// A binary search.
+    fn search(&mut self, segments: &[(u32, Rule)]) -> Label {
+        if let [(_, rule)] = segments {
+            return match rule {
+                Rule::Always(action) => self.give(*action),
+                Rule::Tests(tests) => self.tests(tests),
+            };
+        }
+        let (left, right) = segments.split_at(segments.len() / 2);
+        let from_right = self.search(right);
+        let from_left = self.search(left);
+        let from_right = self.near(from_right);
+        let from_left = self.near(from_left);
+        self.compare(IF_AT_LEAST, right[0].0, from_right, from_left)
     }
-    code.push(test.miss.map_or(instruction(JUMP, u32::from(test.hit.is_some()), 0, 0), give));
-    code.extend(test.hit.map(give));
-    code
+
+    /// One test after the other. Who comes to one from the test before still has its argument, if it is the same.
+    fn tests(&mut self, tests: &[Test]) -> Label {
+        let mut next = None;
+        for (position, test) in tests.iter().enumerate().rev() {
+            let mut way = |action: Option<Action>| action.map(|action| self.give(action)).or(next);
+            let (Some(hit), Some(miss)) = (way(test.hit), way(test.miss)) else {
+                // A list that runs out: the last test answers both ways.
+                return self.push(give(Action::KillProcess));
+            };
+            let mut entry = miss;
+            for value in test.any_of.iter().rev() {
+                entry = self.compare(IF_EQUAL, *value, hit, entry);
+            }
+            let before = position.checked_sub(1).map(|before| &tests[before]);
+            if before.is_none_or(|before| (before.argument, before.mask) != (test.argument, test.mask)) {
+                // Arguments are 64 bits wide; on little-endian machines the low half comes first.
+                const { assert!(cfg!(target_endian = "little")) };
+                if test.mask != u32::MAX {
+                    self.push(instruction(AND, test.mask, 0, 0));
+                }
+                entry = self.push(instruction(LOAD, OFFSET_ARGS + 8 * u32::from(test.argument), 0, 0));
+            }
+            next = Some(entry);
+        }
+        match next {
+            Some(entry) => entry,
+            None => self.give(Action::KillProcess),
+        }
+    }
 }

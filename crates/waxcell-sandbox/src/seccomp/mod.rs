@@ -1,19 +1,21 @@
 //! The system-call filter: a default-deny list, compiled to classic BPF (`seccomp(2)`).
 //!
-//! *Build* is pure ([`build`]: guard in, program out); *apply* is `sys::install_filter`. A call that is on no list gets
-//! `ENOSYS`, as on a kernel that does not have it; one that a script must not make gets `EPERM`; one that has to be
-//! decided per path or counted goes to the broker.
+//! *Build* is pure ([`build`]: guard in, rules out, of which [`Rules::program`] makes the filter); *apply* is
+//! `sys::install_filter`. A call that is on no list gets `ENOSYS`, as on a kernel that does not have it. One that a script
+//! must not make is refused by the broker, which puts it on record; so is one that has to be decided per path or counted.
 
 mod bpf;
 mod plain;
 mod table;
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Write};
 
+pub(crate) use bpf::Action;
 pub(crate) use table::{Call, call};
 
 use crate::plan::Guard;
-use bpf::{Action, Rule};
+use bpf::Rule;
 
 /// What a run may name as its own.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +26,18 @@ pub(crate) struct Own {
     pub(crate) may_take_terminal: bool,
 }
 
-/// The compiled filter for a run; for one without namespaces on a kernel with the given ABI of Landlock.
-pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Vec<libc::sock_filter> {
+/// The rules of a run, one for each system call that is known. The kernel gets them as a program; the broker asks them
+/// what it was handed a call for.
+pub(crate) struct Rules(BTreeMap<u32, Rule>);
+
+/// The rules for a run; for one without namespaces on a kernel with the given ABI of Landlock.
+pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
     let mut rules: BTreeMap<u32, Rule> = BTreeMap::new();
     for nr in table::ALLOWED {
         rules.insert(*nr as u32, Rule::Always(Action::Allow));
     }
-    for nr in table::REFUSED {
-        rules.insert(*nr as u32, Rule::Always(Action::Errno(libc::EPERM)));
-    }
+    table::refuse(&mut rules, table::REFUSED, libc::EPERM);
+    table::refuse(&mut rules, table::ABSENT, libc::ENOSYS);
     for (nr, tests) in table::conditional(own) {
         rules.insert(nr as u32, Rule::Tests(tests));
     }
@@ -57,7 +62,57 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Vec<libc::s
     if let Some(abi) = plain {
         plain::change(&mut rules, abi);
     }
-    bpf::compile(table::ARCH, table::FOREIGN_BIT, &rules, Action::Errno(libc::ENOSYS))
+    Rules(rules)
+}
+
+impl Rules {
+    /// What the kernel is given.
+    pub(crate) fn program(&self) -> Vec<libc::sock_filter> {
+        bpf::compile(table::ARCH, table::FOREIGN_BIT, &self.0, Action::Errno(libc::ENOSYS))
+    }
+
+    /// What is done about a call. Arguments are register values, which nobody can change any more.
+    pub(crate) fn answer(&self, nr: i32, args: &[u64; 6]) -> Action {
+        self.rule(nr).map_or(Action::Errno(libc::ENOSYS), |rule| rule.answer(args))
+    }
+
+    /// Writes a call as a person would: its name, and the arguments that decided.
+    pub(crate) fn describe<'a>(&self, nr: i32, args: &[u64; 6], buffer: &'a mut [u8; 128]) -> &'a [u8] {
+        let mut text = Text { buffer, length: 0 };
+        let shown = self.rule(nr).map_or(0, Rule::arguments);
+        // Longer than the buffer, it is cut.
+        let _ = match table::name(nr) {
+            Some(name) => write!(text, "{name}("),
+            None => write!(text, "system call {nr}("),
+        };
+        for (position, argument) in args.iter().take(shown).enumerate() {
+            let comma = if position == 0 { "" } else { ", " };
+            let _ = write!(text, "{comma}{:#x}", *argument as u32);
+        }
+        let _ = text.write_str(")");
+        let Text { buffer, length } = text;
+        &buffer[..length]
+    }
+
+    fn rule(&self, nr: i32) -> Option<&Rule> {
+        self.0.get(&(nr as u32))
+    }
+}
+
+/// Text in a buffer that is there already: the broker allocates nothing.
+struct Text<'a> {
+    buffer: &'a mut [u8; 128],
+    length: usize,
+}
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let rest = &mut self.buffer[self.length..];
+        let length = text.len().min(rest.len());
+        rest[..length].copy_from_slice(&text.as_bytes()[..length]);
+        self.length += length;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

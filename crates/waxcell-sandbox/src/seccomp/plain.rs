@@ -4,56 +4,49 @@
 use std::collections::BTreeMap;
 
 use libc::*;
+use waxcell_operations::Operation;
 
 use super::bpf::{Action, Rule, Test};
-use super::table::{self, BROKERED, Call, IO_CLASS, IO_IDLE, only, pass_if};
-
-const EPERM_: Action = Action::Errno(EPERM);
+use super::table::{self, BROKERED, Call, Calls, IO_CLASS, IO_IDLE, calls, eperm, only, pass_if};
 
 /// Reach processes, sockets and objects of the host that Landlock does not stand before.
-const REFUSED: &[c_long] = &[
-    // ipc.shm, ipc.mq: those of the host.
-    SYS_shmget,
-    SYS_shmat,
-    SYS_shmdt,
-    SYS_shmctl,
-    SYS_semget,
-    SYS_semop,
-    SYS_semtimedop,
-    SYS_semctl,
-    SYS_msgget,
-    SYS_msgsnd,
-    SYS_msgrcv,
-    SYS_msgctl,
-    SYS_mq_open,
-    SYS_mq_unlink,
-    SYS_mq_timedsend,
-    SYS_mq_timedreceive,
-    SYS_mq_notify,
-    SYS_mq_getsetattr,
-    // net.*, ipc.unix: a socket is one of a pair, and stays it.
-    SYS_bind,
-    SYS_connect,
-    SYS_listen,
-    SYS_accept,
-    SYS_accept4,
+pub(super) const REFUSED: &[(Operation, Calls)] = &[
+    (
+        Operation::IpcMq,
+        calls![
+            SYS_mq_open,
+            SYS_mq_unlink,
+            SYS_mq_timedsend,
+            SYS_mq_timedreceive,
+            SYS_mq_notify,
+            SYS_mq_getsetattr,
+        ],
+    ),
+    // A socket is one of a pair, and stays it.
+    (Operation::NetConnect, calls![SYS_connect]),
+    (Operation::NetListen, calls![SYS_bind, SYS_listen, SYS_accept, SYS_accept4]),
     // Tells what happens to files that a script may not open.
-    SYS_inotify_init1,
-    SYS_inotify_add_watch,
-    SYS_inotify_rm_watch,
-    #[cfg(target_arch = "x86_64")]
-    SYS_inotify_init,
+    (
+        Operation::FsRead,
+        calls![
+            SYS_inotify_init1,
+            SYS_inotify_add_watch,
+            SYS_inotify_rm_watch,
+            #[cfg(target_arch = "x86_64")]
+            SYS_inotify_init,
+        ],
+    ),
     // Older forms of `utimensat`, which the broker performs.
     #[cfg(target_arch = "x86_64")]
-    SYS_utime,
-    #[cfg(target_arch = "x86_64")]
-    SYS_utimes,
-    #[cfg(target_arch = "x86_64")]
-    SYS_futimesat,
+    (Operation::FsWrite, calls![SYS_utime, SYS_utimes, SYS_futimesat]),
 ];
 
 /// Signals with information, and to what only a descriptor names.
-const SIGNALS: &[c_long] = &[SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal];
+pub(super) const SIGNALS: &[(Operation, Calls)] =
+    &[(Operation::ProcSignal, calls![SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal])];
+
+/// The call of [`conditional`] that is not among those of a run with namespaces.
+pub(super) const CONDITIONAL: Calls = calls![SYS_sched_setaffinity];
 
 /// Landlock keeps signals within the run from this ABI on.
 const SCOPES_SIGNALS: u32 = 6;
@@ -63,9 +56,7 @@ const BINDS_TRUNCATE: u32 = 3;
 /// Changes the rules of a run with namespaces into those of one without.
 pub(super) fn change(rules: &mut BTreeMap<u32, Rule>, abi: u32) {
     let always = |action| Rule::Always(action);
-    for nr in REFUSED {
-        rules.insert(*nr as u32, always(EPERM_));
-    }
+    table::refuse(rules, REFUSED, EPERM);
     rules.insert(SYS_socket as u32, always(Action::Errno(EACCES)));
     for (nr, tests) in conditional() {
         rules.insert(nr as u32, Rule::Tests(tests));
@@ -85,9 +76,10 @@ pub(super) fn change(rules: &mut BTreeMap<u32, Rule>, abi: u32) {
         }
     }
     if abi < SCOPES_SIGNALS {
-        SIGNALS.iter().for_each(|nr| drop(rules.insert(*nr as u32, always(EPERM_))));
+        table::refuse(rules, SIGNALS, EPERM);
         for (nr, argument) in [(SYS_tkill, 1), (SYS_tgkill, 2)] {
-            let tests = only(argument, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Notify);
+            let tests =
+                only(argument, u32::MAX, vec![SIGXFSZ as u32], eperm(Operation::ProcSignal), Action::Notify);
             rules.insert(nr as u32, Rule::Tests(tests));
         }
     }
@@ -121,7 +113,7 @@ fn conditional() -> Vec<(c_long, Vec<Test>)> {
         options.into_iter().filter(|other| *other != option as u32).collect()
     };
     // One's own thread, which 0 means.
-    let own = |argument| only(argument, u32::MAX, vec![0], Action::Allow, EPERM_);
+    let own = |argument, operation| only(argument, u32::MAX, vec![0], Action::Allow, eperm(operation));
     const F_SETOWN_EX: u32 = 15;
     const IOPRIO_WHO_PROCESS: u32 = 1;
     vec![
@@ -129,36 +121,66 @@ fn conditional() -> Vec<(c_long, Vec<Test>)> {
         (
             SYS_socketpair,
             vec![
-                pass_if(0, u32::MAX, vec![AF_UNIX as u32], Action::Errno(EAFNOSUPPORT)),
-                pass_if(1, 0xF, vec![SOCK_STREAM as u32, SOCK_SEQPACKET as u32], EPERM_),
+                pass_if(0, u32::MAX, vec![AF_UNIX as u32], Action::Refuse(EAFNOSUPPORT, Operation::NetRaw)),
+                pass_if(1, 0xF, vec![SOCK_STREAM as u32, SOCK_SEQPACKET as u32], eperm(Operation::IpcUnix)),
                 Test {
                     argument: 2,
                     mask: u32::MAX,
                     any_of: vec![0],
                     hit: Some(Action::Allow),
-                    miss: Some(Action::Errno(EPROTONOSUPPORT)),
+                    miss: Some(Action::Refuse(EPROTONOSUPPORT, Operation::NetRaw)),
                 },
             ],
         ),
         // A signal by way of a file (SIGIO) goes to whomever its owner names.
         (
             SYS_fcntl,
-            only(1, u32::MAX, vec![F_SETLEASE as u32, F_SETOWN as u32, F_SETOWN_EX], EPERM_, Action::Allow),
+            vec![
+                Test {
+                    argument: 1,
+                    mask: u32::MAX,
+                    any_of: vec![F_SETLEASE as u32],
+                    hit: Some(eperm(Operation::FsLock)),
+                    miss: None,
+                },
+                Test {
+                    argument: 1,
+                    mask: u32::MAX,
+                    any_of: vec![F_SETOWN as u32, F_SETOWN_EX],
+                    hit: Some(eperm(Operation::ProcSignal)),
+                    miss: Some(Action::Allow),
+                },
+            ],
         ),
         // The script's process has to die with the init.
-        (SYS_prctl, only(0, u32::MAX, without(table::prctls(), PR_SET_PDEATHSIG), Action::Allow, EPERM_)),
-        (SYS_prlimit64, own(0)),
-        (SYS_sched_setaffinity, own(0)),
-        (SYS_sched_setparam, own(0)),
-        (SYS_sched_setscheduler, own(0)),
+        (
+            SYS_prctl,
+            only(
+                0,
+                u32::MAX,
+                without(table::prctls(), PR_SET_PDEATHSIG),
+                Action::Allow,
+                eperm(Operation::ProcControl),
+            ),
+        ),
+        (SYS_prlimit64, own(0, Operation::ProcLimits)),
+        (SYS_sched_setaffinity, own(0, Operation::ProcPriority)),
+        (SYS_sched_setparam, own(0, Operation::ProcPriority)),
+        (SYS_sched_setscheduler, own(0, Operation::ProcPriority)),
         (
             SYS_ioprio_set,
             vec![
-                pass_if(0, u32::MAX, vec![IOPRIO_WHO_PROCESS], EPERM_),
-                pass_if(1, u32::MAX, vec![0], EPERM_),
-                only(2, IO_CLASS, vec![IO_IDLE], Action::Allow, EPERM_).remove(0),
+                pass_if(0, u32::MAX, vec![IOPRIO_WHO_PROCESS], eperm(Operation::ProcPriority)),
+                pass_if(1, u32::MAX, vec![0], eperm(Operation::ProcPriority)),
+                only(2, IO_CLASS, vec![IO_IDLE], Action::Allow, eperm(Operation::ProcPriority)).remove(0),
             ],
         ),
-        (SYS_setpriority, vec![pass_if(0, u32::MAX, vec![PRIO_PROCESS], EPERM_), own(1).remove(0)]),
+        (
+            SYS_setpriority,
+            vec![
+                pass_if(0, u32::MAX, vec![PRIO_PROCESS], eperm(Operation::ProcPriority)),
+                own(1, Operation::ProcPriority).remove(0),
+            ],
+        ),
     ]
 }

@@ -3,10 +3,13 @@
 //! Sources: the tables of the kernel (`syscalls(2)`), and what CPython 3.8 to 3.14, glibc, coreutils and git use. A
 //! number of a newer kernel than this table gets `ENOSYS` by being absent, so programs fall back.
 
-use libc::*;
+use std::collections::BTreeMap;
 
-use super::Own;
-use super::bpf::{Action, Test};
+use libc::*;
+use waxcell_operations::Operation;
+
+use super::bpf::{Action, Rule, Test};
+use super::{Own, plain};
 
 #[cfg(target_arch = "x86_64")]
 pub(super) const ARCH: u32 = 0xC000_003E; // AUDIT_ARCH_X86_64
@@ -389,95 +392,191 @@ const SYS_getrlimit_NR: c_long = SYS_getrlimit;
 #[expect(non_upper_case_globals, reason = "named as the kernel names its calls")]
 const SYS_getrlimit_NR: c_long = 163;
 
-/// Known and refused with `EPERM`, so that a script sees a refusal and not a missing feature.
-pub(super) const REFUSED: &[c_long] = &[
-    // fs.mount
-    SYS_mount,
-    SYS_umount2,
-    SYS_pivot_root,
-    SYS_chroot,
-    SYS_open_tree,
-    SYS_move_mount,
-    SYS_fsopen,
-    SYS_fsconfig,
-    SYS_fsmount,
-    SYS_fspick,
-    SYS_mount_setattr,
-    SYS_open_by_handle_at,
-    // fs.mknod is conditional below; sys.userns
-    SYS_unshare,
-    SYS_setns,
-    // proc.ptrace
-    SYS_ptrace,
-    SYS_process_vm_readv,
-    SYS_process_vm_writev,
-    SYS_process_madvise,
-    SYS_kcmp,
-    SYS_pidfd_getfd,
-    SYS_move_pages,
-    SYS_migrate_pages,
-    // proc.priority
-    SYS_sched_setattr,
-    SYS_setrlimit_NR,
-    SYS_vhangup,
-    // sys.*
-    SYS_init_module,
-    SYS_finit_module,
-    SYS_delete_module,
-    SYS_settimeofday,
-    SYS_clock_settime,
-    SYS_clock_adjtime,
-    SYS_adjtimex,
-    SYS_reboot,
-    SYS_kexec_load,
-    SYS_bpf,
-    SYS_perf_event_open,
-    SYS_swapon,
-    SYS_swapoff,
-    SYS_acct,
-    SYS_quotactl,
-    SYS_syslog,
-    SYS_sethostname,
-    SYS_setdomainname,
-    SYS_seccomp,
-    SYS_fanotify_init,
-    SYS_fanotify_mark,
-    SYS_userfaultfd,
-    #[cfg(target_arch = "x86_64")]
-    SYS_kexec_file_load,
-    #[cfg(target_arch = "x86_64")]
-    SYS_iopl,
-    #[cfg(target_arch = "x86_64")]
-    SYS_ioperm,
-    #[cfg(target_arch = "x86_64")]
-    SYS_modify_ldt,
-    // ipc.keyring
-    SYS_add_key,
-    SYS_request_key,
-    SYS_keyctl,
-    // ipc.shm: what System V IPC keeps belongs to no process, so no count of the run's memory would show it.
-    SYS_shmget,
-    SYS_shmat,
-    SYS_shmdt,
-    SYS_shmctl,
-    SYS_semget,
-    SYS_semop,
-    SYS_semtimedop,
-    SYS_semctl,
-    SYS_msgget,
-    SYS_msgsnd,
-    SYS_msgrcv,
-    SYS_msgctl,
+/// Numbers with their names.
+pub(super) type Calls = &'static [(c_long, &'static str)];
+
+macro_rules! calls {
+    ($($(#[$only:meta])* $call:ident),* $(,)?) => { &[$($(#[$only])* ($call, stringify!($call))),*] };
+}
+pub(super) use calls;
+
+/// Known and refused, by the operation that each is an attempt at: a script sees a refusal and not a missing feature.
+pub(super) const REFUSED: &[(Operation, Calls)] = &[
+    (
+        Operation::FsMount,
+        calls![
+            SYS_mount,
+            SYS_umount2,
+            SYS_pivot_root,
+            SYS_chroot,
+            SYS_open_tree,
+            SYS_move_mount,
+            SYS_fsopen,
+            SYS_fsconfig,
+            SYS_fsmount,
+            SYS_fspick,
+            SYS_mount_setattr,
+        ],
+    ),
+    (Operation::FsRead, calls![SYS_open_by_handle_at]),
+    (Operation::SysUserns, calls![SYS_unshare, SYS_setns]),
+    (
+        Operation::ProcPtrace,
+        calls![
+            SYS_ptrace,
+            SYS_process_vm_readv,
+            SYS_process_vm_writev,
+            SYS_process_madvise,
+            SYS_kcmp,
+            SYS_pidfd_getfd,
+            SYS_move_pages,
+            SYS_migrate_pages,
+        ],
+    ),
+    (Operation::ProcPriority, calls![SYS_sched_setattr]),
+    (Operation::ProcLimits, calls![SYS_setrlimit]),
+    (Operation::ProcControl, calls![SYS_seccomp, SYS_userfaultfd]),
+    (Operation::SysModule, calls![SYS_init_module, SYS_finit_module, SYS_delete_module]),
+    (Operation::SysTime, calls![SYS_settimeofday, SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex]),
+    (
+        Operation::SysReboot,
+        calls![
+            SYS_reboot,
+            SYS_kexec_load,
+            #[cfg(target_arch = "x86_64")]
+            SYS_kexec_file_load,
+        ],
+    ),
+    (Operation::SysBpf, calls![SYS_bpf]),
+    (Operation::SysPerf, calls![SYS_perf_event_open]),
+    (
+        Operation::SysAdmin,
+        calls![
+            SYS_swapon,
+            SYS_swapoff,
+            SYS_acct,
+            SYS_quotactl,
+            SYS_syslog,
+            SYS_sethostname,
+            SYS_setdomainname,
+            SYS_fanotify_init,
+            SYS_fanotify_mark,
+            SYS_vhangup,
+            #[cfg(target_arch = "x86_64")]
+            SYS_iopl,
+            #[cfg(target_arch = "x86_64")]
+            SYS_ioperm,
+            #[cfg(target_arch = "x86_64")]
+            SYS_modify_ldt,
+        ],
+    ),
+    (Operation::IpcKeyring, calls![SYS_add_key, SYS_request_key, SYS_keyctl]),
+    // What System V IPC keeps belongs to no process, so no count of the run's memory would show it.
+    (
+        Operation::IpcShm,
+        calls![
+            SYS_shmget,
+            SYS_shmat,
+            SYS_shmdt,
+            SYS_shmctl,
+            SYS_semget,
+            SYS_semop,
+            SYS_semtimedop,
+            SYS_semctl,
+        ],
+    ),
+    (Operation::IpcMq, calls![SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl]),
 ];
 
-#[cfg(target_arch = "x86_64")]
-#[expect(non_upper_case_globals, reason = "named as the kernel names its calls")]
-const SYS_setrlimit_NR: c_long = SYS_setrlimit;
-#[cfg(target_arch = "aarch64")]
-#[expect(non_upper_case_globals, reason = "named as the kernel names its calls")]
-const SYS_setrlimit_NR: c_long = 164;
+/// Refused as if the kernel did not have them, which programs expect, but no program makes them by habit.
+pub(super) const ABSENT: &[(Operation, Calls)] = &[
+    (Operation::SysIoUring, calls![SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register]),
+    (Operation::FsMount, calls![SYS_statmount, SYS_listmount, SYS_open_tree_attr]),
+    (Operation::FsXattr, calls![SYS_setxattrat, SYS_removexattrat, SYS_file_setattr]),
+    (Operation::SysAdmin, calls![SYS_quotactl_fd, SYS_memfd_secret]),
+];
 
-const EPERM_: Action = Action::Errno(EPERM);
+/// Numbers that the C library's bindings do not have, the same on every architecture but for the first.
+mod newer {
+    #![expect(non_upper_case_globals, reason = "named as the kernel names its calls")]
+    use libc::c_long;
+    #[cfg(target_arch = "aarch64")]
+    pub(super) const SYS_setrlimit: c_long = 164;
+    pub(super) const SYS_statmount: c_long = 457;
+    pub(super) const SYS_listmount: c_long = 458;
+    pub(super) const SYS_setxattrat: c_long = 463;
+    pub(super) const SYS_removexattrat: c_long = 466;
+    pub(super) const SYS_open_tree_attr: c_long = 467;
+    pub(super) const SYS_file_setattr: c_long = 469;
+}
+use newer::*;
+
+pub(super) const fn eperm(operation: Operation) -> Action {
+    Action::Refuse(EPERM, operation)
+}
+
+/// Adds a list of calls that are refused.
+pub(super) fn refuse(rules: &mut BTreeMap<u32, Rule>, list: &[(Operation, Calls)], errno: i32) {
+    for (operation, calls) in list {
+        for (nr, _) in *calls {
+            rules.insert(*nr as u32, Rule::Always(Action::Refuse(errno, *operation)));
+        }
+    }
+}
+
+/// The name of a call that can be refused, as its manual page has it.
+pub(super) fn name(nr: i32) -> Option<&'static str> {
+    let groups = REFUSED.iter().chain(ABSENT).chain(plain::REFUSED).chain(plain::SIGNALS);
+    let lists = groups.map(|(_, calls)| *calls).chain([CONDITIONAL, plain::CONDITIONAL]);
+    let (_, name) = lists.flatten().find(|(number, _)| *number == c_long::from(nr))?;
+    name.strip_prefix("SYS_")
+}
+
+/// The calls of [`conditional`].
+const CONDITIONAL: Calls = calls![
+    SYS_clone,
+    SYS_socket,
+    SYS_socketpair,
+    SYS_ioctl,
+    SYS_prctl,
+    SYS_personality,
+    SYS_prlimit64,
+    SYS_ioprio_set,
+    SYS_sched_setparam,
+    SYS_sched_getparam,
+    SYS_sched_getscheduler,
+    SYS_sched_setscheduler,
+    SYS_setpriority,
+    SYS_setuid,
+    SYS_setgid,
+    SYS_setreuid,
+    SYS_setregid,
+    SYS_setresuid,
+    SYS_setresgid,
+    SYS_fchown,
+    SYS_fchownat,
+    SYS_tkill,
+    SYS_tgkill,
+    SYS_rt_tgsigqueueinfo,
+    SYS_mknodat,
+    SYS_renameat2,
+    SYS_openat,
+    SYS_fchmod,
+    SYS_fchmodat,
+    SYS_fcntl,
+    #[cfg(target_arch = "x86_64")]
+    SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    SYS_lchown,
+    #[cfg(target_arch = "x86_64")]
+    SYS_mknod,
+    #[cfg(target_arch = "x86_64")]
+    SYS_open,
+    #[cfg(target_arch = "x86_64")]
+    SYS_creat,
+    #[cfg(target_arch = "x86_64")]
+    SYS_chmod,
+];
 
 pub(super) fn only(argument: u8, mask: u32, any_of: Vec<u32>, hit: Action, miss: Action) -> Vec<Test> {
     vec![Test { argument, mask, any_of, hit: Some(hit), miss: Some(miss) }]
@@ -512,69 +611,86 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         | CLONE_NEWPID
         | CLONE_NEWNET) as u32;
     let sockets = || {
-        vec![
+        let mut tests = vec![
             pass_if(
                 0,
                 u32::MAX,
                 vec![AF_UNIX as u32, AF_INET as u32, AF_INET6 as u32],
-                Action::Errno(EAFNOSUPPORT),
+                Action::Refuse(EAFNOSUPPORT, Operation::NetRaw),
             ),
-            pass_if(1, 0xF, vec![SOCK_STREAM as u32, SOCK_DGRAM as u32, SOCK_SEQPACKET as u32], EPERM_),
+            pass_if(
+                1,
+                0xF,
+                vec![SOCK_STREAM as u32, SOCK_DGRAM as u32, SOCK_SEQPACKET as u32],
+                eperm(Operation::NetRaw),
+            ),
             Test {
                 argument: 2,
                 mask: u32::MAX,
                 any_of: vec![0, IPPROTO_TCP as u32, IPPROTO_UDP as u32],
                 hit: Some(Action::Allow),
-                miss: Some(Action::Errno(EPROTONOSUPPORT)),
+                miss: Some(Action::Refuse(EPROTONOSUPPORT, Operation::NetRaw)),
             },
-        ]
+        ];
+        // The C library asks it which addresses the host has, before it resolves a name.
+        tests.insert(
+            0,
+            Test {
+                argument: 0,
+                mask: u32::MAX,
+                any_of: vec![AF_NETLINK as u32],
+                hit: Some(Action::Errno(EAFNOSUPPORT)),
+                miss: None,
+            },
+        );
+        tests
     };
     vec![
         // sys.userns: no new namespaces. The flags are a register, so the broker may count and continue the rest.
         // `clone3` is on no list: its flags lie in memory, where a filter cannot see them, and libraries fall back.
-        (SYS_clone, only(0, namespaces, vec![0], Action::Notify, EPERM_)),
+        (SYS_clone, only(0, namespaces, vec![0], Action::Notify, eperm(Operation::SysUserns))),
         (SYS_socket, sockets()),
         (
             SYS_socketpair,
             vec![
-                pass_if(0, u32::MAX, vec![AF_UNIX as u32], Action::Errno(EAFNOSUPPORT)),
+                pass_if(0, u32::MAX, vec![AF_UNIX as u32], Action::Refuse(EAFNOSUPPORT, Operation::NetRaw)),
                 Test {
                     argument: 2,
                     mask: u32::MAX,
                     any_of: vec![0],
                     hit: Some(Action::Allow),
-                    miss: Some(Action::Errno(EPROTONOSUPPORT)),
+                    miss: Some(Action::Refuse(EPROTONOSUPPORT, Operation::NetRaw)),
                 },
             ],
         ),
         // A terminal's input queue (TIOCSTI), its console (TIOCLINUX) and everything unknown stay closed.
-        (SYS_ioctl, only(1, u32::MAX, ioctls(own), Action::Allow, Action::Errno(ENOTTY))),
-        (SYS_prctl, only(0, u32::MAX, prctls(), Action::Allow, EPERM_)),
-        (SYS_personality, only(0, u32::MAX, vec![0, u32::MAX], Action::Allow, EPERM_)),
-        // proc.priority: to the idle class of I/O, which is below every other.
-        (SYS_ioprio_set, only(2, IO_CLASS, vec![IO_IDLE], Action::Allow, EPERM_)),
+        (SYS_ioctl, requests(own)),
+        (SYS_prctl, only(0, u32::MAX, prctls(), Action::Allow, eperm(Operation::ProcControl))),
+        (SYS_personality, only(0, u32::MAX, vec![0, u32::MAX], Action::Allow, eperm(Operation::ProcControl))),
+        // To the idle class of I/O, which is below every other.
+        (SYS_ioprio_set, only(2, IO_CLASS, vec![IO_IDLE], Action::Allow, eperm(Operation::ProcPriority))),
         // proc.limits: not those of the init; hard limits cannot be raised without a capability.
-        (SYS_prlimit64, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
+        (SYS_prlimit64, only(0, u32::MAX, vec![1], eperm(Operation::ProcLimits), Action::Allow)),
         // proc.priority: nor its priority, without which it would decide and end late. The init is process and group 1;
         // all of a user's processes are the init as well. Asking is refused with setting: neighbouring numbers with the
         // same rule are one in the filter.
-        (SYS_sched_setparam, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
-        (SYS_sched_getparam, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
-        (SYS_sched_getscheduler, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
-        (SYS_sched_setscheduler, only(0, u32::MAX, vec![1], EPERM_, Action::Allow)),
+        (SYS_sched_setparam, only(0, u32::MAX, vec![1], eperm(Operation::ProcPriority), Action::Allow)),
+        (SYS_sched_getparam, only(0, u32::MAX, vec![1], eperm(Operation::ProcPriority), Action::Allow)),
+        (SYS_sched_getscheduler, only(0, u32::MAX, vec![1], eperm(Operation::ProcPriority), Action::Allow)),
+        (SYS_sched_setscheduler, only(0, u32::MAX, vec![1], eperm(Operation::ProcPriority), Action::Allow)),
         (
             SYS_setpriority,
             vec![
-                pass_if(0, u32::MAX, vec![PRIO_PROCESS, PRIO_PGRP], EPERM_),
-                only(1, u32::MAX, vec![1], EPERM_, Action::Allow).remove(0),
+                pass_if(0, u32::MAX, vec![PRIO_PROCESS, PRIO_PGRP], eperm(Operation::ProcPriority)),
+                only(1, u32::MAX, vec![1], eperm(Operation::ProcPriority), Action::Allow).remove(0),
             ],
         ),
-        (SYS_setuid, ids([(0, own.uid)], EPERM_)),
-        (SYS_setgid, ids([(0, own.gid)], EPERM_)),
-        (SYS_setreuid, ids([(0, own.uid), (1, own.uid)], EPERM_)),
-        (SYS_setregid, ids([(0, own.gid), (1, own.gid)], EPERM_)),
-        (SYS_setresuid, ids([(0, own.uid), (1, own.uid), (2, own.uid)], EPERM_)),
-        (SYS_setresgid, ids([(0, own.gid), (1, own.gid), (2, own.gid)], EPERM_)),
+        (SYS_setuid, ids([(0, own.uid)], eperm(Operation::ProcIdentity))),
+        (SYS_setgid, ids([(0, own.gid)], eperm(Operation::ProcIdentity))),
+        (SYS_setreuid, ids([(0, own.uid), (1, own.uid)], eperm(Operation::ProcIdentity))),
+        (SYS_setregid, ids([(0, own.gid), (1, own.gid)], eperm(Operation::ProcIdentity))),
+        (SYS_setresuid, ids([(0, own.uid), (1, own.uid), (2, own.uid)], eperm(Operation::ProcIdentity))),
+        (SYS_setresgid, ids([(0, own.gid), (1, own.gid), (2, own.gid)], eperm(Operation::ProcIdentity))),
         // To another id: the broker says so, where there is such a file.
         #[cfg(target_arch = "x86_64")]
         (SYS_chown, ids([(1, own.uid), (2, own.gid)], Action::Notify)),
@@ -583,21 +699,24 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         (SYS_fchown, ids([(1, own.uid), (2, own.gid)], Action::Notify)),
         (SYS_fchownat, ids([(2, own.uid), (3, own.gid)], Action::Notify)),
         // The file-size signal comes from the kernel alone: found pending, it is a fact (see the broker's farewell).
-        (SYS_tkill, only(1, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
-        (SYS_tgkill, only(2, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
-        (SYS_rt_tgsigqueueinfo, only(2, u32::MAX, vec![SIGXFSZ as u32], EPERM_, Action::Allow)),
+        (SYS_tkill, only(1, u32::MAX, vec![SIGXFSZ as u32], eperm(Operation::ProcSignal), Action::Allow)),
+        (SYS_tgkill, only(2, u32::MAX, vec![SIGXFSZ as u32], eperm(Operation::ProcSignal), Action::Allow)),
+        (
+            SYS_rt_tgsigqueueinfo,
+            only(2, u32::MAX, vec![SIGXFSZ as u32], eperm(Operation::ProcSignal), Action::Allow),
+        ),
         // fs.mknod: named pipes, sockets and plain files; Landlock decides where.
         (SYS_mknodat, nodes(2)),
         #[cfg(target_arch = "x86_64")]
         (SYS_mknod, nodes(1)),
         // A whiteout is a device node.
-        (SYS_renameat2, only(4, RENAME_WHITEOUT, vec![0], Action::Allow, EPERM_)),
+        (SYS_renameat2, only(4, RENAME_WHITEOUT, vec![0], Action::Allow, eperm(Operation::FsMknod))),
         // `openat2` is on no list: its mode lies in memory, where a filter cannot see it, and programs fall back.
         (SYS_openat, opens(2, Action::Allow)),
         #[cfg(target_arch = "x86_64")]
         (SYS_open, opens(1, Action::Allow)),
         #[cfg(target_arch = "x86_64")]
-        (SYS_creat, only(1, SET_ID, vec![0], Action::Allow, EPERM_)),
+        (SYS_creat, only(1, SET_ID, vec![0], Action::Allow, eperm(Operation::FsChmod))),
         // On scratch such a mode is the script's own affair: the broker looks. Where `chmod` is blocked, it has all.
         (SYS_fchmod, only(1, SET_ID, vec![0], Action::Allow, Action::Notify)),
         (SYS_fchmodat, only(2, SET_ID, vec![0], Action::Allow, Action::Notify)),
@@ -605,7 +724,7 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         #[cfg(target_arch = "x86_64")]
         (SYS_chmod, only(1, SET_ID, vec![0], Action::Allow, Action::Notify)),
         // A lease on a file of the project would stop the host's own writers.
-        (SYS_fcntl, only(1, u32::MAX, vec![F_SETLEASE as u32], EPERM_, Action::Allow)),
+        (SYS_fcntl, only(1, u32::MAX, vec![F_SETLEASE as u32], eperm(Operation::FsLock), Action::Allow)),
     ]
 }
 
@@ -617,17 +736,32 @@ pub(super) const IO_IDLE: u32 = 3 << 13;
 const SET_ID: u32 = S_ISUID | S_ISGID;
 
 fn nodes(mode: u8) -> Vec<Test> {
-    let mut tests = only(mode, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, EPERM_);
-    tests.insert(0, pass_if(mode, SET_ID, vec![0], EPERM_));
+    let mut tests =
+        only(mode, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, eperm(Operation::FsMknod));
+    tests.insert(0, pass_if(mode, SET_ID, vec![0], eperm(Operation::FsChmod)));
     tests
 }
 
 /// Files are not made with such a mode; the argument behind the flags means nothing where none is made.
 pub(super) fn opens(flags: u8, allow: Action) -> Vec<Test> {
     const MAKES: u32 = (O_CREAT | O_TMPFILE & !O_DIRECTORY) as u32;
-    let mut tests = only(flags + 1, SET_ID, vec![0], allow, EPERM_);
+    let mut tests = only(flags + 1, SET_ID, vec![0], allow, eperm(Operation::FsChmod));
     tests.insert(0, Test { argument: flags, mask: MAKES, any_of: vec![0], hit: Some(allow), miss: None });
     tests
+}
+
+/// `FS_IOC_SETFLAGS` and `FS_IOC_FSSETXATTR` (`<linux/fs.h>`): attributes of a file that outlive a run, as immutable.
+const FILE_ATTRIBUTES: [u32; 2] = [0x4008_6602, 0x401C_5820];
+
+fn requests(own: &Own) -> Vec<Test> {
+    let test = |any_of, hit, miss| Test { argument: 1, mask: u32::MAX, any_of, hit: Some(hit), miss };
+    let terminal = [TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD].map(|request| request as u32).to_vec();
+    vec![
+        test(ioctls(own), Action::Allow, None),
+        test(FILE_ATTRIBUTES.to_vec(), Action::Refuse(ENOTTY, Operation::FsXattr), None),
+        // Whatever else is unknown: a program learns that it asked the wrong file.
+        test(terminal, Action::Refuse(ENOTTY, Operation::IpcTerminal), Some(Action::Errno(ENOTTY))),
+    ]
 }
 
 fn ioctls(own: &Own) -> Vec<u32> {

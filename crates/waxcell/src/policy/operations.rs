@@ -36,17 +36,21 @@ pub(super) fn blockable(operation: Operation) -> Blockable {
         Operation::MemWx => {
             Otherwise("native extensions and ctypes need it, so there is no other key for it either")
         }
-        Operation::FsMknod
+        Operation::FsLock
+        | Operation::FsMknod
         | Operation::FsMount
         | Operation::ProcSignal
         | Operation::ProcPtrace
         | Operation::ProcPriority
         | Operation::ProcLimits
+        | Operation::ProcIdentity
+        | Operation::ProcControl
         | Operation::NetListen
         | Operation::NetRaw
         | Operation::IpcUnix
         | Operation::IpcShm
         | Operation::IpcMq
+        | Operation::IpcTerminal
         | Operation::IpcKeyring
         | Operation::SysModule
         | Operation::SysTime

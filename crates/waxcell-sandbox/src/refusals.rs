@@ -1,0 +1,88 @@
+//! What was refused in a run so far, counted in its init.
+//!
+//! A script that tries a thing a million times a second gets its million refusals and one message: the first attempt on
+//! each target is told at once, later ones are added up here and told now and then. So a flood costs the host no more
+//! than the script's own time, and the count is right all the same.
+
+use std::hash::{BuildHasher, RandomState};
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use crate::procfs;
+use crate::wire::{self, Attempt, Report};
+
+/// Distinct refused targets that are told by name.
+pub(crate) const KEPT: usize = 256;
+/// How often later attempts are told.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The counts of a run. All memory it needs is there before the fork.
+pub(crate) struct Refusals {
+    known: Vec<Known>,
+    /// Keyed by chance: a script must not find two targets that look alike.
+    hasher: RandomState,
+    beyond: u64,
+    /// When what has been counted has to be told.
+    due: Option<Instant>,
+}
+
+struct Known {
+    hash: u64,
+    untold: u64,
+    last: Instant,
+}
+
+impl Refusals {
+    pub(crate) fn new() -> Refusals {
+        Refusals { known: Vec::with_capacity(KEPT), hasher: RandomState::new(), beyond: 0, due: None }
+    }
+
+    /// Counts one attempt on a target, by a thread where that is known.
+    pub(crate) fn add(&mut self, control: BorrowedFd<'_>, attempt: Attempt, tid: Option<u32>, target: &[u8]) {
+        let now = Instant::now();
+        let hash = self.hasher.hash_one((attempt.operation, attempt.layer, target));
+        if let Some(known) = self.known.iter_mut().find(|known| known.hash == hash) {
+            known.untold += 1;
+            known.last = now;
+        } else if self.known.len() < KEPT {
+            self.known.push(Known { hash, untold: 0, last: now });
+            let pid = tid.map_or(0, |tid| procfs::process_of(tid).unwrap_or(tid));
+            let tid = tid.unwrap_or(0);
+            // A full socket holds the script back, not the count: sending waits.
+            let _ = wire::send_report(control, Report::Denied { attempt, pid, tid, target });
+            return;
+        } else {
+            self.beyond += 1;
+        }
+        self.due.get_or_insert(now + INTERVAL);
+    }
+
+    /// How long until [`Refusals::tell`] has something to say.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Tells what was counted since, once it is time.
+    pub(crate) fn tell(&mut self, control: BorrowedFd<'_>) {
+        if self.due.is_some_and(|due| Instant::now() >= due) {
+            self.tell_all(control);
+        }
+    }
+
+    /// Tells what was counted since.
+    pub(crate) fn tell_all(&mut self, control: BorrowedFd<'_>) {
+        self.due = None;
+        for (slot, known) in self.known.iter_mut().enumerate().filter(|(_, known)| known.untold > 0) {
+            let ago = known.last.elapsed();
+            let _ = wire::send_report(
+                control,
+                Report::DeniedAgain { slot: slot as u32, times: known.untold, ago },
+            );
+            known.untold = 0;
+        }
+        if self.beyond > 0 {
+            let _ = wire::send_report(control, Report::DeniedBeyond { times: self.beyond });
+            self.beyond = 0;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! An attempt that the policy does not allow, as it is told and recorded.
+
+use serde::Serialize;
+use waxcell_operations::Operation;
+use waxcell_sandbox::{Denial, Layer};
+
+use crate::policy::Policy;
+use crate::record;
+
+/// An attempt that the policy does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The operation, by its full name.
+    pub operation: &'static str,
+    /// On what: a path, or the system call with the arguments that decided. Bytes that are no text are shown as
+    /// replacement characters.
+    pub target: String,
+    /// The bytes of the target in hexadecimal, where they are no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_hex: Option<String>,
+    /// The line of the policy, or the default, that decided.
+    pub rule: String,
+    /// What stopped it.
+    pub layer: Layer,
+    /// The error that the script got (`errno(3)`).
+    pub errno: i32,
+    /// How often.
+    pub count: u64,
+    /// First and last time since the start, in milliseconds.
+    pub first_ms: u64,
+    /// See `first_ms`.
+    pub last_ms: u64,
+    /// The process that tried first, as numbered inside the run.
+    pub process: u32,
+    /// Its thread that did.
+    pub thread: u32,
+    /// The smallest change of the policy that would allow it; absent where no policy can.
+    pub allow: Option<String>,
+}
+
+impl Violation {
+    pub(crate) fn of(denial: &Denial, policy: &Policy) -> Violation {
+        let text = String::from_utf8(denial.target.clone());
+        let operation = denial.operation;
+        let (rule, allow) = match denial.layer {
+            Layer::Guard => blocked(operation, policy),
+            Layer::Filter => (format!("{operation} is refused to every script"), None),
+        };
+        Violation {
+            operation: operation.name(),
+            target_hex: text.is_err().then(|| record::hex(&denial.target)),
+            target: String::from_utf8_lossy(&denial.target).into_owned(),
+            rule,
+            layer: denial.layer,
+            errno: denial.errno,
+            count: denial.count,
+            first_ms: denial.first.as_millis() as u64,
+            last_ms: denial.last.as_millis() as u64,
+            process: denial.pid,
+            thread: denial.tid,
+            allow,
+        }
+    }
+}
+
+fn blocked(operation: Operation, policy: &Policy) -> (String, Option<String>) {
+    let place = match (&policy.source.path, policy.lines.get("filesystem.blocked_operations")) {
+        (Some(path), Some(line)) => format!("{}:{line}", path.display()),
+        _ => "the default".to_owned(),
+    };
+    let name = operation.aliases().first().unwrap_or(&operation.name()).to_owned();
+    (
+        format!("filesystem.blocked_operations ({place})"),
+        Some(format!("leave `{name}` out of filesystem.blocked_operations")),
+    )
+}
