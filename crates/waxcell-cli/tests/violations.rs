@@ -1,0 +1,119 @@
+//! Attempts that no policy allows, and the record that each leaves; judged by the report and by what the script got.
+
+mod support;
+
+use serde_json::Value;
+use support::Place;
+
+const POLICY: &str = "filesystem: {allowed_paths: [./data]}";
+const RAW: &str = "
+import ctypes, errno, fcntl, os, platform, socket, threading
+c = ctypes.CDLL(None, use_errno=True)
+x86 = platform.machine() == 'x86_64'
+def raw(x86_64, aarch64, *args):
+    ctypes.set_errno(0)
+    c.syscall(ctypes.c_long(x86_64 if x86 else aarch64), *map(ctypes.c_long, args))
+    return errno.errorcode.get(ctypes.get_errno())
+def tried(what, *args):
+    try: return what(*args)
+    except OSError as e: return errno.errorcode[e.errno]
+";
+
+/// What the script printed, and its violations as (operation, target, layer, errno, count).
+fn run(script: &str) -> (String, Vec<(String, String, String, i64, u64)>) {
+    let place = Place::new(POLICY);
+    let (said, report) = place.report(&format!("{RAW}{script}"));
+    assert_eq!(report["verdict"], "ok", "{report:#} {}", said.err());
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let told = report["violations"].as_array().expect("a list").iter().map(|violation| {
+        assert!(violation["last_ms"].as_u64() >= violation["first_ms"].as_u64(), "{violation}");
+        (
+            text(&violation["operation"]),
+            text(&violation["target"]),
+            text(&violation["layer"]),
+            violation["errno"].as_i64().expect("a number"),
+            violation["count"].as_u64().expect("a number"),
+        )
+    });
+    (text(&report["stdout"]), told.collect())
+}
+
+fn filtered(operation: &str, target: &str, errno: i32, count: u64) -> (String, String, String, i64, u64) {
+    (operation.into(), target.into(), "filter".into(), errno.into(), count)
+}
+
+#[test]
+fn what_the_filter_refuses_is_on_record() {
+    let (printed, violations) = run("
+print(raw(165, 40), raw(101, 117, 16, 1), raw(321, 280), raw(425, 425, 8), raw(272, 97, 0x10000000))
+print(tried(socket.socket, 17, 3), tried(socket.socket, 2, 3), tried(socket.socket, 2, 1, 262))
+print(tried(fcntl.ioctl, 0, 0x5412, b'x'), tried(os.setuid, 0), raw(135, 92, 8), raw(56, 220, 0x10000011))
+");
+    assert_eq!(
+        printed,
+        "EPERM EPERM EPERM ENOSYS EPERM\nEAFNOSUPPORT EPERM EPROTONOSUPPORT\nENOTTY EPERM EPERM EPERM\n"
+    );
+    let (perm, nosys) = (libc::EPERM, libc::ENOSYS);
+    assert_eq!(
+        violations,
+        [
+            filtered("fs.mount", "mount()", perm, 1),
+            filtered("proc.ptrace", "ptrace()", perm, 1),
+            filtered("sys.bpf", "bpf()", perm, 1),
+            filtered("sys.io_uring", "io_uring_setup()", nosys, 1),
+            filtered("sys.userns", "unshare()", perm, 1),
+            filtered("net.raw", "socket(0x11, 0x80003, 0x0)", libc::EAFNOSUPPORT, 1),
+            filtered("net.raw", "socket(0x2, 0x80003, 0x0)", perm, 1),
+            filtered("net.raw", "socket(0x2, 0x80001, 0x106)", libc::EPROTONOSUPPORT, 1),
+            filtered("ipc.terminal", "ioctl(0x0, 0x5412)", libc::ENOTTY, 1),
+            filtered("proc.identity", "setuid(0x0)", perm, 1),
+            filtered("proc.control", "personality(0x8)", perm, 1),
+            filtered("sys.userns", "clone(0x10000011)", perm, 1),
+        ]
+    );
+}
+
+#[test]
+fn a_flood_is_counted_and_told_once() {
+    let (printed, violations) = run("
+def flood():
+    for _ in range(5000): raw(250, 219, 0)
+threads = [threading.Thread(target=flood) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(raw(250, 219, 0))
+");
+    assert_eq!(printed, "EPERM\n");
+    assert_eq!(violations, [filtered("ipc.keyring", "keyctl()", libc::EPERM, 20_001)]);
+}
+
+#[test]
+fn targets_beyond_the_bound_are_counted() {
+    let place = Place::new(POLICY);
+    let script = "
+for number in range(300):
+    for _ in range(3): raw(135, 92, 0x1000 + number)
+";
+    let (_, report) = place.report(&format!("{RAW}{script}"));
+    let violations = report["violations"].as_array().expect("a list");
+    assert_eq!(violations.len(), 256, "{report:#}");
+    assert!(violations.iter().all(|violation| violation["count"] == 3), "{report:#}");
+    assert_eq!(report["violations_beyond"], 44 * 3, "{report:#}");
+}
+
+/// What well-behaved programs try, since another kernel or host may have it.
+#[test]
+fn habits_are_no_violations() {
+    let (_, violations) = run("
+import asyncio, multiprocessing, subprocess, tempfile
+socket.getaddrinfo('localhost', 80)
+tried(socket.socket, 16, 3)
+socket.socket(socket.AF_INET6).close(); a, b = socket.socketpair()
+tried(os.isatty, 0), tried(os.get_terminal_size, 0)
+subprocess.run(['true'], check=True)
+with tempfile.TemporaryDirectory() as folder: open(folder + '/x', 'w').close()
+threading.Thread(target=print).start()
+asyncio.run(asyncio.sleep(0))
+");
+    assert_eq!(violations, []);
+}
