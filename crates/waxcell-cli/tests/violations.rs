@@ -19,8 +19,11 @@ def tried(what, *args):
     except OSError as e: return errno.errorcode[e.errno]
 ";
 
-/// What the script printed, and its violations as (operation, target, layer, errno, count).
-fn run(script: &str) -> (String, Vec<(String, String, String, i64, u64)>) {
+/// Operation, target, layer, errno, count.
+type Told = (String, String, String, i64, u64);
+
+/// What the script printed, and its violations.
+fn run(script: &str) -> (String, Vec<Told>) {
     let place = Place::new(POLICY);
     let (said, report) = place.report(&format!("{RAW}{script}"));
     assert_eq!(report["verdict"], "ok", "{report:#} {}", said.err());
@@ -38,7 +41,7 @@ fn run(script: &str) -> (String, Vec<(String, String, String, i64, u64)>) {
     (text(&report["stdout"]), told.collect())
 }
 
-fn filtered(operation: &str, target: &str, errno: i32, count: u64) -> (String, String, String, i64, u64) {
+fn filtered(operation: &str, target: &str, errno: i32, count: u64) -> Told {
     (operation.into(), target.into(), "filter".into(), errno.into(), count)
 }
 
@@ -71,6 +74,79 @@ print(tried(fcntl.ioctl, 0, 0x5412, b'x'), tried(os.setuid, 0), raw(135, 92, 8),
             filtered("sys.userns", "clone(0x10000011)", perm, 1),
         ]
     );
+}
+
+fn unreachable(operation: &str, target: &str, count: u64) -> Told {
+    (operation.into(), target.into(), "network".into(), libc::ENETUNREACH.into(), count)
+}
+
+#[test]
+fn attempts_to_leave_the_network_are_on_record() {
+    let (printed, violations) = run("
+def reach(family, kind, *address):
+    with socket.socket(family, kind) as s: return tried(s.connect, address)
+def send(family, *address):
+    with socket.socket(family, socket.SOCK_DGRAM) as s: return tried(s.sendto, b'x', address)
+tcp, udp, v4, v6 = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.AF_INET, socket.AF_INET6
+print(reach(v4, tcp, '93.184.216.34', 443), reach(v4, tcp, '93.184.216.34', 443))
+print(reach(v6, tcp, '2606:2800:220:1::1', 80), reach(v6, tcp, '::ffff:169.254.169.254', 80))
+print(send(v4, '8.8.8.8', 53), send(v6, 'ff02::fb', 5353), reach(v4, udp, '10.0.2.2', 9))
+");
+    assert_eq!(
+        printed,
+        "ENETUNREACH ENETUNREACH\nENETUNREACH ENETUNREACH\nENETUNREACH ENETUNREACH ENETUNREACH\n"
+    );
+    assert_eq!(
+        violations,
+        [
+            unreachable("net.connect", "93.184.216.34:443", 2),
+            unreachable("net.connect", "[2606:2800:220:1::1]:80", 1),
+            unreachable("net.connect", "[::ffff:169.254.169.254]:80", 1),
+            unreachable("net.udp", "8.8.8.8:53", 1),
+            unreachable("net.udp", "[ff02::fb]:5353", 1),
+            unreachable("net.connect", "10.0.2.2:9", 1),
+        ]
+    );
+}
+
+#[test]
+fn names_that_are_asked_for_are_on_record() {
+    let (printed, violations) = run("
+def ask(name):
+    try: return socket.getaddrinfo(name, 443)
+    except socket.gaierror as e: return e.errno == socket.EAI_AGAIN
+print(ask('secret.in.a.name.example'), ask('localhost')[0][4][0])
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.connect(('127.0.0.1', 53))
+    for junk in (b'', b'x', bytes(600), bytes(12), b'\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0' + b'\\xff' * 40): s.send(junk)
+print(ask('after.junk.example'))
+");
+    assert_eq!(printed, "True 127.0.0.1\nTrue\n");
+    let names: Vec<_> = violations.iter().map(|v| (v.0.as_str(), v.1.as_str(), v.2.as_str())).collect();
+    // The C library asks for both kinds of address, and more than once.
+    assert_eq!(
+        names,
+        [("net.dns", "secret.in.a.name.example", "network"), ("net.dns", "after.junk.example", "network")]
+    );
+}
+
+#[test]
+fn the_network_within_is_no_concern() {
+    let (printed, violations) = run("
+def talk(family, host):
+    with socket.create_server((host, 0), family=family) as server:
+        with socket.create_connection(server.getsockname()[:2]) as client:
+            other, _ = server.accept()
+            client.sendall(b'over'); received = other.recv(9); other.close()
+    with socket.socket(family, socket.SOCK_DGRAM) as a, socket.socket(family, socket.SOCK_DGRAM) as b:
+        a.bind((host, 0)); b.sendto(b'under', a.getsockname()[:2])
+        return received, a.recv(9)
+print(talk(socket.AF_INET, '127.0.0.1'), talk(socket.AF_INET6, '::1'))
+with socket.socket() as s: print(tried(s.connect, ('0.0.0.0', 1)), tried(s.connect, ('127.0.0.1', 1)))
+with socket.socket(socket.AF_UNIX) as s: print(tried(s.connect, '/tmp/none'))
+");
+    assert_eq!(printed, "(b'over', b'under') (b'over', b'under')\nECONNREFUSED ECONNREFUSED\nENOENT\n");
+    assert_eq!(violations, []);
 }
 
 #[test]

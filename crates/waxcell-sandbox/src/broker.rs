@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, WaitOptions};
+use waxcell_operations::Operation;
 
 use crate::ending::Layer;
 use crate::guarded::{Asked, Guarded};
@@ -20,6 +21,7 @@ use crate::plain;
 use crate::plan::Plan;
 use crate::procfs;
 use crate::refusals::Refusals;
+use crate::resolver;
 use crate::room::Room;
 use crate::seccomp::{self, Action, Call, Rules};
 use crate::sys::{self, Answer, Notification, SignalSet};
@@ -34,6 +36,8 @@ pub(crate) struct Broker {
     /// What the filter hands calls over for.
     rules: Rules,
     refusals: Refusals,
+    /// Who is asked for names, where there is a network of the run's own.
+    resolver: Option<OwnedFd>,
     /// Whether the supervisor adds up what processes use. A process whose parent ignores its end is waited for by nobody,
     /// and the kernel forgets what it used.
     tell_spent: bool,
@@ -58,6 +62,7 @@ impl Broker {
             room: Room::new(plan.limits.processes, plan.limits.threads),
             rules,
             refusals: Refusals::new(),
+            resolver: None,
             tell_spent,
             io: None,
         })
@@ -90,6 +95,12 @@ impl Broker {
         self.guarded.prepare()
     }
 
+    /// Takes the place of a name server, in the network that this process is in by now.
+    pub(crate) fn resolve_names(&mut self) -> Result<(), Errno> {
+        self.resolver = Some(resolver::open()?);
+        Ok(())
+    }
+
     /// Serves until the script's process has ended and everything else with it, or the supervisor is gone.
     pub(crate) fn serve(
         &mut self,
@@ -102,24 +113,29 @@ impl Broker {
         let Ok(children) = SignalSet::of(&[libc::SIGCHLD]).descriptor() else { return };
         let mut inbox = Inbox::new();
         // Once nobody is under the filter any more, its listener says so at every look: it is left out then.
-        let mut watched = 3;
+        let mut watched = 4;
         loop {
+            let resolver = self.resolver.as_ref().unwrap_or(&children).as_fd();
             let mut fds = [
                 PollFd::from_borrowed_fd(control, PollFlags::IN),
                 PollFd::new(&children, PollFlags::IN),
+                PollFd::from_borrowed_fd(resolver, PollFlags::IN),
                 PollFd::from_borrowed_fd(listener, PollFlags::IN),
             ];
             if poll(&mut fds[..watched], self.next_look().as_ref()).is_err_and(|errno| errno != Errno::INTR) {
                 return;
             }
-            let ready = [fds[0].revents(), fds[1].revents(), fds[2].revents()];
-            if ready[2].contains(PollFlags::HUP) {
-                watched = 2;
+            let ready = [fds[0].revents(), fds[1].revents(), fds[2].revents(), fds[3].revents()];
+            if ready[3].contains(PollFlags::HUP) {
+                watched = 3;
             }
             if !ready[0].is_empty() && self.obey(control, gate, &mut inbox).is_err() {
                 return;
             }
             if ready[2].contains(PollFlags::IN) {
+                self.tell_names(control);
+            }
+            if ready[3].contains(PollFlags::IN) {
                 self.decide(control, listener);
             }
             self.room.look(self.members(), control, listener);
@@ -136,10 +152,10 @@ impl Broker {
 
     /// When something has to be looked at that no event tells.
     fn next_look(&self) -> Option<Timespec> {
-        let told = self.refusals.due().map(|due| Timespec {
-            tv_sec: due.as_secs() as i64,
-            tv_nsec: due.subsec_nanos().into(),
-        });
+        let told = self
+            .refusals
+            .due()
+            .map(|due| Timespec { tv_sec: due.as_secs() as i64, tv_nsec: due.subsec_nanos().into() });
         self.room.next_look().copied().into_iter().chain(told).min()
     }
 
@@ -165,6 +181,13 @@ impl Broker {
             Ok(None) => Err(Errno::PIPE),
             Err(errno) => Err(errno),
         }
+    }
+
+    fn tell_names(&mut self, control: BorrowedFd<'_>) {
+        let Some(socket) = &self.resolver else { return };
+        let attempt =
+            Attempt { operation: Operation::NetDns, layer: Layer::Network, errno: Errno::CONNREFUSED };
+        resolver::serve(socket.as_fd(), |name| self.refusals.add(control, attempt, None, name));
     }
 
     /// Waits for whoever ended. `Some` once the script's own process has.

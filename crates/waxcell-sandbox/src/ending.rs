@@ -93,11 +93,13 @@ pub enum Layer {
     Guard,
     /// The system-call filter, by the number of the call and the values of its arguments.
     Filter,
+    /// The run's own network, which leads nowhere else.
+    Network,
 }
 
 impl Layer {
     /// Every layer, in the order of their numbers.
-    pub(crate) const ALL: &'static [Layer] = &[Layer::Guard, Layer::Filter];
+    pub(crate) const ALL: &'static [Layer] = &[Layer::Guard, Layer::Filter, Layer::Network];
 }
 
 /// One refused operation on one target.
@@ -118,10 +120,10 @@ pub struct Denial {
     pub first: Duration,
     /// When last, since the start.
     pub last: Duration,
-    /// The process that tried first, as numbered inside.
-    pub pid: u32,
+    /// The process that tried first, as numbered inside; `None` where nothing tells it.
+    pub pid: Option<u32>,
     /// Its thread that did.
-    pub tid: u32,
+    pub tid: Option<u32>,
 }
 
 /// The whole truth about an ended run.

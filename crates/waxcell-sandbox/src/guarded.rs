@@ -19,6 +19,7 @@ use waxcell_operations::Operation;
 
 use crate::ending::Layer;
 use crate::members::Members;
+use crate::network;
 use crate::plan::{Guard, Plan};
 use crate::refusals::Refusals;
 use crate::seccomp::Call;
@@ -139,6 +140,7 @@ impl Guarded {
                 self.perform_outside(asked, kind)
             }
             Call::MemfdCreate => self.memory_file(asked),
+            Call::Connect | Call::SendTo => network::reach(asked, kind),
             Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => Err(Errno::NOSYS),
         }
     }
@@ -209,7 +211,12 @@ impl Guarded {
     }
 
     /// `value` is address, size and flags of what shall be set, `None` to remove.
-    fn xattr(&mut self, asked: &mut Asked<'_>, at: At, value: Option<(u64, u64, u64)>) -> Result<Answer, Errno> {
+    fn xattr(
+        &mut self,
+        asked: &mut Asked<'_>,
+        at: At,
+        value: Option<(u64, u64, u64)>,
+    ) -> Result<Answer, Errno> {
         let mut name = [0u8; 256];
         let length =
             read_string(asked.call.tid, asked.call.args[1], &mut name).map_err(|errno| match errno {

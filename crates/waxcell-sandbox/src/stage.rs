@@ -167,6 +167,7 @@ impl Stage {
         rustix::system::sethostname(self.hostname.as_bytes()).map_err(at(Step::Hostname))?;
         if self.loopback {
             loopback().map_err(at(Step::Loopback))?;
+            self.broker.resolve_names().map_err(at(Step::Loopback))?;
         }
         Ok(())
     }

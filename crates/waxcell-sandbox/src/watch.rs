@@ -376,8 +376,9 @@ impl Watch {
                     count: 1,
                     first: now,
                     last: now,
-                    pid,
-                    tid,
+                    // No process has the number 0.
+                    pid: Some(pid).filter(|pid| *pid != 0),
+                    tid: Some(tid).filter(|tid| *tid != 0),
                 });
             }
             Report::DeniedAgain { slot, times, ago } => {

@@ -30,10 +30,10 @@ pub struct Violation {
     pub first_ms: u64,
     /// See `first_ms`.
     pub last_ms: u64,
-    /// The process that tried first, as numbered inside the run.
-    pub process: u32,
+    /// The process that tried first, as numbered inside the run; null where nothing tells it.
+    pub process: Option<u32>,
     /// Its thread that did.
-    pub thread: u32,
+    pub thread: Option<u32>,
     /// The smallest change of the policy that would allow it; absent where no policy can.
     pub allow: Option<String>,
 }
@@ -45,6 +45,9 @@ impl Violation {
         let (rule, allow) = match denial.layer {
             Layer::Guard => blocked(operation, policy),
             Layer::Filter => (format!("{operation} is refused to every script"), None),
+            Layer::Network => {
+                (format!("network.allowed_domains ({})", place(policy, "network.allowed_domains")), None)
+            }
         };
         Violation {
             operation: operation.name(),
@@ -64,13 +67,18 @@ impl Violation {
 }
 
 fn blocked(operation: Operation, policy: &Policy) -> (String, Option<String>) {
-    let place = match (&policy.source.path, policy.lines.get("filesystem.blocked_operations")) {
-        (Some(path), Some(line)) => format!("{}:{line}", path.display()),
-        _ => "the default".to_owned(),
-    };
+    let place = place(policy, "filesystem.blocked_operations");
     let name = operation.aliases().first().unwrap_or(&operation.name()).to_owned();
     (
         format!("filesystem.blocked_operations ({place})"),
         Some(format!("leave `{name}` out of filesystem.blocked_operations")),
     )
+}
+
+/// Where a setting stands.
+fn place(policy: &Policy, key: &str) -> String {
+    match (&policy.source.path, policy.lines.get(key)) {
+        (Some(path), Some(line)) => format!("{}:{line}", path.display()),
+        _ => "the default".to_owned(),
+    }
 }

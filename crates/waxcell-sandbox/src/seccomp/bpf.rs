@@ -65,7 +65,7 @@ impl Rule {
     }
 
     /// With every refusal a question to the broker: neighbours that differ in nothing else are one.
-    fn as_the_kernel_sees_it(mut self) -> Rule {
+    fn seen_by_the_kernel(mut self) -> Rule {
         let plainly = |action: &mut Action| {
             if let Action::Refuse(..) = action {
                 *action = Action::Notify;
@@ -126,7 +126,7 @@ pub(super) fn compile(
         program.push(instruction(IF_AT_LEAST, bit, 0, 1));
         program.push(give(default));
     }
-    let rules = rules.iter().map(|(nr, rule)| (*nr, rule.clone().as_the_kernel_sees_it())).collect();
+    let rules = rules.iter().map(|(nr, rule)| (*nr, rule.clone().seen_by_the_kernel())).collect();
     let mut code = Code(Vec::new());
     code.search(&segments(&rules, default));
     program.extend(code.0.into_iter().rev());

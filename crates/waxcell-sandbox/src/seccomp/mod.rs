@@ -53,6 +53,9 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
             Call::SetXattr | Call::LsetXattr | Call::FsetXattr => guard.chmod || guard.xattr,
             Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => guard.chmod || guard.xattr,
             Call::Mkdir | Call::MkdirAt => !guard.placeholders.is_empty(),
+            // Without namespaces there are no such sockets.
+            Call::Connect => plain.is_none(),
+            Call::SendTo => false,
             Call::Open | Call::OpenAt | Call::UtimensAt | Call::Kill | Call::Tkill | Call::Tgkill => false,
         };
         if brokered {
@@ -78,7 +81,7 @@ impl Rules {
 
     /// Writes a call as a person would: its name, and the arguments that decided.
     pub(crate) fn describe<'a>(&self, nr: i32, args: &[u64; 6], buffer: &'a mut [u8; 128]) -> &'a [u8] {
-        let mut text = Text { buffer, length: 0 };
+        let mut text = Text::new(buffer);
         let shown = self.rule(nr).map_or(0, Rule::arguments);
         // Longer than the buffer, it is cut.
         let _ = match table::name(nr) {
@@ -90,8 +93,7 @@ impl Rules {
             let _ = write!(text, "{comma}{:#x}", *argument as u32);
         }
         let _ = text.write_str(")");
-        let Text { buffer, length } = text;
-        &buffer[..length]
+        text.bytes()
     }
 
     fn rule(&self, nr: i32) -> Option<&Rule> {
@@ -100,9 +102,20 @@ impl Rules {
 }
 
 /// Text in a buffer that is there already: the broker allocates nothing.
-struct Text<'a> {
+pub(crate) struct Text<'a> {
     buffer: &'a mut [u8; 128],
     length: usize,
+}
+
+impl<'a> Text<'a> {
+    pub(crate) fn new(buffer: &'a mut [u8; 128]) -> Text<'a> {
+        Text { buffer, length: 0 }
+    }
+
+    /// What was written.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        &self.buffer[..self.length]
+    }
 }
 
 impl Write for Text<'_> {

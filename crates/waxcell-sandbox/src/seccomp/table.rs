@@ -55,6 +55,8 @@ pub(crate) enum Call {
     Tkill,
     Tgkill,
     MemfdCreate,
+    Connect,
+    SendTo,
 }
 
 const SYS_FCHMODAT2: c_long = 452;
@@ -93,6 +95,8 @@ pub(super) const BROKERED: &[(c_long, Call)] = &[
     (SYS_mkdir, Call::Mkdir),
     (SYS_mkdirat, Call::MkdirAt),
     (SYS_memfd_create, Call::MemfdCreate),
+    (SYS_connect, Call::Connect),
+    (SYS_sendto, Call::SendTo),
     // Only without namespaces.
     #[cfg(target_arch = "x86_64")]
     (SYS_open, Call::Open),
@@ -296,13 +300,11 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_timer_delete,
     // Sockets, once made; the network namespace bounds where they lead.
     SYS_bind,
-    SYS_connect,
     SYS_listen,
     SYS_accept,
     SYS_accept4,
     SYS_getsockname,
     SYS_getpeername,
-    SYS_sendto,
     SYS_recvfrom,
     SYS_sendmsg,
     SYS_recvmsg,
@@ -650,6 +652,8 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         // `clone3` is on no list: its flags lie in memory, where a filter cannot see them, and libraries fall back.
         (SYS_clone, only(0, namespaces, vec![0], Action::Notify, eperm(Operation::SysUserns))),
         (SYS_socket, sockets()),
+        // Without an address it goes where the socket is connected to.
+        (SYS_sendto, only(5, u32::MAX, vec![0], Action::Allow, Action::Notify)),
         (
             SYS_socketpair,
             vec![

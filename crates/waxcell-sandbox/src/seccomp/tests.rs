@@ -67,7 +67,10 @@ fn every_number_gets_the_answer_of_its_table() {
         let conditional = table::conditional(&OWN).iter().any(|(n, _)| *n == c_long::from(nr));
         let always = |call| {
             use Call::*;
-            matches!(call, Fork | Clone | Exit | ExitGroup | MemfdCreate | Unlink | UnlinkAt | Rmdir)
+            matches!(
+                call,
+                Fork | Clone | Exit | ExitGroup | MemfdCreate | Unlink | UnlinkAt | Rmdir | Connect
+            )
         };
         let brokered = table::call(nr as i32).is_some_and(always);
         match () {

@@ -1,0 +1,94 @@
+//! Attempts to leave the run's network, which leads nowhere but to itself.
+//!
+//! That is the kernel's doing, whatever is read here: a call to an address of the run's own goes on in the kernel, which
+//! looks at the address again. What is answered here is what the kernel would answer, and told.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use rustix::io::Errno;
+use waxcell_operations::Operation;
+
+use crate::ending::Layer;
+use crate::guarded::Asked;
+use crate::seccomp::{Call, Text};
+use crate::sys::Answer;
+use crate::target::{read_exactly, still_waiting};
+use crate::wire::Attempt;
+
+/// `sizeof(struct sockaddr_storage)`: the kernel takes no longer address.
+const ADDRESS_MAX: usize = 128;
+
+/// `connect`, or `sendto` with an address.
+pub(crate) fn reach(asked: &mut Asked<'_>, kind: Call) -> Result<Answer, Errno> {
+    let a = asked.call.args;
+    let (address, length, operation) = match kind {
+        Call::Connect => (a[1], a[2], Operation::NetConnect),
+        _ if a[3] as i32 & libc::MSG_FASTOPEN != 0 => (a[4], a[5], Operation::NetConnect),
+        _ => (a[4], a[5], Operation::NetUdp),
+    };
+    let mut bytes = [0u8; ADDRESS_MAX];
+    let length = usize::try_from(length as i32).ok().filter(|length| *length <= ADDRESS_MAX);
+    let bytes = &mut bytes[..length.ok_or(Errno::INVAL)?];
+    read_exactly(asked.call.tid, address, bytes)?;
+    still_waiting(asked.listener, asked.call)?;
+    let Some(address) = internet_address(bytes).filter(|address| leaves(address.ip())) else {
+        return Ok(Answer::Continue);
+    };
+    let errno = Errno::NETUNREACH;
+    let mut buffer = [0; 128];
+    let mut text = Text::new(&mut buffer);
+    // The longest address is half as long.
+    let _ = write!(text, "{address}");
+    asked.deny(Attempt { operation, layer: Layer::Network, errno }, text.bytes());
+    Err(errno)
+}
+
+/// An address of either family (`ip(7)`, `ipv6(7)`); the kernel says what is wrong with any other.
+fn internet_address(bytes: &[u8]) -> Option<SocketAddr> {
+    let family = i32::from(u16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?));
+    let port = u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?);
+    let ip = match family {
+        libc::AF_INET => IpAddr::from(Ipv4Addr::from(<[u8; 4]>::try_from(bytes.get(4..8)?).ok()?)),
+        libc::AF_INET6 => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.get(8..24)?).ok()?)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+/// Whether an address is none of this host itself, as which the kernel takes the unspecified one as well.
+fn leaves(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    !ip.is_loopback() && !ip.is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{internet_address, leaves};
+
+    #[test]
+    fn only_addresses_of_other_hosts_leave() {
+        let v4 = |ip: [u8; 4]| [&[2, 0, 1, 187][..], &ip, &[0; 8]].concat();
+        let v6 = |ip: [u8; 16]| [&[10, 0, 1, 187, 0, 0, 0, 0][..], &ip, &[0; 4]].concat();
+        let mapped = |ip: [u8; 4]| v6([&[0; 10][..], &[0xFF, 0xFF], &ip].concat().try_into().unwrap());
+        let told = |bytes: &[u8]| {
+            internet_address(bytes).filter(|address| leaves(address.ip())).map(|address| address.to_string())
+        };
+        for own in [v4([127, 0, 0, 1]), v4([127, 9, 9, 9]), v4([0; 4]), v6([0; 16]), mapped([127, 0, 0, 1])] {
+            assert_eq!(told(&own), None);
+        }
+        let mut one = [0; 16];
+        one[15] = 1;
+        assert_eq!(told(&v6(one)), None);
+        assert_eq!(told(&v4([1, 2, 3, 4])).as_deref(), Some("1.2.3.4:443"));
+        assert_eq!(told(&v4([224, 0, 0, 1])).as_deref(), Some("224.0.0.1:443"));
+        assert_eq!(told(&mapped([10, 0, 0, 1])).as_deref(), Some("[::ffff:10.0.0.1]:443"));
+        let mut link = [0; 16];
+        (link[0], link[1], link[15]) = (0xFE, 0x80, 1);
+        assert_eq!(told(&v6(link)).as_deref(), Some("[fe80::1]:443"));
+        // Too short, of another family, empty.
+        for other in [&v4([1, 2, 3, 4])[..7], &v6([1; 16])[..20], b"\x01\0/run/x", b"", b"\x02"] {
+            assert_eq!(told(other), None);
+        }
+    }
+}
