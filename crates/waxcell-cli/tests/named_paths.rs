@@ -125,6 +125,18 @@ fn a_credential_that_is_named_is_there_and_those_beside_it_are_not() {
 }
 
 #[test]
+fn a_credential_behind_a_link_is_found_and_named_as_any_other() {
+    let place = place("./link, {path: ./link/.netrc, access: read}");
+    for file in [".env", ".netrc", "open.txt"] {
+        place.write(format!("../elsewhere/{file}"), "x");
+    }
+    symlink("../elsewhere", place.project().join("link")).unwrap();
+    let said =
+        say(place.waxcell(&["run", "scripts/look.py"]).args(["link/.env", "link/.netrc", "link/open.txt"]));
+    assert_eq!(said.out(), "- r w\n", "{said:?}");
+}
+
+#[test]
 fn nothing_tells_of_a_credential_in_a_hidden_folder() {
     let place = place("{path: ./hidden, access: none}, ./hidden/shown");
     place.write("hidden/keys/id_rsa", "x");

@@ -20,6 +20,7 @@ mod landlock;
 mod members;
 mod mounts;
 mod network;
+mod path_map;
 mod plain;
 mod plan;
 mod probe;
@@ -43,6 +44,7 @@ pub use ending::{Denial, Ending, Exit, Layer, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
 pub use landlock::abi as landlock_abi;
+pub use path_map::PathMap;
 pub use plan::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
 pub use probe::{
     Feature, FeatureGroup, FeatureState, HostFeatures, Importance, Probe, measure_fdatasync, probe,

@@ -5,9 +5,8 @@
 //! allocates nothing. Sources are opened before the new root covers anything, by descriptor and without following a
 //! symlink, so what was planned is what is bound.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::ffi::{CStr, CString};
-use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -20,6 +19,7 @@ use rustix::mount::{
 };
 
 use crate::devices::Devices;
+use crate::path_map::PathMap;
 use crate::plan::{Access, Mount, Plan};
 use crate::sys;
 
@@ -122,8 +122,9 @@ pub(crate) struct MountFailure {
 impl Tree {
     /// Pure: from the plan's list to calls in order.
     pub(crate) fn build(plan: &Plan) -> Tree {
-        let targets: BTreeSet<&Path> = plan.mounts.iter().filter_map(Mount::target).collect();
-        let mut grounds: Vec<(&Path, Ground)> = Vec::new();
+        let targets: PathMap<'_, ()> =
+            plan.mounts.iter().filter_map(Mount::target).map(|target| (target, ())).collect();
+        let mut grounds: PathMap<'_, Ground> = PathMap::default();
         let mut places = Vec::new();
         for (index, mount) in plan.mounts.iter().enumerate() {
             let (target, piece): (&Path, Piece) = match mount {
@@ -147,11 +148,7 @@ impl Tree {
                     (target, Piece::Scratch { name, mode: *mode, execute: *execute })
                 }
                 Mount::Cover { target, shows } => {
-                    // What lies below a path follows it in the order of paths.
-                    let next = targets
-                        .range::<Path, _>((Bound::Excluded(target.as_path()), Bound::Unbounded))
-                        .next();
-                    let holds = next.is_some_and(|next| next.starts_with(target));
+                    let holds = targets.below(target).next().is_some();
                     (target, Piece::Cover { holds, shows: shows.clone() })
                 }
                 Mount::Pin { target } => (target, Piece::Pin),
@@ -159,15 +156,14 @@ impl Tree {
                 Mount::Processes => (Path::new("/proc"), Piece::Processes),
             };
             // Below a bind the mount point exists on the host; elsewhere it is made.
-            let ground = grounds.iter().filter(|(ground, _)| lies_in(target, ground));
-            let parents = match ground.max_by_key(|(ground, _)| ground.components().count()) {
+            let parents = match grounds.above(target).next() {
                 Some((_, Ground::Host)) => Vec::new(),
                 Some((cover, Ground::Made)) => parents_of(target, cover),
                 None => parents_of(target, Path::new("/")),
             };
             match (mount, &piece) {
-                (Mount::Bind { target, .. }, _) => grounds.push((target, Ground::Host)),
-                (_, Piece::Cover { holds: true, .. }) => grounds.push((target, Ground::Made)),
+                (Mount::Bind { target, .. }, _) => grounds.insert(target, Ground::Host),
+                (_, Piece::Cover { holds: true, .. }) => grounds.insert(target, Ground::Made),
                 _ => {}
             }
             let folder = target.parent().map_or(c".".to_owned(), relative);
@@ -178,7 +174,7 @@ impl Tree {
         Tree {
             places,
             scratch_size: number(plan.limits.scratch_bytes),
-            scratch_inodes: number(plan.limits.scratch_files + scratch_overhead(plan)),
+            scratch_inodes: number(plan.limits.scratch_files + scratch_overhead(&plan.mounts)),
         }
     }
 
@@ -250,30 +246,25 @@ impl Tree {
 
 /// Inodes of the scratch space that are not the script's: its root and one directory a mount, and the mount points of
 /// what lies below one of them.
-pub(crate) fn scratch_overhead(plan: &Plan) -> u64 {
-    let scratch: Vec<&Path> = plan
-        .mounts
-        .iter()
-        .filter_map(|mount| match mount {
-            Mount::Scratch { target, .. } => Some(target.as_path()),
-            _ => None,
-        })
-        .collect();
-    let below = plan.mounts.iter().filter_map(|mount| match mount {
-        Mount::Bind { target, .. } | Mount::File { target, .. } | Mount::Directory { target } => Some(target),
-        _ => None,
-    });
-    let steps: BTreeSet<&Path> = below
-        .flat_map(|target| target.ancestors())
-        .filter(|path| scratch.iter().any(|scratch| path.starts_with(scratch) && path != scratch))
-        // Below a bind the mount points are the host's.
-        .filter(|path| {
-            !plan.mounts.iter().any(
-                |m| matches!(m, Mount::Bind { target, .. } if path.starts_with(target) && *path != target),
-            )
-        })
-        .collect();
-    1 + scratch.len() as u64 + steps.len() as u64
+pub(crate) fn scratch_overhead(mounts: &[Mount]) -> u64 {
+    let targets = |is_one: fn(&Mount) -> bool| -> PathMap<'_, ()> {
+        mounts.iter().filter(|mount| is_one(mount)).filter_map(|mount| Some((mount.target()?, ()))).collect()
+    };
+    let scratch = targets(|mount| matches!(mount, Mount::Scratch { .. }));
+    let binds = targets(|mount| matches!(mount, Mount::Bind { .. }));
+    let others = targets(|mount| matches!(mount, Mount::File { .. } | Mount::Directory { .. }));
+    let mut steps = HashSet::new();
+    for (target, ()) in binds.iter().chain(others.iter()) {
+        for step in target.ancestors().take_while(|path| scratch.above(path).next().is_some()) {
+            if !steps.insert(step) {
+                // With a folder, those above it have been counted.
+                break;
+            }
+        }
+    }
+    // Below a bind the mount points are the host's.
+    let made = steps.iter().filter(|path| binds.above(path).next().is_none());
+    1 + (scratch.iter().count() + made.count()) as u64
 }
 
 /// Whether a place belongs to a bind or to scratch space and not to the root itself, which is read-only in the end.
@@ -531,6 +522,22 @@ fn finish(root: BorrowedFd<'_>) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mount_points_in_scratch_space_are_counted_once_and_not_those_of_the_host() {
+        let bind = |path: &str| Mount::Bind {
+            source: path.into(),
+            target: path.into(),
+            access: Access::Read,
+            owned: true,
+        };
+        let tmp = || Mount::Scratch { target: "/tmp".into(), mode: 0o1777, execute: false };
+        let file = |path: &str| Mount::File { target: path.into(), contents: Vec::new(), mode: 0o444 };
+        assert_eq!(scratch_overhead(&[tmp(), bind("/srv/a"), bind("/tmpfiles/a")]), 2);
+        // `a`, `a/p`, `a/q`, `x`, `x/y`, and nothing below `a/p`.
+        let mounts = [bind("/tmp/a/p"), bind("/tmp/a/q"), bind("/tmp/a/p/in/side"), file("/tmp/x/y")];
+        assert_eq!(scratch_overhead(&[&[tmp()], &mounts[..]].concat()), 2 + 5);
+    }
 
     #[test]
     fn a_place_is_not_reached_through_a_link() {

@@ -129,7 +129,7 @@ impl Running {
         let root = format!("/proc/{init}/root");
         self.scratch = scratch_target(plan)
             .and_then(|path| open(format!("{root}{}", path.display())))
-            .map(|fd| Scratch::Tmpfs(fd, mounts::scratch_overhead(plan)));
+            .map(|fd| Scratch::Tmpfs(fd, mounts::scratch_overhead(&plan.mounts)));
         self.processes = open(format!("{root}/proc"));
         self.laid = Laid::find(&root, plan);
     }

@@ -6,6 +6,7 @@
 
 mod memory;
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
@@ -56,7 +57,7 @@ const TEMPLATES: [&[u8]; 4] = [b".env.example", b".env.sample", b".env.template"
 pub(crate) fn find(
     root: &Path,
     except: &[&Path],
-    named: &[&Path],
+    named: &BTreeSet<&Path>,
     memory: &Path,
 ) -> Result<Vec<PathBuf>, TooLarge> {
     let mut memory = Memory::open(memory);
@@ -72,7 +73,7 @@ pub(crate) fn find(
         left = left.checked_sub(1 + folder.entries).ok_or(TooLarge)?;
         for Covered { name, is_folder } in &folder.covered {
             let inner = path.join(name);
-            if !named.contains(&inner.as_path()) {
+            if !named.contains(inner.as_path()) {
                 found.push(inner);
             } else if *is_folder {
                 waiting.push(inner);
@@ -80,7 +81,7 @@ pub(crate) fn find(
         }
         // Their content may have changed without a trace in the folder.
         let keys = folder.keys.iter().map(|name| path.join(name));
-        found.extend(keys.filter(|key| !named.contains(&key.as_path()) && holds_private_key(key)));
+        found.extend(keys.filter(|key| !named.contains(key.as_path()) && holds_private_key(key)));
         waiting.extend(folder.folders.iter().map(|name| path.join(name)));
     }
     memory.keep();
@@ -267,12 +268,15 @@ mod tests {
         let memory = tempfile::tempdir().unwrap();
         let memory = memory.path().join("memory.json");
         let venv = root.join("venv");
-        assert_eq!(find(&root, &[&venv], &[], &memory), Ok(expected.clone()));
+        let find = |except: &[&Path], named: &[&Path]| {
+            super::find(&root, except, &named.iter().copied().collect(), &memory)
+        };
+        assert_eq!(find(&[&venv], &[]), Ok(expected.clone()));
         let named = root.join(".env");
         expected.retain(|path| *path != named);
-        assert_eq!(find(&root, &[&venv], &[&named], &memory), Ok(expected.clone()));
+        assert_eq!(find(&[&venv], &[&named]), Ok(expected.clone()));
         expected.push(root.join("venv/lib/a.pth"));
         expected.sort();
-        assert_eq!(find(&root, &[], &[&named], &memory), Ok(expected));
+        assert_eq!(find(&[], &[&named]), Ok(expected));
     }
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use waxcell_sandbox::PathMap;
+
 use crate::interpreter::Interpreter;
 use crate::plan_error::PlanError;
 use crate::policy::{HOME, LOADED, PROGRAMS, PathAccess, PathRule, Policy, found_before};
@@ -16,39 +18,38 @@ pub(crate) struct Named<'p> {
     pub(crate) real: PathBuf,
 }
 
-/// The rules about the host's own paths, the most specific last.
-pub(crate) fn lasting(policy: &Policy) -> impl Iterator<Item = Named<'_>> {
-    policy
-        .filesystem
-        .paths
-        .iter()
-        .filter(|rule| !rule.is_private())
-        .map(|rule| Named { rule, real: rule.path.canonicalize().unwrap_or_else(|_| rule.path.clone()) })
+impl Named<'_> {
+    /// Whether a link lies on the way.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.real != self.rule.path
+    }
 }
 
-/// Refuses what cannot be had, or must not be.
+/// The rules about the host's own paths, the most specific last. Where a path leads is looked up here and nowhere else:
+/// what is refused is what would be mounted.
+pub(crate) fn lasting(policy: &Policy) -> Vec<Named<'_>> {
+    let rules = policy.filesystem.paths.iter().filter(|rule| !rule.is_private());
+    rules.map(|rule| Named { rule, real: canonical(&rule.path) }).collect()
+}
+
+/// Refuses what cannot be had, or must not be. `keep_out` is canonical.
 pub(crate) fn refuse(
+    all: &[Named<'_>],
     policy: &Policy,
     interpreter: &Interpreter,
     keep_out: &[&Path],
 ) -> Result<(), PlanError> {
-    let all: Vec<Named<'_>> = lasting(policy).collect();
-    refuse_writable_trust(&all, policy, interpreter, keep_out)?;
+    refuse_writable_trust(all, policy, interpreter, keep_out)?;
     refuse_links_below_writable(policy)?;
-    refuse_contradictions(&all)?;
-    for Named { rule, real } in &all {
-        let (written, line) = (rule.written.clone(), rule.line);
-        if rule.access == PathAccess::None {
-            match hidden(real, policy, interpreter) {
-                Some(path) => return Err(PlanError::Hidden { written, line, path }),
-                None => continue,
-            }
-        }
+    refuse_contradictions(all)?;
+    refuse_hidden(all, policy, interpreter)?;
+    for Named { rule, real } in all.iter().filter(|named| named.rule.access != PathAccess::None) {
+        let (written, line) = (|| rule.written.clone(), rule.line);
         if Path::new(HOME).starts_with(real) {
-            return Err(PlanError::CoversHome { written, line });
+            return Err(PlanError::CoversHome { written: written(), line });
         }
-        if let Some(own) = keep_out.iter().find(|own| real.starts_with(canonical(own))) {
-            return Err(PlanError::OwnState { written, line, path: (*own).to_owned() });
+        if let Some(own) = keep_out.iter().find(|own| real.starts_with(own)) {
+            return Err(PlanError::OwnState { written: written(), line, path: (*own).to_owned() });
         }
     }
     Ok(())
@@ -65,29 +66,28 @@ fn refuse_writable_trust(
     if !all.iter().any(|named| named.rule.is_lasting_write()) {
         return Ok(());
     }
+    let rules: PathMap<'_, &PathRule> = all.iter().map(|named| (named.real.as_path(), named.rule)).collect();
     let policy_file = policy.source.path.as_deref();
     let before = policy_file.map_or(Vec::new(), |path| found_before(path, &policy.project_root));
     let before =
-        before.iter().map(|path| ("the place of a policy that comes before this one,", path.as_path()));
-    let policy_file = policy_file.map(|path| ("the policy itself", path));
-    let own = keep_out.iter().map(|path| ("waxcell's own state", *path));
-    let python = interpreter.roots.iter().map(|root| ("the interpreter", root.as_path()));
-    let system = ["/usr"].iter().chain(&PROGRAMS).map(|path| ("programs of the system in", Path::new(*path)));
-    for (what, trusted) in policy_file.into_iter().chain(before).chain(own).chain(python).chain(system) {
-        let path = canonical(trusted);
+        before.iter().map(|path| ("the place of a policy that comes before this one,", canonical(path)));
+    let policy_file = policy_file.map(|path| ("the policy itself", canonical(path)));
+    let own = keep_out.iter().map(|path| ("waxcell's own state", path.to_path_buf()));
+    let python = interpreter.roots.iter().map(|root| ("the interpreter", canonical(root)));
+    let system = ["/usr"].iter().chain(&PROGRAMS);
+    let system = system.map(|path| ("programs of the system in", canonical(Path::new(path))));
+    for (what, path) in policy_file.into_iter().chain(before).chain(own).chain(python).chain(system) {
         // The most specific rule that covers it decides.
-        let covering = all.iter().filter(|named| path.starts_with(&named.real));
-        let covering = covering.max_by_key(|named| named.real.components().count());
+        let covering = rules.around(&path).next();
         // And none may lie within it, but for the rest of `/usr`.
-        let within = all.iter().find(|named| {
-            named.rule.is_lasting_write() && path != Path::new("/usr") && named.real.starts_with(&path)
-        });
-        if let Some(Named { rule, .. }) = covering.filter(|named| named.rule.is_lasting_write()).or(within) {
+        let mut within = rules.below(&path).filter(|_| path != Path::new("/usr"));
+        let is_write = |(_, rule): &(&Path, &&PathRule)| rule.is_lasting_write();
+        if let Some((_, rule)) = covering.filter(is_write).or_else(|| within.find(is_write)) {
             return Err(PlanError::WritableTrust {
                 written: rule.written.clone(),
                 line: rule.line,
                 what,
-                path,
+                path: path.clone(),
             });
         }
     }
@@ -97,14 +97,12 @@ fn refuse_writable_trust(
 /// A path below a writable one is in the hands of whoever wrote there before: no component of it may be a link. One
 /// that is put there after this look is found when the path is opened for the sandbox, which follows none either.
 fn refuse_links_below_writable(policy: &Policy) -> Result<(), PlanError> {
-    let rules = &policy.filesystem.paths;
-    for rule in rules {
-        let above = rules.iter().filter(|other| other.is_lasting_write() && other.path != rule.path);
-        for writable in above.filter(|other| rule.path.starts_with(&other.path)) {
-            let steps = rule.path.ancestors().take_while(|step| *step != writable.path);
-            if steps.into_iter().any(Path::is_symlink) {
-                return Err(PlanError::LinkBelowWritable { written: rule.written.clone(), line: rule.line });
-            }
+    let writable = policy.filesystem.writable();
+    for rule in &policy.filesystem.paths {
+        let Some((outermost, _)) = writable.above(&rule.path).last() else { continue };
+        let mut steps = rule.path.ancestors().take_while(|step| *step != outermost);
+        if steps.any(Path::is_symlink) {
+            return Err(PlanError::LinkBelowWritable { written: rule.written.clone(), line: rule.line });
         }
     }
     Ok(())
@@ -129,15 +127,27 @@ fn refuse_contradictions(all: &[Named<'_>]) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// What Python needs of what would be hidden at `real`, if anything of it is to be seen at all.
-fn hidden(real: &Path, policy: &Policy, interpreter: &Interpreter) -> Option<PathBuf> {
-    let system = SYSTEM.iter().map(Path::new);
-    let mut shown =
-        system.chain(interpreter.roots.iter().map(PathBuf::as_path)).chain([policy.project_root.as_path()]);
-    let is_shown = shown.any(|root| real.starts_with(canonical(root)));
-    let mut needed =
-        LOADED.iter().map(Path::new).chain([interpreter.path.as_path(), interpreter.real.as_path()]);
-    needed.find(|needed| is_shown && canonical(needed).starts_with(real)).map(Path::to_owned)
+/// What Python needs cannot be hidden, if anything of it is to be seen at all.
+fn refuse_hidden(all: &[Named<'_>], policy: &Policy, interpreter: &Interpreter) -> Result<(), PlanError> {
+    let mut hidden = all.iter().filter(|named| named.rule.access == PathAccess::None).peekable();
+    if hidden.peek().is_none() {
+        return Ok(());
+    }
+    let roots = interpreter.roots.iter().map(PathBuf::as_path).chain([policy.project_root.as_path()]);
+    let shown: Vec<PathBuf> = SYSTEM.iter().map(Path::new).chain(roots).map(canonical).collect();
+    let needed = LOADED.iter().map(Path::new).chain([interpreter.path.as_path(), interpreter.real.as_path()]);
+    let needed: Vec<(&Path, PathBuf)> = needed.map(|path| (path, canonical(path))).collect();
+    for Named { rule, real } in hidden {
+        let is_shown = shown.iter().any(|root| real.starts_with(root));
+        if let Some((path, _)) = needed.iter().find(|(_, place)| is_shown && place.starts_with(real)) {
+            return Err(PlanError::Hidden {
+                written: rule.written.clone(),
+                line: rule.line,
+                path: path.to_path_buf(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn canonical(path: &Path) -> PathBuf {

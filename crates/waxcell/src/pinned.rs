@@ -7,32 +7,24 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use waxcell_sandbox::{Access, Mount};
+use waxcell_sandbox::{Access, Mount, PathMap};
 
-/// The folders that stay in their place. `withheld` are places that the script may not write to, beside
+/// The folders that stay in their place. `covers` and the script are places that it may not write to, beside
 /// those that `binds` say it of; what lies within one that is covered is out of reach.
-pub(crate) fn pins(binds: &[Mount], covers: &[PathBuf], script: &Path) -> Vec<Mount> {
-    let access = |mount: &Mount| match mount {
-        Mount::Bind { target, access, .. } => Some((target.clone(), *access)),
-        _ => None,
-    };
-    let binds: Vec<(PathBuf, Access)> = binds.iter().filter_map(access).collect();
+pub(crate) fn pins(binds: &PathMap<'_, Access>, covers: &[PathBuf], script: &Path) -> Vec<Mount> {
     let is_writable = |access: Access| matches!(access, Access::Write | Access::WriteExecute);
-    let shown = binds.iter().filter(|(_, access)| !is_writable(*access)).map(|(path, _)| path.as_path());
-    let mut pinned: BTreeSet<PathBuf> = binds.iter().map(|(path, _)| path.clone()).collect();
+    let shown = binds.iter().filter(|(_, access)| !is_writable(**access)).map(|(path, _)| path);
+    let covers: PathMap<'_, ()> = covers.iter().map(|path| (path.as_path(), ())).collect();
+    let mut pinned: BTreeSet<&Path> = BTreeSet::new();
     let mut pins = Vec::new();
-    for path in shown.chain(covers.iter().map(PathBuf::as_path)).chain([script]) {
-        let above = |other: &Path| path != other && path.starts_with(other);
-        let around = binds.iter().filter(|(bind, _)| above(bind));
-        let Some((writable, access)) = around.max_by_key(|(bind, _)| bind.components().count()) else {
-            continue;
-        };
-        let is_hidden = covers.iter().any(|cover| above(cover) && cover.starts_with(writable));
+    for path in shown.chain(covers.iter().map(|(path, ())| path)).chain([script]) {
+        let Some((writable, access)) = binds.above(path).next() else { continue };
+        let is_hidden = covers.above(path).next().is_some_and(|(cover, ())| cover.starts_with(writable));
         if !is_writable(*access) || is_hidden {
             continue;
         }
-        for folder in path.ancestors().skip(1).take_while(|folder| folder != writable) {
-            if pinned.insert(folder.to_owned()) {
+        for folder in path.ancestors().skip(1).take_while(|folder| *folder != writable) {
+            if pinned.insert(folder) {
                 pins.push(Mount::Pin { target: folder.to_owned() });
             }
         }
@@ -43,12 +35,11 @@ pub(crate) fn pins(binds: &[Mount], covers: &[PathBuf], script: &Path) -> Vec<Mo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planning::bind;
 
     #[track_caller]
     fn check(binds: &[(&str, Access)], covers: &[&str], expected: &[&str]) {
-        let bind = |(path, access): &(&str, Access)| bind(Path::new(path), *access, true);
-        let binds: Vec<Mount> = binds.iter().map(bind).collect();
+        let binds: PathMap<'_, Access> =
+            binds.iter().map(|(path, access)| (Path::new(*path), *access)).collect();
         let covers: Vec<PathBuf> = covers.iter().map(PathBuf::from).collect();
         let mut found = pins(&binds, &covers, Path::new("/p/scripts/x.py"));
         found.sort_by_key(|mount| mount.target().map(Path::to_owned));

@@ -120,7 +120,8 @@ impl Shown<'_> {
     fn nearest_below(&self, path: &Path) -> Vec<(PathBuf, Option<Access>)> {
         let mut found: Vec<(PathBuf, Option<Access>)> = Vec::new();
         for (inner, wanted) in self.below(path) {
-            if !found.iter().any(|(other, _)| inner.starts_with(other)) {
+            // What lies within another comes right behind it.
+            if !found.last().is_some_and(|(other, _)| inner.starts_with(other)) {
                 found.push((inner.clone(), *wanted));
             }
         }

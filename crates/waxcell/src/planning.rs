@@ -1,6 +1,6 @@
 //! From a policy, a script and an interpreter to a plan: what the script sees, who it is, what bounds it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use waxcell_operations::Operation;
-use waxcell_sandbox::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
+use waxcell_sandbox::{
+    Access, Guard, Identity, Limits, Mount, Network, Owner, PathMap, Plain, Plan, Program,
+};
 
 use crate::closed;
 use crate::credentials;
@@ -100,10 +102,11 @@ pub(crate) fn to_be_made(policy: &Policy) -> Vec<PathBuf> {
 
 /// The paths of the policy that are not there and have to be.
 fn wanted(policy: &Policy) -> impl Iterator<Item = &Path> {
+    let writable = policy.filesystem.writable();
     let rules = policy.filesystem.paths.iter().filter(|rule| !rule.path.exists());
-    let wanted = rules.filter(|rule| {
+    let wanted = rules.filter(move |rule| {
         // What must not be written below a writable path has to be there: nothing can be laid over what is not.
-        policy.filesystem.is_below_writable(rule)
+        writable.above(&rule.path).next().is_some()
             || rule.is_lasting_write() && may_be_made(&rule.path, &policy.project_root)
     });
     wanted.map(|rule| rule.path.as_path())
@@ -111,7 +114,7 @@ fn wanted(policy: &Policy) -> impl Iterator<Item = &Path> {
 
 /// Waxcell's own places.
 pub(crate) struct Places<'a> {
-    /// No script may see any of these.
+    /// No script may see any of these. Canonical.
     pub(crate) keep_out: &'a [&'a Path],
     /// For what can be lost.
     pub(crate) cache: &'a Path,
@@ -131,12 +134,13 @@ pub(crate) fn plan(
 ) -> Result<Planned, PlanError> {
     let Begun { identity, limits, is_plain } = begun;
     let keep_out = places.keep_out;
-    named::refuse(policy, interpreter, keep_out)?;
+    let named = named::lasting(policy);
+    named::refuse(&named, policy, interpreter, keep_out)?;
     let project = project_shown(policy, caller);
     if let Some(owner) = &identity.map_owner {
-        closed::refuse(policy, project, script, caller, owner)?;
+        closed::refuse(&named, project, script, caller, owner)?;
     }
-    let before = crate::changes::Before::note(writable_paths(policy));
+    let before = crate::changes::Before::note(writable_paths(&named));
     let mut placeholders = Placeholders::default();
     for path in wanted(policy) {
         let made = placeholders.make(path);
@@ -149,15 +153,16 @@ pub(crate) fn plan(
     for (link, to) in &interpreter.links {
         view.links.push((link.clone(), to.clone()));
     }
-    let mut binds: Vec<Mount> = Vec::new();
+    let mut binds: PathMap<'_, Access> = PathMap::default();
     if let Some(project) = project {
-        binds.push(bind(project, Access::ReadExecute, true));
+        binds.insert(project, Access::ReadExecute);
     }
     for root in interpreter.roots.iter().filter(|root| !view.shows(root)) {
-        binds.push(bind(root, Access::ReadExecute, true));
+        binds.insert(root, Access::ReadExecute);
     }
-    let mut covers: Vec<PathBuf> = Vec::new();
-    for Named { rule, real } in named::lasting(policy).filter(|named| named.real.exists()) {
+    let mut hidden: PathMap<'_, ()> = PathMap::default();
+    let named_and_there = || named.iter().filter(|named| named.real.exists());
+    for Named { rule, real } in named_and_there() {
         let access = match rule.access {
             PathAccess::Write if rule.execute => Some(Access::WriteExecute),
             PathAccess::Write => Some(Access::Write),
@@ -165,28 +170,27 @@ pub(crate) fn plan(
             PathAccess::None => None,
         };
         match access {
-            Some(access) => {
-                // The project, packages and parts of the system are there in another way: the policy's holds.
-                binds.retain(|mount| mount.target() != Some(real.as_path()));
-                view.mounts.retain(|mount| mount.target() != Some(real.as_path()));
-                binds.push(bind(&real, access, true));
-            }
-            None => {
-                view.mounts.retain(|mount| !is_own_etc(mount, &real));
-                covers.push(real.clone());
-            }
+            // The project and packages are there in another way: the policy's holds.
+            Some(access) => binds.insert(real, access),
+            None => hidden.insert(real, ()),
         }
+    }
+    // So it does for parts of the system.
+    view.mounts.retain(|mount| {
+        mount.target().is_none_or(|target| {
+            binds.get(target).is_none() && !(target.starts_with("/etc") && hidden.covers(target))
+        })
+    });
+    for Named { rule, .. } in named_and_there().filter(|named| named.is_elsewhere()) {
         view.reach(&rule.path, &binds);
     }
-    let hidden = covers.clone();
-    covers.extend(credentials_in(policy, project, interpreter, places)?);
-    covers.extend(keep_out.iter().filter_map(|path| path.canonicalize().ok()));
+    let mut covers: Vec<PathBuf> = hidden.iter().map(|(path, ())| path.to_owned()).collect();
+    covers.extend(credentials_in(&named, project, interpreter, places)?);
+    covers.extend(keep_out.iter().map(|path| (*path).to_owned()));
     covers.sort();
     covers.dedup();
     // The script's own bytes lie at its path in any case.
-    covers.retain(|path| {
-        (is_within_bind(path, &binds) || view.shows(path)) && path.exists() && *path != script.path
-    });
+    covers.retain(|path| (binds.covers(path) || view.shows(path)) && path.exists() && *path != script.path);
 
     let file = Mount::File {
         target: script.path.clone(),
@@ -194,23 +198,29 @@ pub(crate) fn plan(
         // Readable for the script's user whoever owns the original.
         mode: script.mode | 0o444,
     };
+    let bound = binds.iter().map(|(path, access)| bind(path, *access, true));
     let scratch = is_plain.then_some(places.scratch);
     let mounts = match scratch {
         None => {
-            view.reach(&caller.cwd.join(&script.given), &binds);
-            let is_over = |mount: &Mount| matches!(mount, Mount::Scratch { target, .. } if is_within_bind(target, &binds));
+            let given = caller.cwd.join(&script.given);
+            if given != script.path {
+                view.reach(&given, &binds);
+            }
+            let is_over =
+                |mount: &Mount| matches!(mount, Mount::Scratch { target, .. } if binds.covers(target));
             let (over, mut mounts): (Vec<Mount>, Vec<Mount>) = view.mounts.into_iter().partition(is_over);
             mounts.extend(view.links.into_iter().map(|(target, to)| Mount::Symlink { target, to }));
-            binds.extend(pins(&binds, &covers, &script.path));
+            let mut laid: Vec<Mount> = bound.collect();
+            laid.extend(pins(&binds, &covers, &script.path));
             // A deeper mount lies over a shallower one; equal depths keep their order.
-            binds.extend(covers.into_iter().map(|target| {
-                let is_git = git_config::is_one(&target) && !hidden.contains(&target);
+            laid.extend(covers.into_iter().map(|target| {
+                let is_git = git_config::is_one(&target) && hidden.get(&target).is_none();
                 let shows = is_git.then(|| git_config::shown_of(&target)).flatten();
                 Mount::Cover { target, shows }
             }));
-            binds.extend(over);
-            binds.sort_by_key(depth);
-            mounts.extend(without_hidden(binds));
+            laid.extend(over);
+            laid.sort_by_cached_key(depth);
+            mounts.extend(without_hidden(laid));
             mounts.push(file);
             if !mounts.iter().any(|mount| shows(mount, &caller.cwd)) {
                 mounts.push(Mount::Directory { target: caller.cwd.clone() });
@@ -218,7 +228,7 @@ pub(crate) fn plan(
             mounts
         }
         Some(scratch) => {
-            view.mounts.extend(binds);
+            view.mounts.extend(bound);
             let mut mounts = plain::show(&view.mounts, &covers)?;
             let scratch = plain::scratch(scratch);
             let execute = |target: &Path| target.ends_with("tmp") && may_execute(policy, Path::new("/tmp"));
@@ -245,19 +255,13 @@ pub(crate) fn plan(
     Ok(Planned { plan, placeholders, before })
 }
 
-fn writable_paths(policy: &Policy) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = policy
-        .filesystem
-        .paths
-        .iter()
-        .filter(|rule| rule.is_lasting_write())
-        .map(|rule| rule.path.canonicalize().unwrap_or_else(|_| rule.path.clone()))
-        .collect();
+/// The outermost of the paths that may be written to.
+fn writable_paths(named: &[Named<'_>]) -> Vec<PathBuf> {
+    let writable = named.iter().filter(|named| named.rule.is_lasting_write());
+    let mut paths: Vec<PathBuf> = writable.map(|named| named.real.clone()).collect();
     paths.sort();
-    // What lies within another is walked with it.
-    let all = paths.clone();
-    paths.retain(|path| !all.iter().any(|other| other != path && path.starts_with(other)));
-    paths.dedup();
+    // What lies within another comes right behind it, and is walked with it.
+    paths.dedup_by(|path, other| path.starts_with(other));
     paths
 }
 
@@ -273,16 +277,17 @@ fn project_shown<'a>(policy: &'a Policy, caller: &Caller) -> Option<&'a Path> {
 }
 
 fn credentials_in(
-    policy: &Policy,
+    named: &[Named<'_>],
     project: Option<&Path>,
     interpreter: &Interpreter,
     places: &Places<'_>,
 ) -> Result<Vec<PathBuf>, PlanError> {
     let except: Vec<&Path> = interpreter.roots.iter().map(PathBuf::as_path).collect();
-    let named: Vec<&Path> = policy.filesystem.paths.iter().map(|rule| rule.path.as_path()).collect();
-    let rules = policy.filesystem.paths.iter().filter(|rule| rule.is_lasting_write() && rule.path.is_dir());
-    let outside =
-        rules.map(|rule| rule.path.as_path()).filter(|path| project.is_none_or(|p| !path.starts_with(p)));
+    let writable = named.iter().filter(|named| named.rule.is_lasting_write() && named.real.is_dir());
+    let outside = writable
+        .map(|named| named.real.as_path())
+        .filter(|path| project.is_none_or(|p| !path.starts_with(p)));
+    let named: BTreeSet<&Path> = named.iter().map(|named| named.real.as_path()).collect();
     let mut found = Vec::new();
     for root in project.into_iter().chain(outside) {
         let memory = record::hex(&Sha256::digest(root.as_os_str().as_bytes()));
@@ -310,15 +315,6 @@ fn without_hidden(mounts: Vec<Mount>) -> Vec<Mount> {
         mounts.iter().filter_map(|mount| Some((mount.target()?.to_owned(), is_cover(mount)))).collect();
     let is_hidden = |path: &Path| path.ancestors().skip(1).find_map(|above| kinds.get(above)) == Some(&true);
     mounts.into_iter().filter(|mount| !is_cover(mount) || !mount.target().is_some_and(is_hidden)).collect()
-}
-
-/// Whether it is something of the run's own `/etc`, at `path` or below it.
-fn is_own_etc(mount: &Mount, path: &Path) -> bool {
-    mount.target().is_some_and(|target| target.starts_with("/etc") && target.starts_with(path))
-}
-
-pub(crate) fn is_within_bind(path: &Path, binds: &[Mount]) -> bool {
-    binds.iter().any(|mount| matches!(mount, Mount::Bind { target, .. } if path.starts_with(target)))
 }
 
 fn shows(mount: &Mount, path: &Path) -> bool {

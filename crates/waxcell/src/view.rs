@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use waxcell_sandbox::{Access, Identity, Mount};
+use waxcell_sandbox::{Access, Identity, Mount, PathMap};
 
-use crate::planning::{bind, is_within_bind};
+use crate::planning::bind;
 use crate::policy::{HOME, PathAccess, Policy};
 use crate::run::Caller;
 
@@ -116,7 +116,7 @@ impl View {
     }
 
     /// Makes a path that leads through symbolic links of the host lead to the same place inside.
-    pub(crate) fn reach(&mut self, path: &Path, binds: &[Mount]) {
+    pub(crate) fn reach(&mut self, path: &Path, binds: &PathMap<'_, Access>) {
         let mut at = PathBuf::new();
         for component in path.components() {
             match component {
@@ -125,8 +125,8 @@ impl View {
                 }
                 other => at.push(other),
             }
-            let visible = is_within_bind(&at, binds) || self.shows(&at);
-            if let (false, Ok(to)) = (visible, fs::read_link(&at)) {
+            let visible = binds.covers(&at) || self.shows(&at);
+            if !visible && let Ok(to) = fs::read_link(&at) {
                 let known = self.links.iter().any(|(link, _)| *link == at);
                 let system =
                     self.mounts.iter().any(|m| matches!(m, Mount::Symlink { target, .. } if *target == at));

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use waxcell_operations::Operation;
+use waxcell_sandbox::PathMap;
 
 use super::document::{Node, Value};
 use super::keys::Unit;
@@ -27,6 +28,12 @@ impl Filesystem {
     /// `/tmp` covers nothing of the host.
     pub fn rule_for(&self, path: &Path) -> Option<&PathRule> {
         self.paths.iter().rev().find(|rule| !rule.is_private() && path.starts_with(&rule.path))
+    }
+
+    /// The rules that make places of the host writable, by their paths.
+    pub(crate) fn writable(&self) -> PathMap<'_, &PathRule> {
+        let writable = self.paths.iter().filter(|rule| rule.is_lasting_write());
+        writable.map(|rule| (rule.path.as_path(), rule)).collect()
     }
 
     /// Whether a more general rule makes the place of this one writable.
@@ -61,7 +68,7 @@ impl Reader<'_, '_, '_> {
         }
         let mut rules: Vec<(PathRule, Range<usize>)> = rules.into_values().collect();
         // Stable, so that paths of the same depth stay in the order of their names.
-        rules.sort_by_key(|(rule, _)| rule.path.components().count());
+        rules.sort_by_cached_key(|(rule, _)| rule.path.components().count());
         self.refuse_writable_policy(&rules);
         rules.into_iter().map(|(rule, _)| rule).collect()
     }
