@@ -308,3 +308,89 @@ fn files_belong_to_the_caller_with_the_callers_mask() {
         assert_eq!(run(&format!("{} run", support::waxcell().display())), run(PYTHON), "{mask}");
     }
 }
+
+/// What bare Python says about it as well, but for other names.
+const NEW_FILES: &str = "
+import ctypes, errno, os, stat, threading
+def tried(what, *args):
+    try: return what(*args)
+    except OSError as e: return errno.errorcode[e.errno]
+def read(name):
+    with open(name) as file: return file.read()
+def write(name, mode, text):
+    with open(name, mode) as file: return file.write(text)
+name = 'state.json'
+print(os.path.exists(name), name in os.listdir('.'), tried(read, name), tried(write, name, 'r+', 'x'))
+print(tried(write, name, 'x', 'one'), tried(write, name, 'x', 'two'), read(name), oct(os.stat(name).st_mode))
+print(tried(write, os.path.abspath(name), 'a', ' more'), tried(write, './sub/../' + name, 'r+', 'ONE'), read(name))
+here = os.open('.', os.O_RDONLY | os.O_DIRECTORY)
+held = os.open(name, os.O_RDWR, dir_fd=here)
+print(os.get_inheritable(held), os.get_blocking(held), os.ftruncate(held, 3), os.fstat(held).st_size, os.read(held, 9))
+threads = [threading.Thread(target=write, args=(name, 'a', '.')) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+os.umask(0o077)
+print(read(name), tried(write, 'sub/log.txt', 'w', 'log'), oct(os.stat('sub/log.txt').st_mode))
+";
+
+#[test]
+fn a_writable_file_that_is_not_there_is_made_by_the_script() {
+    let place = Place::new("filesystem: {allowed_paths: [./state.json, ./sub/log.txt, ./never.json]}");
+    fs::create_dir(place.project().join("sub")).unwrap();
+    let script = format!(
+        "{NEW_FILES}\nprint(tried(write, 'other.json', 'w', 'x'), tried(write, 'sub/state.json', 'w', 'x'))\n\
+         print(tried(os.link, 'state.json', 'sub/never.json'), tried(os.symlink, '/etc/passwd', 'never.json'))"
+    );
+    let expected = "\
+False False ENOENT ENOENT
+3 EEXIST one 0o100644
+5 3 ONE more
+False True None 3 b'ONE'
+ONE........ 3 0o100600
+";
+    let bare = Place::new(POLICY);
+    fs::create_dir(bare.project().join("sub")).unwrap();
+    assert_eq!(bare.bare(NEW_FILES).out(), expected, "control: as outside");
+    let (said, report) = place.report(&script);
+    let printed = report["stdout"].as_str().unwrap();
+    assert_eq!(printed, format!("{expected}EROFS EROFS\nEROFS EROFS\n"), "{said:?}");
+    assert_eq!(report["violations"], serde_json::json!([]));
+    assert_eq!((place.read("state.json"), place.read("sub/log.txt")), ("ONE........".into(), "log".into()));
+    assert!(!place.has("never.json") && !place.has("other.json") && !place.has("sub/state.json"));
+    let own = fs::metadata(place.project()).unwrap().uid();
+    assert_eq!(fs::metadata(place.project().join("state.json")).unwrap().uid(), own);
+    let changed: Vec<_> = report["files_changed"].as_array().unwrap().iter().map(|c| &c["change"]).collect();
+    assert_eq!(changed, ["created", "created"], "{report:#}");
+    // From then on it is a file like any other.
+    assert_eq!(
+        place.run("with open('state.json', 'a') as f: f.write('!')\nprint(open('state.json').read())").out(),
+        "ONE........!\n"
+    );
+}
+
+#[test]
+fn nothing_but_the_file_itself_is_opened_for_the_script() {
+    let place = Place::new("filesystem: {allowed_paths: [./state.json]}");
+    place.write("victim", "precious");
+    // While the script waits for it, somebody outside puts something else into the place.
+    for (kind, expected) in [("link", "ELOOP"), ("fifo", "ENXIO"), ("folder", "EISDIR")] {
+        let at = place.project().join("state.json");
+        let script = "import errno, os, time\nprint('ready', flush=True)\nwhile not os.path.lexists('state.json'): time.sleep(0.01)\n\
+             try: open('state.json', 'w').write('x')\nexcept OSError as e: print(errno.errorcode[e.errno])";
+        place.write("script.py", script);
+        let running = support::Running::start(&mut place.waxcell(&["run", "script.py"]));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        match kind {
+            "link" => std::os::unix::fs::symlink(place.project().join("victim"), &at).unwrap(),
+            "fifo" => {
+                rustix::fs::mknodat(rustix::fs::CWD, &at, rustix::fs::FileType::Fifo, 0o644.into(), 0)
+                    .unwrap();
+            }
+            _ => fs::create_dir(&at).unwrap(),
+        }
+        let said = running.end();
+        assert_eq!(said.out(), format!("ready\n{expected}\n"), "{kind}: {said:?}");
+        if kind == "folder" { fs::remove_dir(&at).unwrap() } else { fs::remove_file(&at).unwrap() }
+    }
+    assert_eq!(place.read("victim"), "precious");
+}

@@ -17,6 +17,7 @@ use waxcell_operations::Operation;
 use crate::ending::Layer;
 use crate::guarded::{Asked, Guarded};
 use crate::members::Members;
+use crate::mounts::Tree;
 use crate::plain;
 use crate::plan::Plan;
 use crate::procfs;
@@ -90,9 +91,9 @@ impl Broker {
     }
 
     /// Looks up, in the finished tree, what calls will be compared with.
-    pub(crate) fn prepare(&mut self) -> Result<(), Errno> {
+    pub(crate) fn prepare(&mut self, tree: &mut Tree) -> Result<(), Errno> {
         self.io = Some(fs::open(c"/proc/self/io", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
-        self.guarded.prepare()
+        self.guarded.prepare(tree)
     }
 
     /// Takes the place of a name server, in the network that this process is in by now.

@@ -7,6 +7,7 @@
 //!
 //! Nothing here allocates once the fork is made.
 
+mod new_files;
 mod outside;
 
 use std::ffi::{CStr, CString};
@@ -19,6 +20,7 @@ use waxcell_operations::Operation;
 
 use crate::ending::Layer;
 use crate::members::Members;
+use crate::mounts::Tree;
 use crate::network;
 use crate::plan::{Guard, Plan};
 use crate::refusals::Refusals;
@@ -29,12 +31,14 @@ use crate::target::{
 };
 use crate::wire::{self, Attempt, PATH_MAX, Report};
 
+use new_files::NewFile;
 use outside::Outside;
 
 /// What guarded calls are judged by, made before the fork.
 pub(crate) struct Guarded {
     guard: Guard,
     placeholders: Vec<Placeholder>,
+    new_files: Vec<NewFile>,
     /// A place in scratch space: calls on its device are the script's own affair.
     scratch: CString,
     scratch_device: u64,
@@ -79,6 +83,7 @@ impl Guarded {
         Ok(Guarded {
             guard: guard.clone(),
             placeholders,
+            new_files: guard.new_files.iter().filter_map(|path| NewFile::new(path)).collect(),
             scratch,
             scratch_device: 0,
             outside: Outside::new(plan)?,
@@ -96,13 +101,16 @@ impl Guarded {
     }
 
     /// Looks up, in the finished tree, what calls will be compared with.
-    pub(crate) fn prepare(&mut self) -> Result<(), Errno> {
+    pub(crate) fn prepare(&mut self, tree: &mut Tree) -> Result<(), Errno> {
         if self.outside.is_none() {
             self.scratch_device = fs::stat(self.scratch.as_c_str())?.st_dev;
         }
         for placeholder in &mut self.placeholders {
             let stat = fs::stat(placeholder.path.as_c_str())?;
             placeholder.identity = Some((stat.st_dev, stat.st_ino));
+        }
+        for (file, folder) in self.new_files.iter_mut().zip(tree.take_folders()) {
+            file.prepare(folder)?;
         }
         Ok(())
     }
@@ -136,6 +144,9 @@ impl Guarded {
             Call::FremoveXattr => self.xattr(asked, (Some(a[0]), None, 0), None),
             Call::Mkdir => self.make_placeholder(asked, None, a[0]),
             Call::MkdirAt => self.make_placeholder(asked, Some(a[0]), a[1]),
+            Call::Open if self.outside.is_none() => self.open_new(asked, None, a[0], a[1], a[2]),
+            Call::OpenAt if self.outside.is_none() => self.open_new(asked, Some(a[0]), a[1], a[2], a[3]),
+            Call::Creat => self.open_new(asked, None, a[0], new_files::CREAT, a[1]),
             Call::Open | Call::OpenAt | Call::UtimensAt | Call::Kill | Call::Tkill | Call::Tgkill => {
                 self.perform_outside(asked, kind)
             }

@@ -107,6 +107,8 @@ struct Placed {
 #[derive(Debug)]
 pub(crate) struct Tree {
     places: Vec<Placed>,
+    /// Folders of files that are still to be made, and what of them is open.
+    folders: Vec<(CString, Option<OwnedFd>)>,
     scratch_size: CString,
     scratch_inodes: CString,
 }
@@ -173,6 +175,12 @@ impl Tree {
         let number = |n: u64| CString::new(n.to_string()).unwrap_or_default();
         Tree {
             places,
+            folders: plan
+                .guard
+                .new_files
+                .iter()
+                .filter_map(|file| Some((c_path(file.parent()?), None)))
+                .collect(),
             scratch_size: number(plan.limits.scratch_bytes),
             scratch_inodes: number(plan.limits.scratch_files + scratch_overhead(&plan.mounts)),
         }
@@ -182,26 +190,32 @@ impl Tree {
     /// directories of the caller's, and only the owner of a file system may map its ids so that the caller's files show
     /// as the script's own. The descriptors are inherited by the stage.
     pub(crate) fn open_as_caller(&mut self, userns: BorrowedFd<'_>) -> Result<(), MountFailure> {
+        let whole = self.places.len() as u32;
         for (index, place) in self.places.iter_mut().enumerate() {
             if let Piece::Bind { source, owned, tree, .. } = &mut place.piece {
                 let fail = |errno| MountFailure { index: index as u32, errno };
-                let fd = clone_tree(source).map_err(fail)?;
-                if *owned {
-                    sys::mount_setattr(fd.as_fd(), true, libc::MOUNT_ATTR_IDMAP, 0, Some(userns))
-                        .map_err(fail)?;
-                }
-                *tree = Some(fd);
+                *tree = Some(clone_mapped(source, owned.then_some(userns)).map_err(fail)?);
             }
+        }
+        for (folder, tree) in &mut self.folders {
+            let fail = |errno| MountFailure { index: whole, errno };
+            *tree = Some(clone_mapped(folder, Some(userns)).map_err(fail)?);
         }
         Ok(())
     }
 
+    /// The folders of [`Guard::new_files`](crate::Guard), to be written to by the init alone.
+    pub(crate) fn take_folders(&mut self) -> impl Iterator<Item = Option<OwnedFd>> {
+        self.folders.iter_mut().map(|(_, tree)| tree.take())
+    }
+
     /// What [`Tree::open_as_caller`] opened.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = &OwnedFd> {
-        self.places.iter().filter_map(|place| match &place.piece {
+        let binds = self.places.iter().filter_map(|place| match &place.piece {
             Piece::Bind { tree, .. } => tree.as_ref(),
             _ => None,
-        })
+        });
+        binds.chain(self.folders.iter().filter_map(|(_, tree)| tree.as_ref()))
     }
 
     /// Builds the tree in the stage's own mount namespace and makes it the root. Allocates nothing.
@@ -219,6 +233,13 @@ impl Tree {
                 Piece::Devices(devices) => devices.open().map_err(fail)?,
                 _ => {}
             }
+        }
+        for (folder, tree) in &mut self.folders {
+            let tree = match tree {
+                Some(tree) => tree,
+                None => tree.insert(clone_tree(folder).map_err(fail)?),
+            };
+            sys::mount_setattr(tree.as_fd(), true, NOSUID | NODEV | NOEXEC, 0, None).map_err(fail)?;
         }
         let scratch = self.new_scratch().map_err(fail)?;
         let root = new_root().map_err(fail)?;
@@ -407,6 +428,15 @@ pub(crate) fn clone_tree(path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     clone_of(fs::openat2(CWD, path, flags, Mode::empty(), resolve)?.as_fd())
+}
+
+/// The same, with the caller's files shown as the script's own.
+fn clone_mapped(path: &CStr, userns: Option<BorrowedFd<'_>>) -> Result<OwnedFd, Errno> {
+    let tree = clone_tree(path)?;
+    if userns.is_some() {
+        sys::mount_setattr(tree.as_fd(), true, libc::MOUNT_ATTR_IDMAP, 0, userns)?;
+    }
+    Ok(tree)
 }
 
 fn clone_of(place: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {

@@ -185,6 +185,9 @@ pub struct Guard {
     /// Writable directories that were made for this run and do not exist for the caller until the script makes them:
     /// the script's own first `mkdir` of one succeeds.
     pub placeholders: Vec<PathBuf>,
+    /// Files that the script may make and write, and that are not there yet, in folders that it sees and may not write
+    /// to. Only with namespaces.
+    pub new_files: Vec<PathBuf>,
 }
 
 impl Guard {

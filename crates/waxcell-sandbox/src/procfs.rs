@@ -127,6 +127,14 @@ pub(crate) fn process_of(thread: u32) -> Option<u32> {
     number(field(text, b"Tgid")?, 10).map(|process| process as u32)
 }
 
+/// The file mode creation mask of a thread's process.
+pub(crate) fn umask_of(thread: u32) -> Option<u32> {
+    let status = open(thread, c"status", OFlags::RDONLY | OFlags::CLOEXEC).ok()?;
+    let mut buffer = [0u8; 4096];
+    let text = read_small(status.as_fd(), &mut buffer).ok()?;
+    number(field(text, b"Umask")?, 8).map(|mask| mask as u32)
+}
+
 /// The fields of `proc_pid_stat(5)` from the third on. The command's name may hold anything, parentheses too: the last
 /// one ends it.
 fn stat_fields(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {

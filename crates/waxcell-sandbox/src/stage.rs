@@ -123,7 +123,7 @@ impl Stage {
         if !self.plain {
             self.build()?;
         }
-        self.broker.prepare().map_err(at(Step::Mounts))?;
+        self.broker.prepare(&mut self.tree).map_err(at(Step::Mounts))?;
         // Here once for both: it takes a call for each capability that there is.
         match bounding_set() {
             // Without namespaces, an ordinary user has none to drop it with; nor anything that could bring one back.

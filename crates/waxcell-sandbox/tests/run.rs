@@ -127,7 +127,14 @@ os._exit(0)
     assert!(!alive);
 }
 
-const GUARD: Guard = Guard { delete: true, chmod: true, chown: true, xattr: false, placeholders: Vec::new() };
+const GUARD: Guard = Guard {
+    delete: true,
+    chmod: true,
+    chown: true,
+    xattr: false,
+    placeholders: Vec::new(),
+    new_files: Vec::new(),
+};
 
 #[test]
 fn blocked_operations_bind_on_data_and_not_on_scratch() {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ use crate::pinned::pins;
 use crate::placeholders::{self, Placeholders};
 use crate::plain;
 use crate::plan_error::PlanError;
-use crate::policy::{Degradation, HOME, PathAccess, Policy, is_wide};
+use crate::policy::{Degradation, HOME, PathAccess, PathRule, Policy, is_wide};
 use crate::record;
 use crate::run::{Caller, DEFAULT_PATH};
 use crate::script::Script;
@@ -81,6 +82,15 @@ pub(crate) struct Begun {
     pub(crate) limits: Limits,
     /// Whether the run has to do without namespaces.
     is_plain: bool,
+    /// Writable files that are not there, and stay away until the script makes them.
+    new_files: Vec<PathBuf>,
+}
+
+impl Begun {
+    /// What the plan would make: paths that are not there yet, and the folders above them.
+    pub(crate) fn to_be_made(&self, policy: &Policy) -> Vec<PathBuf> {
+        wanted(policy, &self.new_files).flat_map(placeholders::missing).map(Path::to_owned).collect()
+    }
 }
 
 /// Begins a plan.
@@ -92,18 +102,35 @@ pub(crate) fn begin(policy: &Policy, caller: &Caller) -> Result<Begun, PlanError
         // Nobody maps ids: outside is inside.
         identity = Identity { uid: identity.host_uid, gid: identity.host_gid, map_owner: None, ..identity };
     }
-    Ok(Begun { identity, limits: limits(policy), is_plain })
+    // There is nobody to open them for the script where it is not in a place of its own.
+    let new_files = if is_plain { Vec::new() } else { new_files(policy, project_shown(policy, caller)) };
+    Ok(Begun { identity, limits: limits(policy), is_plain, new_files })
 }
 
-/// What a plan would make: paths that are not there yet, and the folders above them.
-pub(crate) fn to_be_made(policy: &Policy) -> Vec<PathBuf> {
-    wanted(policy).flat_map(placeholders::missing).map(Path::to_owned).collect()
+/// Writable files that are not there, in folders of the project that are, and that the script may only read. What a
+/// path without an ending will be nobody knows.
+fn new_files(policy: &Policy, project: Option<&Path>) -> Vec<PathBuf> {
+    let rules: PathMap<'_, &PathRule> =
+        policy.filesystem.paths.iter().map(|rule| (rule.path.as_path(), rule)).collect();
+    let is_new = |rule: &PathRule| {
+        rule.is_lasting_write()
+            && !rule.execute
+            && rule.path.extension().is_some()
+            && rule.path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+            && rules.above(&rule.path).all(|(_, above)| above.access == PathAccess::Read)
+            && rule.path.parent().is_some_and(|folder| {
+                project.is_some_and(|project| folder.starts_with(project))
+                    && folder.canonicalize().is_ok_and(|real| real == folder)
+            })
+    };
+    policy.filesystem.paths.iter().filter(|rule| is_new(rule)).map(|rule| rule.path.clone()).collect()
 }
 
-/// The paths of the policy that are not there and have to be.
-fn wanted(policy: &Policy) -> impl Iterator<Item = &Path> {
+/// The paths of the policy that are not there and have to be, but for `new_files`.
+fn wanted<'p>(policy: &'p Policy, new_files: &'p [PathBuf]) -> impl Iterator<Item = &'p Path> {
     let writable = policy.filesystem.writable();
-    let rules = policy.filesystem.paths.iter().filter(|rule| !rule.path.exists());
+    let rules = policy.filesystem.paths.iter();
+    let rules = rules.filter(|rule| !rule.path.exists() && !new_files.contains(&rule.path));
     let wanted = rules.filter(move |rule| {
         // What must not be written below a writable path has to be there: nothing can be laid over what is not.
         writable.above(&rule.path).next().is_some()
@@ -132,7 +159,7 @@ pub(crate) fn plan(
     caller: &Caller,
     places: &Places<'_>,
 ) -> Result<Planned, PlanError> {
-    let Begun { identity, limits, is_plain } = begun;
+    let Begun { identity, limits, is_plain, new_files } = begun;
     let keep_out = places.keep_out;
     let named = named::lasting(policy);
     named::refuse(&named, policy, interpreter, keep_out)?;
@@ -142,7 +169,7 @@ pub(crate) fn plan(
     }
     let before = crate::changes::Before::note(writable_paths(&named));
     let mut placeholders = Placeholders::default();
-    for path in wanted(policy) {
+    for path in wanted(policy, &new_files) {
         let made = placeholders.make(path);
         made.map_err(|source| PlanError::Placeholder { path: path.to_owned(), source })?;
     }
@@ -241,7 +268,7 @@ pub(crate) fn plan(
         }
     };
 
-    let guard = guard(policy, &placeholders);
+    let guard = guard(policy, &placeholders, new_files);
     let plan = Plan {
         identity,
         mounts,
@@ -442,7 +469,7 @@ fn program(
     }
 }
 
-fn guard(policy: &Policy, placeholders: &Placeholders) -> Guard {
+fn guard(policy: &Policy, placeholders: &Placeholders, new_files: Vec<PathBuf>) -> Guard {
     let blocked = |operation| policy.filesystem.blocked.contains(&operation);
     Guard {
         delete: blocked(Operation::FsDelete),
@@ -450,6 +477,7 @@ fn guard(policy: &Policy, placeholders: &Placeholders) -> Guard {
         chown: blocked(Operation::FsChown),
         xattr: blocked(Operation::FsXattr),
         placeholders: placeholders.folders(),
+        new_files,
     }
 }
 

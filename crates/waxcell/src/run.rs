@@ -156,7 +156,7 @@ fn story(
     let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string());
     // What an earlier process left undone is settled before anything new is made.
     state.settle(clock(), Some(alive))?;
-    state.note(alive, &planning::to_be_made(policy))?;
+    state.note(alive, &begun.to_be_made(policy))?;
     let scratch = state.scratch(run);
     let places = Places { keep_out: &[state.directory()], cache: &state.cache(), scratch: &scratch };
     let Planned { plan, mut placeholders, before } =

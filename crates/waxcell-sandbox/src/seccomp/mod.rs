@@ -55,12 +55,19 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
             Call::Mkdir | Call::MkdirAt => !guard.placeholders.is_empty(),
             // Without namespaces there are no such sockets.
             Call::Connect => plain.is_none(),
-            Call::SendTo => false,
+            Call::SendTo | Call::Creat => false,
             Call::Open | Call::OpenAt | Call::UtimensAt | Call::Kill | Call::Tkill | Call::Tgkill => false,
         };
         if brokered {
             rules.insert(*nr as u32, Rule::Always(Action::Notify));
         }
+    }
+    if !guard.new_files.is_empty() {
+        for (nr, flags) in table::openers() {
+            rules.insert(nr as u32, Rule::Tests(table::opens_new(flags)));
+        }
+        #[cfg(target_arch = "x86_64")]
+        rules.insert(libc::SYS_creat as u32, Rule::Tests(table::makes(Action::Notify)));
     }
     if let Some(abi) = plain {
         plain::change(&mut rules, abi);

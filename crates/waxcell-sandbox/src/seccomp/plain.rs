@@ -86,7 +86,7 @@ pub(super) fn change(rules: &mut BTreeMap<u32, Rule>, abi: u32) {
     if abi < BINDS_TRUNCATE {
         rules.insert(SYS_truncate as u32, always(Action::Errno(EACCES)));
     }
-    for (nr, argument) in opens() {
+    for (nr, argument) in table::openers() {
         let mut tests = table::opens(argument, Action::Notify);
         if abi < BINDS_TRUNCATE {
             // Also without any access (3), for which Landlock asks for no right at all.
@@ -97,15 +97,6 @@ pub(super) fn change(rules: &mut BTreeMap<u32, Rule>, abi: u32) {
         }
         rules.insert(nr as u32, Rule::Tests(tests));
     }
-}
-
-/// Calls that open by name, and where their flags are.
-fn opens() -> Vec<(c_long, u8)> {
-    vec![
-        #[cfg(target_arch = "x86_64")]
-        (SYS_open, 1),
-        (SYS_openat, 2),
-    ]
 }
 
 fn conditional() -> Vec<(c_long, Vec<Test>)> {

@@ -57,6 +57,7 @@ pub(crate) enum Call {
     MemfdCreate,
     Connect,
     SendTo,
+    Creat,
 }
 
 const SYS_FCHMODAT2: c_long = 452;
@@ -97,6 +98,8 @@ pub(super) const BROKERED: &[(c_long, Call)] = &[
     (SYS_memfd_create, Call::MemfdCreate),
     (SYS_connect, Call::Connect),
     (SYS_sendto, Call::SendTo),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_creat, Call::Creat),
     // Only without namespaces.
     #[cfg(target_arch = "x86_64")]
     (SYS_open, Call::Open),
@@ -720,7 +723,7 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         #[cfg(target_arch = "x86_64")]
         (SYS_open, opens(1, Action::Allow)),
         #[cfg(target_arch = "x86_64")]
-        (SYS_creat, only(1, SET_ID, vec![0], Action::Allow, eperm(Operation::FsChmod))),
+        (SYS_creat, makes(Action::Allow)),
         // On scratch such a mode is the script's own affair: the broker looks. Where `chmod` is blocked, it has all.
         (SYS_fchmod, only(1, SET_ID, vec![0], Action::Allow, Action::Notify)),
         (SYS_fchmodat, only(2, SET_ID, vec![0], Action::Allow, Action::Notify)),
@@ -752,6 +755,31 @@ pub(super) fn opens(flags: u8, allow: Action) -> Vec<Test> {
     let mut tests = only(flags + 1, SET_ID, vec![0], allow, eperm(Operation::FsChmod));
     tests.insert(0, Test { argument: flags, mask: MAKES, any_of: vec![0], hit: Some(allow), miss: None });
     tests
+}
+
+/// `creat`, which always makes one.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn makes(allow: Action) -> Vec<Test> {
+    only(1, SET_ID, vec![0], allow, eperm(Operation::FsChmod))
+}
+
+/// The same, where files are to be made that are not there yet: what only reads goes its way, the rest is asked for.
+pub(super) fn opens_new(flags: u8) -> Vec<Test> {
+    const CHANGES: u32 = (O_ACCMODE | O_CREAT | O_TRUNC) as u32;
+    let mut tests = opens(flags, Action::Notify);
+    let reads =
+        Test { argument: flags, mask: CHANGES, any_of: vec![0], hit: Some(Action::Allow), miss: None };
+    tests.insert(0, reads);
+    tests
+}
+
+/// Calls that open by name, and where their flags are.
+pub(super) fn openers() -> Vec<(c_long, u8)> {
+    vec![
+        #[cfg(target_arch = "x86_64")]
+        (SYS_open, 1),
+        (SYS_openat, 2),
+    ]
 }
 
 /// `FS_IOC_SETFLAGS` and `FS_IOC_FSSETXATTR` (`<linux/fs.h>`): attributes of a file that outlive a run, as immutable.

@@ -7,8 +7,14 @@ use libc::{c_long, sock_filter};
 use std::collections::BTreeSet;
 use waxcell_operations::Operation;
 
-const EVERYTHING: Guard =
-    Guard { delete: true, chmod: true, chown: true, xattr: true, placeholders: Vec::new() };
+const EVERYTHING: Guard = Guard {
+    delete: true,
+    chmod: true,
+    chown: true,
+    xattr: true,
+    placeholders: Vec::new(),
+    new_files: Vec::new(),
+};
 const OWN: Own = Own { uid: 1000, gid: 1001, may_take_terminal: true };
 const I386: u32 = 0x4000_0003;
 
@@ -318,6 +324,19 @@ fn the_guard_sends_its_calls_to_the_broker_and_no_others() {
     assert_eq!(answer(&EVERYTHING, libc::SYS_fchmod, [0; 6]), Action::Notify.code());
     assert_eq!(answer(&EVERYTHING, 452, [0; 6]), Action::Notify.code());
     assert_eq!(answer(&EVERYTHING, libc::SYS_mkdirat, [0; 6]), Action::Allow.code());
+}
+
+#[test]
+fn opens_that_write_are_asked_for_only_where_files_are_to_be_made() {
+    let open = |guard: &Guard, flags: i32| answer(guard, libc::SYS_openat, [0, 0, flags as u64, 0o644, 0, 0]);
+    let new = Guard { new_files: vec!["/project/state.json".into()], ..Guard::default() };
+    for flags in [libc::O_RDONLY, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC] {
+        assert_eq!(open(&new, flags), Action::Allow.code());
+    }
+    for flags in [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC, libc::O_ACCMODE] {
+        assert_eq!(open(&new, flags), Action::Notify.code());
+        assert_eq!(open(&Guard::default(), flags), Action::Allow.code());
+    }
 }
 
 #[test]
