@@ -186,6 +186,7 @@ impl Stage {
             // A change of ids hides a process from its own kind; the supervisor still has to look at it.
             process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
         }
+        // Without a terminal to control, for everybody of the run.
         process::setsid().map(drop)
     }
 
@@ -204,8 +205,14 @@ impl Stage {
     }
 
     fn confine_and_execute(&mut self, init: Pid) -> Result<(), Failure> {
-        // A session of its own, without a terminal to control.
-        process::setsid().map_err(at(Step::Session))?;
+        // In a session of its own, the run would come before the init wherever both wait for a processor
+        // (`CONFIG_SCHED_AUTOGROUP`), and its calls wait for the init. A group of the init's session is enough where no
+        // signal of the run reaches process 1; where it is an ordinary process, nobody may join its group.
+        match self.plain {
+            true => process::setsid().map(drop),
+            false => process::setpgid(None, None),
+        }
+        .map_err(at(Step::Session))?;
         for tasks in &self.cgroup_tasks {
             rustix::io::write(tasks, b"0").map_err(at(Step::Cgroup))?;
         }
