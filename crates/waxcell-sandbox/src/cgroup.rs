@@ -13,6 +13,7 @@ use rustix::fs::{Access, AtFlags, CWD};
 use serde::Serialize;
 
 use crate::plan::Limits;
+use crate::procfs;
 
 /// What holds a run to its memory and CPU limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -58,8 +59,8 @@ impl Place {
     /// Finds a place from the mount table and the caller's own groups. In version 2, a group of this user's that has the
     /// memory controller and nobody in it is made to hand it down.
     pub(crate) fn find() -> Option<Place> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let text = |path: &str| String::from_utf8(procfs::whole(path).ok()?).ok();
+        let (mounts, own) = (text("/proc/self/mountinfo")?, text("/proc/self/cgroup")?);
         v2_place(&mounts, &own).or_else(|| v1_place(&mounts, &own))
     }
 

@@ -14,6 +14,7 @@ use crate::cgroup::{Group, Rung};
 use crate::landlock;
 use crate::mounts;
 use crate::plan::{Mount, Plan};
+use crate::procfs;
 use crate::spawn::scratch_target;
 
 /// The enforcement of one run, as found.
@@ -91,7 +92,7 @@ pub enum ReadBackError {
 
 fn read(pid: i32, file: &str) -> Result<String, ReadBackError> {
     let path = format!("/proc/{pid}/{file}");
-    fs::read(&path)
+    procfs::whole(&path)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .map_err(|source| ReadBackError::Unreadable { path, source })
 }

@@ -1,8 +1,11 @@
-//! The few facts that the init and the supervisor read from `/proc` (`proc(5)`), without allocating.
+//! The few facts that the init and the supervisor read from `/proc` (`proc(5)`); but for [`whole`] without allocating.
 
 use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{self, AtFlags, Mode, OFlags, RawDir};
@@ -140,6 +143,13 @@ pub(crate) fn umask_of(thread: u32) -> Option<u32> {
 fn stat_fields(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let rest = text.get(text.iter().rposition(|b| *b == b')')? + 2..)?;
     Some(rest.split(|b| *b == b' '))
+}
+
+/// Reads a file of the kernel's whole. It says that its size is 0, for which the standard library begins with 32 bytes.
+pub(crate) fn whole(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(8192);
+    File::open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads a small file whole; returns what fits.

@@ -112,7 +112,7 @@ impl Script {
         if let Some(what) = what {
             return Err(ScriptError::NotAFile { path: given.to_owned(), what });
         }
-        let bytes = read_bounded(&file, given)?;
+        let bytes = read_bounded(&file, meta.len(), given)?;
         let path = absolute.canonicalize().map_err(fail)?;
         let sha256 = Sha256::digest(&bytes).into();
         Ok(Script { given: given.to_owned(), path, bytes, sha256, mode: meta.mode() & 0o777 })
@@ -124,8 +124,9 @@ impl Script {
     }
 }
 
-fn read_bounded(file: &File, given: &Path) -> Result<Vec<u8>, ScriptError> {
-    let mut bytes = Vec::new();
+fn read_bounded(file: &File, size: u64, given: &Path) -> Result<Vec<u8>, ScriptError> {
+    // Room for it and for finding its end, so that it is read at once.
+    let mut bytes = Vec::with_capacity(size.min(MAX_SOURCE as u64) as usize + 1);
     file.take(MAX_SOURCE as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| ScriptError::of(given, error))?;

@@ -1,6 +1,7 @@
 //! The file system of a run beside project, packages and policy paths: the system, `/etc`, scratch space.
 
 use std::fs;
+use std::io::{Error, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
 use waxcell_sandbox::{Access, Identity, Mount, PathMap};
@@ -46,7 +47,9 @@ impl View {
         for path in SYSTEM.map(Path::new) {
             match fs::read_link(path) {
                 Ok(to) => self.mounts.push(Mount::Symlink { target: path.to_owned(), to }),
-                Err(_) if path.is_dir() => self.mounts.push(bind(path, Access::ReadExecute, false)),
+                Err(error) if is_no_link(&error) && path.is_dir() => {
+                    self.mounts.push(bind(path, Access::ReadExecute, false))
+                }
                 Err(_) => {}
             }
         }
@@ -58,7 +61,7 @@ impl View {
         for path in ETC.iter().map(PathBuf::from).chain(versioned) {
             match fs::read_link(&path) {
                 Ok(to) => self.mounts.push(Mount::Symlink { target: path, to }),
-                Err(_) if path.exists() => self.mounts.push(bind(&path, Access::Read, false)),
+                Err(error) if is_no_link(&error) => self.mounts.push(bind(&path, Access::Read, false)),
                 Err(_) => {}
             }
         }
@@ -138,6 +141,11 @@ impl View {
             }
         }
     }
+}
+
+/// Whether it is there, and something else than a link (`readlink(2)`).
+fn is_no_link(error: &Error) -> bool {
+    error.kind() == ErrorKind::InvalidInput
 }
 
 /// Whether the policy lets programs in the run's own folder of this name be executed.

@@ -108,11 +108,12 @@ pub fn find(
     let script_root = script_root?;
     // The working directory is the caller's choice, never the script's: a policy beside the script would be in the
     // hands of whoever may write there.
-    let inside = cwd
-        .canonicalize()
-        .ok()
-        .filter(|cwd| *cwd != script_root && (cwd.starts_with(&script_root) || script_root.starts_with(cwd)));
-    let found = policy_in(&script_root).or_else(|| policy_in(&inside?));
+    let inside = || {
+        let cwd = cwd.canonicalize().ok()?;
+        let near = cwd.starts_with(&script_root) || script_root.starts_with(&cwd);
+        (near && cwd != script_root).then_some(cwd)
+    };
+    let found = policy_in(&script_root).or_else(|| policy_in(&inside()?));
     Ok(match found {
         Some(path) => Found { path: Some(path), origin: Origin::Project, script_root },
         None => Found { path: None, origin: Origin::BuiltIn, script_root },
@@ -144,12 +145,12 @@ pub fn project_root_of_policy(policy: &Path) -> Result<PathBuf, FindError> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let folder = resolve(folder)?;
-    let root = match nearest_repository(&folder) {
-        Some(root) => root,
-        None => without_config(&folder),
-    };
-    refuse_whole_host(root, policy)
+    project_root_of_folder(&resolve(folder)?, policy)
+}
+
+/// The project root of a policy in a folder whose path is canonical.
+pub(super) fn project_root_of_folder(folder: &Path, policy: &Path) -> Result<PathBuf, FindError> {
+    refuse_whole_host(nearest_repository(folder).unwrap_or_else(|| without_config(folder)), policy)
 }
 
 /// The project root of a script for which there is no policy file: the nearest folder above it that holds `.git`, else

@@ -150,7 +150,8 @@ pub fn builtin(project_root: &Path) -> Policy {
 
 fn examine(path: &Path) -> Result<(Option<Policy>, Report), LoadError> {
     let file = read::read(path)?;
-    let root = project_root_of_policy(&file.path)?;
+    let folder = file.path.parent().unwrap_or(Path::new("/"));
+    let root = find::project_root_of_folder(folder, &file.path)?;
     let source = Source { path: Some(file.path), sha256: file.sha256, text: file.text };
     Ok(decode::decode(source, Some(path), &root))
 }

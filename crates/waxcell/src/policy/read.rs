@@ -154,7 +154,8 @@ pub(super) fn read(given: &Path) -> Result<PolicyFile, ReadError> {
     if !metadata.is_file() {
         return Err(ReadError::NotAFile { path: named(), kind: kind_of(&metadata) });
     }
-    let mut bytes = Vec::new();
+    // Room for it and for finding its end, so that it is read at once.
+    let mut bytes = Vec::with_capacity(metadata.len().min(MAX_BYTES) as usize + 1);
     // One byte more than allowed tells "larger" without trusting the size that a growing file reports.
     file.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
