@@ -435,3 +435,25 @@ print(tries('/dev/stdin', 'r'), tries('/dev/stdin', 'r+') in ('EACCES', 'EROFS')
     assert_eq!(said.out(), "text True\n", "{said:?}");
     assert!(on_a_terminal(&place, &words, "").contains("EACCES True"));
 }
+
+#[test]
+fn a_signal_makes_no_fork_fail() {
+    let place = Place::new(&format!("{POLICY}execution: {{max_processes: 12, timeout_seconds: 35}}\n"));
+    // Children end while others are forked, and the script handles that; so does the shell in a pipeline.
+    let said = place.run(
+        "
+import os, signal, subprocess
+signal.signal(signal.SIGCHLD, lambda *_: None)
+alive = 0
+for _ in range(1500):
+    if os.fork() == 0: os._exit(0)
+    alive += 1
+    while alive and os.waitpid(-1, 0 if alive == 8 else os.WNOHANG)[0]: alive -= 1
+while alive: os.wait(); alive -= 1
+signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+for _ in range(60): subprocess.run(['/bin/sh', '-c', 'echo x | cat | cat | wc -l'], check=True)
+",
+    );
+    assert_eq!((said.code, said.err()), (0, String::new()), "{said:?}");
+    assert_eq!(said.out(), "1\n".repeat(60));
+}

@@ -451,6 +451,9 @@ fn signals_stay_within_the_run() {
         room.bare(&script);
         until(PATIENCE, "the control", || !bystander.is_alive());
     }
+    // Nor do they reach the init, whose group is in the run's session: without it the run is over.
+    let joins = "import os\nchild = os.fork() or (os.setpgid(0, os.getsid(0)), os.kill(0, 9))\nprint(os.waitpid(child, 0)[1])\n";
+    assert_eq!(room.run(joins).1["stdout"], "9\n");
 }
 
 #[test]

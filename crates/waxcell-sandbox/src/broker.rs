@@ -60,7 +60,7 @@ impl Broker {
         Ok(Broker {
             guarded: Guarded::new(plan, scratch)?,
             script: 0,
-            room: Room::new(plan.limits.processes, plan.limits.threads),
+            room: Room::new(&plan.limits, plan.newborn_asks()),
             rules,
             refusals: Refusals::new(),
             resolver: None,
@@ -130,14 +130,15 @@ impl Broker {
             if ready[3].contains(PollFlags::HUP) {
                 watched = 3;
             }
-            if !ready[0].is_empty() && self.obey(control, gate, &mut inbox).is_err() {
-                return;
-            }
+            // A call before an order: once it is taken up, a signal cannot interrupt it any more.
             if ready[2].contains(PollFlags::IN) {
                 self.tell_names(control);
             }
             if ready[3].contains(PollFlags::IN) {
                 self.decide(control, listener);
+            }
+            if !ready[0].is_empty() && self.obey(control, gate, &mut inbox).is_err() {
+                return;
             }
             self.room.look(self.members(), control, listener);
             self.refusals.tell(control);
@@ -235,7 +236,9 @@ impl Broker {
             return;
         }
         let answer = match seccomp::call(call.nr) {
-            Some(Call::Fork | Call::Clone) => {
+            // A thread, or a program that begins.
+            Some(Call::SetRobustList) if !procfs::is_newborn(call.tid) => Answer::Continue,
+            Some(Call::Fork | Call::Clone | Call::SetRobustList) => {
                 return self.room.enter(self.members(), control, listener, &call);
             }
             Some(kind @ (Call::Exit | Call::ExitGroup)) => {

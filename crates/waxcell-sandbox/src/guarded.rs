@@ -152,7 +152,9 @@ impl Guarded {
             }
             Call::MemfdCreate => self.memory_file(asked),
             Call::Connect | Call::SendTo => network::reach(asked, kind),
-            Call::Fork | Call::Clone | Call::Exit | Call::ExitGroup => Err(Errno::NOSYS),
+            Call::Fork | Call::Clone | Call::SetRobustList | Call::Exit | Call::ExitGroup => {
+                Err(Errno::NOSYS)
+            }
         }
     }
 

@@ -30,6 +30,15 @@ pub struct Plan {
     pub plain: Option<Plain>,
 }
 
+impl Plan {
+    /// After a `fork` by the C library, whether the new process asks the init for room, and not the one that forks: a
+    /// signal cannot make `fork` fail then. Where there is room for nobody, nobody is to be born; without namespaces,
+    /// nobody may be born while the init ends the run.
+    pub(crate) fn newborn_asks(&self) -> bool {
+        self.plain.is_none() && self.limits.processes > 0
+    }
+}
+
 /// A run without namespaces: Landlock, the filter and the limits hold it.
 ///
 /// [`Plan::mounts`] is a list of what may be reached then, each at its own place, and adds up: a later entry takes

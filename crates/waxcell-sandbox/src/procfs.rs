@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::fs::{self, AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::members::Members;
 use crate::wire::IoCounters;
@@ -110,16 +111,38 @@ pub(crate) fn group(proc: BorrowedFd<'_>, process: &CStr) -> Option<u32> {
     number(stat_fields(text)?.nth(2)?, 10).map(|group| group as u32)
 }
 
+/// As [`group`], by number, in this process's own `/proc`.
+pub(crate) fn group_of(process: u32) -> Option<u32> {
+    let mut buffer = [0u8; 1024];
+    number(stat_of(process, &mut buffer)?.nth(2)?, 10).map(|group| group as u32)
+}
+
 /// Whether a thread is running, waits for a processor, or waits in a way that no signal interrupts.
 pub(crate) fn is_busy(thread: u32) -> bool {
-    let (mut path, mut buffer) = ([0u8; 32], [0u8; 1024]);
-    let Some(text) = join(&[], thread, &mut path).ok().and_then(|name| {
-        let proc = fs::open(c"/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
-        read_entry(proc.as_fd(), name, b"/stat", &mut buffer)
-    }) else {
+    let mut buffer = [0u8; 1024];
+    matches!(stat_of(thread, &mut buffer).and_then(|mut fields| fields.next()), Some(b"R" | b"D"))
+}
+
+/// Whether this is the first thread of a process that has executed no program since it was forked.
+pub(crate) fn is_newborn(thread: u32) -> bool {
+    /// In the kernel's `include/linux/sched.h`; `ps` shows it as `F`.
+    const PF_FORKNOEXEC: u64 = 0x40;
+    // There is no such descriptor of other threads.
+    let descriptor =
+        Pid::from_raw(thread as i32).ok_or(Errno::SRCH).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()));
+    if matches!(descriptor, Err(Errno::INVAL | Errno::NOENT | Errno::SRCH)) {
         return false;
-    };
-    matches!(stat_fields(text).and_then(|mut fields| fields.next()), Some(b"R" | b"D"))
+    }
+    let mut buffer = [0u8; 1024];
+    let flags = stat_of(thread, &mut buffer).and_then(|mut fields| number(fields.nth(6)?, 10));
+    flags.is_some_and(|flags| flags & PF_FORKNOEXEC != 0)
+}
+
+/// The fields of `proc_pid_stat(5)` of a thread, from the third on.
+fn stat_of(thread: u32, buffer: &mut [u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let proc = fs::open(c"/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut name = [0u8; 32];
+    stat_fields(read_entry(proc.as_fd(), join(&[], thread, &mut name).ok()?, b"/stat", buffer)?)
 }
 
 /// The process that a thread belongs to.

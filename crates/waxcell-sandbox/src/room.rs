@@ -7,6 +7,7 @@ use rustix::event::Timespec;
 use rustix::io::Errno;
 
 use crate::members::Members;
+use crate::plan::Limits;
 use crate::procfs;
 use crate::seccomp::{self, Call};
 use crate::sys::{self, Answer, Notification};
@@ -17,6 +18,8 @@ use crate::wire::{self, Counted, Report};
 const ROOM: Duration = Duration::from_millis(50);
 /// How often one looks for room meanwhile.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
+/// How often those are counted who may not have asked.
+const SURVEY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 /// How many calls wait at one time; the next is judged at once.
 const HELD: usize = 16;
 /// How long a call that was let go on may take, if nothing tells that it is over.
@@ -32,21 +35,30 @@ pub(crate) struct Room {
     held: [Option<(Notification, Instant)>; HELD],
     /// Everything is being ended: nobody else is let into the world.
     closed: bool,
+    /// When to count who may not have asked, if anybody can be born without asking.
+    survey: Option<Instant>,
+    /// There were too many at the last time.
+    over: bool,
 }
 
 impl Room {
-    pub(crate) fn new(processes: u32, threads: u32) -> Room {
+    pub(crate) fn new(limits: &Limits, newborn_asks: bool) -> Room {
         Room {
-            processes: Count::new(Counted::Processes, processes),
-            threads: Count::new(Counted::Threads, threads),
+            processes: Count::new(Counted::Processes, limits.processes),
+            threads: Count::new(Counted::Threads, limits.threads),
             held: [None; HELD],
             closed: false,
+            survey: newborn_asks.then(Instant::now),
+            over: false,
         }
     }
 
-    /// When to [`Room::look`] again, if somebody waits.
+    /// When to [`Room::look`] again at the latest.
     pub(crate) fn next_look(&self) -> Option<&'static Timespec> {
-        self.held.iter().any(Option::is_some).then_some(&LOOK)
+        match self.held.iter().any(Option::is_some) {
+            true => Some(&LOOK),
+            false => self.survey.map(|_| &SURVEY),
+        }
     }
 
     /// From here on a call that would make a process gets no answer: whoever waits for it is about to be killed.
@@ -79,28 +91,49 @@ impl Room {
         listener: BorrowedFd<'_>,
         call: &Notification,
     ) {
-        let _ = wire::send_report(control, Report::LimitReached(counted(call)));
-        self.close();
-        members.kill_others();
+        self.end(members, control, counted(call));
         let _ = sys::notification_answer(listener, call.id, Answer::Fail(Errno::AGAIN));
     }
 
+    fn end(&mut self, members: Members, control: BorrowedFd<'_>, limit: Counted) {
+        let _ = wire::send_report(control, Report::LimitReached(limit));
+        self.close();
+        members.kill_others();
+    }
+
     /// `fork`, `vfork` and `clone`: flags are register values, so the kernel may go on with what was judged, and does
-    /// where there is room.
+    /// where there is room. A newborn's `set_robust_list` goes on in any case.
     fn count(&mut self, members: Members, listener: BorrowedFd<'_>, call: &Notification) -> Found {
         let count = match counted(call) {
             Counted::Threads => &mut self.threads,
             _ => &mut self.processes,
         };
-        let found = count.one_more(members, call.tid);
+        let found = count.one_more(members, call.tid, is_newborns(call));
         if found == Found::Room {
             let _ = sys::notification_answer(listener, call.id, Answer::Continue);
         }
         found
     }
 
+    /// A process that was made, or begins, in another way than the C library's has not asked. Too many at two times in a
+    /// row are too many: one may have been on its way out.
+    fn count_all(&mut self, members: Members, control: BorrowedFd<'_>) {
+        let now = Instant::now();
+        if self.closed || self.survey.is_none_or(|due| now < due) {
+            return;
+        }
+        self.survey = Some(now + Duration::from_nanos(SURVEY.tv_nsec as u64));
+        let waiting = self.held.iter().flatten().filter(|(call, _)| is_newborns(call)).count() as u64;
+        let before = self.over;
+        self.over = alive(members, Counted::Processes).saturating_sub(waiting) > self.processes.limit;
+        if self.over && before {
+            self.end(members, control, Counted::Processes);
+        }
+    }
+
     /// Once more for those who wait. Their time over, the limit is reached.
     pub(crate) fn look(&mut self, members: Members, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
+        self.count_all(members, control);
         for slot in 0..HELD {
             let Some((call, until)) = self.held[slot] else { continue };
             if self.closed || !sys::notification_valid(listener, call.id) {
@@ -143,14 +176,14 @@ impl Count {
         Count { kind, limit: limit.into(), made: 0, granted: Granted([None; GRANTED]) }
     }
 
-    /// Whether thread `tid` may make one more, which then counts.
-    fn one_more(&mut self, members: Members, tid: u32) -> Found {
+    /// Whether thread `tid` may make one more, or, if it is `born` itself, live; which then counts.
+    fn one_more(&mut self, members: Members, tid: u32, born: bool) -> Found {
         self.granted.forget(|by, _| by == tid);
-        // No more can be alive than were ever made: only close to the limit is it worth looking.
+        // Of those that have asked, no more can be alive than were ever made: only close to the limit is it worth looking.
         if self.made + 1 >= self.limit {
             // First, so that what is forgotten here is seen there.
             self.granted.forget(|by, since| since.elapsed() >= TAKES || !procfs::is_busy(by));
-            let alive = alive(members, self.kind);
+            let alive = alive(members, self.kind).saturating_sub(born.into());
             if alive >= self.limit {
                 return Found::None;
             }
@@ -158,7 +191,9 @@ impl Count {
                 return Found::Unclear;
             }
         }
-        self.granted.remember(tid);
+        if !born {
+            self.granted.remember(tid);
+        }
         self.made += 1;
         Found::Room
     }
@@ -184,6 +219,11 @@ impl Granted {
             *oldest = Some((tid, Instant::now()));
         }
     }
+}
+
+/// Whether this is the first call of a new process, and not one that would make something.
+fn is_newborns(call: &Notification) -> bool {
+    seccomp::call(call.nr) == Some(Call::SetRobustList)
 }
 
 fn counted(call: &Notification) -> Counted {

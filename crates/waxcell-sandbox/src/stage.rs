@@ -205,14 +205,9 @@ impl Stage {
     }
 
     fn confine_and_execute(&mut self, init: Pid) -> Result<(), Failure> {
-        // In a session of its own, the run would come before the init wherever both wait for a processor
-        // (`CONFIG_SCHED_AUTOGROUP`), and its calls wait for the init. A group of the init's session is enough where no
-        // signal of the run reaches process 1; where it is an ordinary process, nobody may join its group.
-        match self.plain {
-            true => process::setsid().map(drop),
-            false => process::setpgid(None, None),
-        }
-        .map_err(at(Step::Session))?;
+        // Not a session: the scheduler would put the run before the init wherever both wait for a processor
+        // (`CONFIG_SCHED_AUTOGROUP`), and the run's calls wait for the init.
+        process::setpgid(None, None).map_err(at(Step::Session))?;
         for tasks in &self.cgroup_tasks {
             rustix::io::write(tasks, b"0").map_err(at(Step::Cgroup))?;
         }

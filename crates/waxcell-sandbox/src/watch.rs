@@ -384,7 +384,8 @@ impl Watch {
             Report::DeniedAgain { slot, times, ago } => {
                 if let Some(denial) = self.denials.get_mut(slot as usize) {
                     denial.count += times;
-                    denial.last = now.saturating_sub(ago);
+                    // The first was dated when it was heard of, which may be later than it was.
+                    denial.last = now.saturating_sub(ago).max(denial.first);
                 }
             }
             Report::DeniedBeyond { times } => self.denials_beyond += times,

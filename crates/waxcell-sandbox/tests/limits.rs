@@ -117,36 +117,70 @@ for t in ts: t.join()
     check_limit(script, tight, Stop::Threads, Exit::Signal(libc::SIGKILL));
 }
 
-/// Four processes make one more each at the same moment, where there is room for `one` of them.
+/// Four processes make one more each at the same moment: all of them where there is room, but where there is room for
+/// `one`, not more than that does anything.
 fn check_at_once(more: &str, one: impl Fn(&mut Plan)) {
     let script = format!(
         "
-import mmap, os, threading, time
+import ctypes, mmap, os, threading, time
 made = os.open('made', os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-begun = mmap.mmap(-1, 1)
+ready = mmap.mmap(-1, 4)
 def here(): os.write(made, b'x'); time.sleep(10)
-for _ in range(4):
+for n in range(4):
     if os.fork() == 0:
-        while not begun[0]: pass
+        ready[n] = 1
+        while 0 in ready[:]: pass
         {more}
         time.sleep(10); os._exit(0)
-begun[0] = 1
-time.sleep(10)
+time.sleep(2)
 "
     );
-    for _ in 0..8 {
+    let at_once = |change: &dyn Fn(&mut Plan)| {
         let dir = directory();
         let mut plan = plan(&script, dir.path());
-        one(&mut plan);
-        let ran = run(&plan);
-        assert!(matches!(ran.ending.stop, Some(Stop::Processes | Stop::Threads)), "{:?}", ran.ending);
-        assert_eq!(std::fs::read_to_string(dir.path().join("made")).expect("a file"), "x");
+        plan.limits.processes = 8;
+        change(&mut plan);
+        let stop = run(&plan).ending.stop;
+        (stop, std::fs::read_to_string(dir.path().join("made")).expect("a file"))
+    };
+    assert_eq!(at_once(&|_| {}), (None, "xxxx".to_owned()), "control");
+    for _ in 0..8 {
+        let (stop, made) = at_once(&one);
+        assert!(matches!(stop, Some(Stop::Processes | Stop::Threads)), "{stop:?}");
+        assert!(made.len() <= 1, "{made}");
     }
 }
 
 #[test]
 fn processes_made_at_once() {
     check_at_once("os.fork() or here()", |plan| plan.limits.processes = 5);
+}
+
+/// `clone` without the C library, which then does nothing in the new process.
+fn clone(flags: i32) -> String {
+    format!("ctypes.CDLL(None).syscall({}, {flags}, 0, 0, 0, 0)", libc::SYS_clone)
+}
+
+#[test]
+fn processes_made_at_once_by_hand() {
+    let more = format!("{} or here()", clone(libc::SIGCHLD));
+    check_at_once(&more, |plan| plan.limits.processes = 5);
+}
+
+#[test]
+fn processes_that_never_ask() {
+    // As the C library calls it, but without its next call.
+    let fork = clone(libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD);
+    let script = format!(
+        "
+import ctypes, os, time
+for _ in range(4):
+    if {fork} == 0: time.sleep(1); os._exit(0)
+time.sleep(1.5)
+"
+    );
+    let tight = |plan: &mut Plan| plan.limits.processes = 3;
+    check_limit(&script, tight, Stop::Processes, Exit::Signal(libc::SIGKILL));
 }
 
 #[test]

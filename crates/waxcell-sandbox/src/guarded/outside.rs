@@ -219,21 +219,23 @@ impl Guarded {
     /// from here, to each that is held and is the run's.
     fn kill(&self, asked: &mut Asked<'_>, pid: i32, signal: i32) -> Result<Answer, Errno> {
         let own = procfs::process_of(asked.call.tid).ok_or(Errno::SRCH)?;
-        // 0: its own group, which is one of a session of the run.
-        if pid == 0 || pid as u32 == own {
+        if pid as u32 == own {
             return Ok(Answer::Continue);
         }
         let members = self.members();
         if pid > 0 {
             return members.signal(pid as u32, signal).map(|()| Answer::Done);
         }
+        let group = match pid {
+            // Its own, which may be the init's as well: all are in one session.
+            0 => Some(procfs::group_of(own).ok_or(Errno::SRCH)?),
+            -1 => None,
+            group => Some(group.unsigned_abs()),
+        };
         let (mut reached, mut failed) = (false, Errno::SRCH);
         members.each_here(&mut |proc, name| {
             let Some(other) = crate::members::number(name).filter(|_| !members.is_init(name)) else { return };
-            let meant = match pid {
-                -1 => other != own,
-                group => procfs::group(proc, name) == Some(group.unsigned_abs()),
-            };
+            let meant = group.map_or(other != own, |group| procfs::group(proc, name) == Some(group));
             if meant {
                 match members.signal(other, signal) {
                     Ok(()) => reached = true,

@@ -24,6 +24,8 @@ pub(crate) struct Own {
     pub(crate) gid: u32,
     /// Whether a process may make a terminal the one that controls it.
     pub(crate) may_take_terminal: bool,
+    /// After a `fork` by the C library, whether the new process asks for room, and not the one that forks.
+    pub(crate) newborn_asks: bool,
 }
 
 /// The rules of a run, one for each system call that is known. The kernel gets them as a program; the broker asks them
@@ -46,8 +48,9 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
             Call::Fork | Call::Exit | Call::ExitGroup | Call::MemfdCreate => true,
             // With mounts, looked up before the kernel says that one is read-only.
             Call::Unlink | Call::UnlinkAt | Call::Rmdir => guard.delete || plain.is_none(),
-            // Keeps its tests on namespace flags; what passes them is counted.
+            // Keeps its tests on flags; what passes them is counted.
             Call::Clone => false,
+            Call::SetRobustList => own.newborn_asks,
             Call::Chmod | Call::Fchmod | Call::FchmodAt | Call::FchmodAt2 => guard.chmod,
             Call::Chown | Call::Fchown | Call::Lchown | Call::FchownAt => guard.chown,
             Call::SetXattr | Call::LsetXattr | Call::FsetXattr => guard.chmod || guard.xattr,

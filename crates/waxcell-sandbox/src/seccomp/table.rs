@@ -27,6 +27,7 @@ pub(super) const FOREIGN_BIT: Option<u32> = None;
 pub(crate) enum Call {
     Fork,
     Clone,
+    SetRobustList,
     Exit,
     ExitGroup,
     Unlink,
@@ -68,6 +69,7 @@ pub(super) const BROKERED: &[(c_long, Call)] = &[
     #[cfg(target_arch = "x86_64")]
     (SYS_vfork, Call::Fork),
     (SYS_clone, Call::Clone),
+    (SYS_set_robust_list, Call::SetRobustList),
     (SYS_exit, Call::Exit),
     (SYS_exit_group, Call::ExitGroup),
     #[cfg(target_arch = "x86_64")]
@@ -653,7 +655,7 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
     vec![
         // sys.userns: no new namespaces. The flags are a register, so the broker may count and continue the rest.
         // `clone3` is on no list: its flags lie in memory, where a filter cannot see them, and libraries fall back.
-        (SYS_clone, only(0, namespaces, vec![0], Action::Notify, eperm(Operation::SysUserns))),
+        (SYS_clone, clones(namespaces, own)),
         (SYS_socket, sockets()),
         // Without an address it goes where the socket is connected to.
         (SYS_sendto, only(5, u32::MAX, vec![0], Action::Allow, Action::Notify)),
@@ -738,6 +740,18 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
 /// The class in an I/O priority, without the level within it.
 pub(super) const IO_CLASS: u32 = u32::MAX << 13;
 pub(super) const IO_IDLE: u32 = 3 << 13;
+
+/// What the C library's `fork` says to `clone`: the first call of what that makes is `set_robust_list`.
+const FORK: u32 = (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD) as u32;
+
+fn clones(namespaces: u32, own: &Own) -> Vec<Test> {
+    let mut tests = only(0, namespaces, vec![0], Action::Notify, eperm(Operation::SysUserns));
+    if own.newborn_asks {
+        let hit = Some(Action::Allow);
+        tests.insert(0, Test { argument: 0, mask: u32::MAX, any_of: vec![FORK], hit, miss: None });
+    }
+    tests
+}
 
 /// Bits of a mode that would lend a file's owner or group to whoever executes it, outside and later.
 const SET_ID: u32 = S_ISUID | S_ISGID;

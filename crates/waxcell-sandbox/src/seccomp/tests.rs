@@ -15,7 +15,7 @@ const EVERYTHING: Guard = Guard {
     placeholders: Vec::new(),
     new_files: Vec::new(),
 };
-const OWN: Own = Own { uid: 1000, gid: 1001, may_take_terminal: true };
+const OWN: Own = Own { uid: 1000, gid: 1001, may_take_terminal: true, newborn_asks: false };
 const I386: u32 = 0x4000_0003;
 
 /// Runs a program over one call and returns the answer of its `ret`.
@@ -182,6 +182,30 @@ fn clone_cannot_make_namespaces_and_clone3_is_absent() {
     }
     assert_eq!(answer(&guard, libc::SYS_clone, [libc::SIGCHLD as u64, 0, 0, 0, 0, 0]), Action::Notify.code());
     assert_eq!(answer(&guard, libc::SYS_clone3, [0; 6]), errno(libc::ENOSYS));
+}
+
+#[test]
+fn after_a_fork_by_the_c_library_it_is_the_new_process_that_asks() {
+    let fork = (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD) as u64;
+    let asks = |newborn_asks, nr: c_long, flags: u64| {
+        let own = Own { newborn_asks, ..OWN };
+        run(&build(&Guard::default(), &own, None), table::ARCH, nr as u32, [flags, 0, 0, 0, 0, 0])
+    };
+    let (allow, notify) = (Action::Allow.code(), Action::Notify.code());
+    assert_eq!(
+        (asks(true, libc::SYS_clone, fork), asks(true, libc::SYS_set_robust_list, 0)),
+        (allow, notify)
+    );
+    assert_eq!(
+        (asks(false, libc::SYS_clone, fork), asks(false, libc::SYS_set_robust_list, 0)),
+        (notify, allow)
+    );
+    let others =
+        [libc::CLONE_VM | libc::CLONE_VFORK, libc::CLONE_VM | libc::CLONE_THREAD, libc::CLONE_PARENT];
+    for other in others {
+        assert_eq!(asks(true, libc::SYS_clone, fork | other as u64), notify, "{other:#x}");
+    }
+    assert_eq!(asks(true, libc::SYS_clone, fork | libc::CLONE_NEWUSER as u64), errno(libc::EPERM));
 }
 
 #[test]

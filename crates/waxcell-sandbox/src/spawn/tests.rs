@@ -168,14 +168,16 @@ fn signals_stay_within_the_run_before_landlock_scopes_them() {
          attempt(lambda: fcntl.fcntl(socket.socketpair()[0], fcntl.F_SETOWN, {pid}))\n\
          tgkill = 234 if os.uname().machine == 'x86_64' else 131\n\
          print(libc.syscall(tgkill, {pid}, {pid}, 9))\n\
-         attempt(lambda: os.kill(os.getpid(), 0))\nattempt(lambda: os.kill(0, 0))\nattempt(lambda: signal.raise_signal(signal.SIGCONT))\n\
+         attempt(lambda: os.kill(os.getpid(), 0))\nattempt(lambda: os.kill(0, 0))\n\
+         child = os.fork() or (os.setpgid(0, os.getsid(0)), os.kill(0, 9))\nprint(os.waitpid(child, 0)[1])\n\
+         attempt(lambda: signal.raise_signal(signal.SIGCONT))\n\
          child = subprocess.Popen(['/usr/bin/sleep', '100'])\nchild.terminate()\nprint(child.wait())\n\
          child = subprocess.Popen(['/usr/bin/sleep', '100'], start_new_session=True)\ntime.sleep(0.1)\nos.killpg(child.pid, 15)\nprint(child.wait())\n\
          child = subprocess.Popen(['/usr/bin/sleep', '100'])\nos.kill(-1, 15)\nprint(child.wait())\n\
          attempt(lambda: os.kill(-1, 15))\nsys.stdout.flush()\nos.abort()\n"
     );
     let (ending, output) = run(&plan(&script, place.path()), 5);
-    assert_eq!(output, "1\n1\n1\n1\n-1\ndone\ndone\ndone\n-15\n-15\n-15\n3\n");
+    assert_eq!(output, "1\n1\n1\n1\n-1\ndone\ndone\n9\ndone\n-15\n-15\n-15\n3\n");
     assert_eq!(ending.exit, Some(Exit::Signal(libc::SIGABRT)));
     assert!(bystander.is_alive());
     // The control: the same call from the same user outside of a run.
