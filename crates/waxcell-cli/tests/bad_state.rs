@@ -40,6 +40,14 @@ fn state_in_a_folder_of_everybodys() {
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
     refuses(&place, &mut run(), 125, &["below/state", "anybody", "--state"]);
     assert!(!open.join("below").exists(), "what is refused is not made");
+    // Nor is one that a link leads to, from a folder that is in order.
+    fs::create_dir_all(&state).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    symlink(open.join("below"), place.root().join("link")).unwrap();
+    for link in [place.root().join("link"), place.root().join("link/state")] {
+        let link = link.to_str().unwrap();
+        refuses(&place, &mut place.waxcell(&["--state", link, "run", "script.py"]), 125, &[link, "--state"]);
+    }
     fs::create_dir_all(&state).unwrap();
     refuses(&place, &mut run(), 125, &["below/state", "anybody", "--state"]);
     // As `/tmp` is: nobody but its owner renames what is there.

@@ -1,7 +1,8 @@
 //! The init of a run while the script is alive: it reaps, passes signals on, counts processes and threads, and has
 //! guarded calls performed.
 //!
-//! Calls judged by register values alone (`fork`, `clone`, the ends of threads and processes) go on in the kernel.
+//! Calls judged by register values alone (`fork`, `clone`, the ends of threads and processes) go on in the kernel, and so
+//! does the first call of a new process, once there is room for it.
 //!
 //! Nothing here allocates: this is still a fork of the supervisor.
 
@@ -116,6 +117,7 @@ impl Broker {
         // Once nobody is under the filter any more, its listener says so at every look: it is left out then.
         let mut watched = 4;
         loop {
+            // Where nobody resolves names, something that is watched anyway keeps the place.
             let resolver = self.resolver.as_ref().unwrap_or(&children).as_fd();
             let mut fds = [
                 PollFd::from_borrowed_fd(control, PollFlags::IN),
@@ -126,7 +128,7 @@ impl Broker {
             if poll(&mut fds[..watched], self.next_look().as_ref()).is_err_and(|errno| errno != Errno::INTR) {
                 return;
             }
-            let ready = [fds[0].revents(), fds[1].revents(), fds[2].revents(), fds[3].revents()];
+            let ready = fds.each_ref().map(PollFd::revents);
             if ready[3].contains(PollFlags::HUP) {
                 watched = 3;
             }

@@ -2,8 +2,8 @@
 //!
 //! A guarded call is never checked and then continued: the script could change the path in between. The path is read
 //! once and resolved to a descriptor with the script's own rights (the init is the same user in the same namespaces);
-//! *that* is judged, and the call is performed on it. Only two courtesies (placeholder directories; names that are not
-//! there) go on in the kernel, which decides about them as always.
+//! *that* is judged, and the call is performed on it. What goes on in the kernel, it decides about as if nobody had looked:
+//! names that are there, folders that are no placeholders, opens of other than new files, and addresses of the run's own.
 //!
 //! Nothing here allocates once the fork is made.
 

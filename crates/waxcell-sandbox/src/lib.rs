@@ -36,6 +36,7 @@ mod stage;
 mod sys;
 mod tally;
 mod target;
+mod text;
 mod watch;
 mod wire;
 

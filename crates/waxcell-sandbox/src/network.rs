@@ -11,9 +11,10 @@ use waxcell_operations::Operation;
 
 use crate::ending::Layer;
 use crate::guarded::Asked;
-use crate::seccomp::{Call, Text};
+use crate::seccomp::Call;
 use crate::sys::Answer;
 use crate::target::{read_exactly, still_waiting};
+use crate::text::Text;
 use crate::wire::Attempt;
 
 /// `sizeof(struct sockaddr_storage)`: the kernel takes no longer address.

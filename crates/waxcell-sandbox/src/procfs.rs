@@ -147,18 +147,20 @@ fn stat_of(thread: u32, buffer: &mut [u8]) -> Option<impl Iterator<Item = &[u8]>
 
 /// The process that a thread belongs to.
 pub(crate) fn process_of(thread: u32) -> Option<u32> {
-    let status = open(thread, c"status", OFlags::RDONLY | OFlags::CLOEXEC).ok()?;
-    let mut buffer = [0u8; 4096];
-    let text = read_small(status.as_fd(), &mut buffer).ok()?;
-    number(field(text, b"Tgid")?, 10).map(|process| process as u32)
+    in_status(thread, b"Tgid", 10)
 }
 
 /// The file mode creation mask of a thread's process.
 pub(crate) fn umask_of(thread: u32) -> Option<u32> {
+    in_status(thread, b"Umask", 8)
+}
+
+/// A number in `/proc/[pid]/status` (`proc_pid_status(5)`) of a thread.
+fn in_status(thread: u32, key: &[u8], radix: u32) -> Option<u32> {
     let status = open(thread, c"status", OFlags::RDONLY | OFlags::CLOEXEC).ok()?;
     let mut buffer = [0u8; 4096];
     let text = read_small(status.as_fd(), &mut buffer).ok()?;
-    number(field(text, b"Umask")?, 8).map(|mask| mask as u32)
+    number(field(text, key)?, radix).map(|value| value as u32)
 }
 
 /// The fields of `proc_pid_stat(5)` from the third on. The command's name may hold anything, parentheses too: the last

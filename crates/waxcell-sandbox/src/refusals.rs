@@ -12,7 +12,7 @@ use crate::procfs;
 use crate::wire::{self, Attempt, Report};
 
 /// Distinct refused targets that are told by name.
-pub(crate) const KEPT: usize = 256;
+const KEPT: usize = 256;
 /// How often later attempts are told.
 const INTERVAL: Duration = Duration::from_millis(100);
 

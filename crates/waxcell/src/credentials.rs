@@ -110,7 +110,7 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).ok()?;
         let mut folder = Folder::default();
-        let mut git = Git { is_one: path.file_name().is_some_and(|name| name == ".git"), ..Git::default() };
+        let mut git = Git { has: [path.file_name().is_some_and(|name| name == ".git"); 3], own: Vec::new() };
         let mut buffer = Vec::with_capacity(32 * 1024);
         let mut entries = RawDir::new(fd.as_fd(), buffer.spare_capacity_mut());
         while let Some(Ok(entry)) = entries.next() {
@@ -140,9 +140,8 @@ impl Folder {
 
 /// Whether a folder is a repository's own (`gitrepository-layout(5)`): `.git`, that of a submodule below it, or a bare
 /// one.
-#[derive(Default)]
 struct Git {
-    is_one: bool,
+    /// Its marks; a folder of that name needs none.
     has: [bool; 3],
     /// What git would execute, and the settings that may hold a credential.
     own: Vec<Covered>,
@@ -167,7 +166,7 @@ impl Git {
     }
 
     fn is_one(&self) -> bool {
-        self.is_one || self.has == [true; 3]
+        self.has == [true; 3]
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) struct Begun {
     /// Whether the run has to do without namespaces.
     is_plain: bool,
     /// Writable files that are not there, and stay away until the script makes them.
-    new_files: Vec<PathBuf>,
+    new_files: BTreeSet<PathBuf>,
 }
 
 impl Begun {
@@ -103,13 +103,13 @@ pub(crate) fn begin(policy: &Policy, caller: &Caller) -> Result<Begun, PlanError
         identity = Identity { uid: identity.host_uid, gid: identity.host_gid, map_owner: None, ..identity };
     }
     // There is nobody to open them for the script where it is not in a place of its own.
-    let new_files = if is_plain { Vec::new() } else { new_files(policy, project_shown(policy, caller)) };
+    let new_files = if is_plain { BTreeSet::new() } else { new_files(policy, project_shown(policy, caller)) };
     Ok(Begun { identity, limits: limits(policy), is_plain, new_files })
 }
 
 /// Writable files that are not there, in folders of the project that are, and that the script may only read. What a
 /// path without an ending will be nobody knows.
-fn new_files(policy: &Policy, project: Option<&Path>) -> Vec<PathBuf> {
+fn new_files(policy: &Policy, project: Option<&Path>) -> BTreeSet<PathBuf> {
     let rules: PathMap<'_, &PathRule> =
         policy.filesystem.paths.iter().map(|rule| (rule.path.as_path(), rule)).collect();
     let is_new = |rule: &PathRule| {
@@ -127,7 +127,7 @@ fn new_files(policy: &Policy, project: Option<&Path>) -> Vec<PathBuf> {
 }
 
 /// The paths of the policy that are not there and have to be, but for `new_files`.
-fn wanted<'p>(policy: &'p Policy, new_files: &'p [PathBuf]) -> impl Iterator<Item = &'p Path> {
+fn wanted<'p>(policy: &'p Policy, new_files: &'p BTreeSet<PathBuf>) -> impl Iterator<Item = &'p Path> {
     let writable = policy.filesystem.writable();
     let rules = policy.filesystem.paths.iter();
     let rules = rules.filter(|rule| !rule.path.exists() && !new_files.contains(&rule.path));
@@ -469,7 +469,7 @@ fn program(
     }
 }
 
-fn guard(policy: &Policy, placeholders: &Placeholders, new_files: Vec<PathBuf>) -> Guard {
+fn guard(policy: &Policy, placeholders: &Placeholders, new_files: BTreeSet<PathBuf>) -> Guard {
     let blocked = |operation| policy.filesystem.blocked.contains(&operation);
     Guard {
         delete: blocked(Operation::FsDelete),
@@ -477,7 +477,7 @@ fn guard(policy: &Policy, placeholders: &Placeholders, new_files: Vec<PathBuf>) 
         chown: blocked(Operation::FsChown),
         xattr: blocked(Operation::FsXattr),
         placeholders: placeholders.folders(),
-        new_files,
+        new_files: new_files.into_iter().collect(),
     }
 }
 

@@ -140,12 +140,8 @@ impl State {
         let fail = |source| StateError::Directory { path: given.to_owned(), source };
         let unfit = |what| StateError::Unfit { path: given.to_owned(), what };
         // What is refused is not made first.
-        if given
-            .ancestors()
-            .skip(1)
-            .find_map(|folder| folder.canonicalize().ok())
-            .is_some_and(|at| lies_open(&at))
-        {
+        let above = given.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());
+        if above.as_deref().is_some_and(lies_open) {
             return Err(unfit(LIES_OPEN));
         }
         match fs::DirBuilder::new().recursive(true).mode(0o700).create(given) {
@@ -158,7 +154,8 @@ impl State {
         if let Some(what) = not_ours(&fs::metadata(&directory).map_err(fail)?) {
             return Err(unfit(what));
         }
-        if directory.parent().is_some_and(lies_open) {
+        // Elsewhere than where it is named, if the name is a link.
+        if directory.parent() != above.as_deref() && directory.parent().is_some_and(lies_open) {
             return Err(unfit(LIES_OPEN));
         }
         let place = directory.join("journal");
@@ -377,9 +374,11 @@ impl State {
 /// Far above any interpreter, and hashed in a few seconds.
 const LARGEST_BINARY: u64 = 1 << 30;
 
+/// In a folder of this mode only the owner of what is in it renames it.
+const STICKY: u32 = 0o1000;
+
 /// Whoever may rename what is in the directory decides what is on record.
 fn not_ours(directory: &fs::Metadata) -> Option<&'static str> {
-    const STICKY: u32 = 0o1000;
     let (owner, mode) = (directory.uid(), directory.mode());
     if owner != 0 && owner != rustix::process::geteuid().as_raw() {
         return Some("belongs to somebody else");
@@ -392,9 +391,8 @@ const LIES_OPEN: &str = "lies in a folder in which anybody can put another into 
 /// Whether just anybody may rename a folder or one above it. Those that belong to somebody else, or to a group, were
 /// chosen by whoever named them.
 fn lies_open(folder: &Path) -> bool {
-    const STICKY: u32 = 0o1000;
-    let modes = folder.ancestors().filter_map(|folder| fs::metadata(folder).ok()).map(|meta| meta.mode());
-    modes.into_iter().any(|mode| mode & 0o002 != 0 && mode & STICKY == 0)
+    let mut modes = folder.ancestors().filter_map(|folder| fs::metadata(folder).ok()).map(|meta| meta.mode());
+    modes.any(|mode| mode & 0o002 != 0 && mode & STICKY == 0)
 }
 
 /// Piece by piece: an interpreter is whatever the policy names, and that can be large.

@@ -58,6 +58,9 @@ impl Guarded {
         mode: u64,
     ) -> Result<Answer, Errno> {
         let flags = OFlags::from_bits_retain(flags as u32);
+        if flags.contains(OFlags::PATH) {
+            return Ok(Answer::Continue);
+        }
         let Ok(mut target) = Target::read(asked.listener, asked.call, dirfd, path) else {
             return Ok(Answer::Continue);
         };
@@ -68,9 +71,6 @@ impl Guarded {
         let Some((file, folder)) = file.and_then(|file| Some((file, file.folder.as_ref()?))) else {
             return Ok(Answer::Continue);
         };
-        if flags.contains(OFlags::PATH) {
-            return Ok(Answer::Continue);
-        }
         let umask = procfs::umask_of(asked.call.tid).unwrap_or(0o777);
         // A link that somebody put there may lead anywhere; a FIFO would hold up the whole run.
         let how = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;

@@ -199,11 +199,11 @@ impl Code {
 
     /// Where an action is given: the place nearest by, or a new one.
     fn give(&mut self, action: Action) -> Label {
-        let (wanted, length) = (give(action), self.0.len());
+        let wanted = give(action);
+        let from = self.0.len().saturating_sub(REACH - MARGIN);
         let is_same = |other: &sock_filter| other.code == wanted.code && other.k == wanted.k;
-        let near = self.0[length.saturating_sub(REACH - MARGIN)..].iter().rposition(is_same);
-        match near {
-            Some(position) => Label(length.saturating_sub(REACH - MARGIN) + position),
+        match self.0[from..].iter().rposition(is_same) {
+            Some(position) => Label(from + position),
             None => self.push(wanted),
         }
     }

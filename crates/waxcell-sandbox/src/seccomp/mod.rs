@@ -9,12 +9,13 @@ mod plain;
 mod table;
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 pub(crate) use bpf::Action;
 pub(crate) use table::{Call, call};
 
 use crate::plan::Guard;
+use crate::text::Text;
 use bpf::Rule;
 
 /// What a run may name as its own.
@@ -108,33 +109,6 @@ impl Rules {
 
     fn rule(&self, nr: i32) -> Option<&Rule> {
         self.0.get(&(nr as u32))
-    }
-}
-
-/// Text in a buffer that is there already: the broker allocates nothing.
-pub(crate) struct Text<'a> {
-    buffer: &'a mut [u8; 128],
-    length: usize,
-}
-
-impl<'a> Text<'a> {
-    pub(crate) fn new(buffer: &'a mut [u8; 128]) -> Text<'a> {
-        Text { buffer, length: 0 }
-    }
-
-    /// What was written.
-    pub(crate) fn bytes(self) -> &'a [u8] {
-        &self.buffer[..self.length]
-    }
-}
-
-impl Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let rest = &mut self.buffer[self.length..];
-        let length = text.len().min(rest.len());
-        rest[..length].copy_from_slice(&text.as_bytes()[..length]);
-        self.length += length;
-        Ok(())
     }
 }
 

@@ -7,7 +7,9 @@ use libc::*;
 use waxcell_operations::Operation;
 
 use super::bpf::{Action, Rule, Test};
-use super::table::{self, BROKERED, Call, Calls, IO_CLASS, IO_IDLE, calls, eperm, only, pass_if};
+use super::table::{
+    self, BROKERED, Call, Calls, IO_CLASS, IO_IDLE, calls, either, eperm, only, pass_if, take_if,
+};
 
 /// Reach processes, sockets and objects of the host that Landlock does not stand before.
 pub(super) const REFUSED: &[(Operation, Calls)] = &[
@@ -92,8 +94,7 @@ pub(super) fn change(rules: &mut BTreeMap<u32, Rule>, abi: u32) {
             // Also without any access (3), for which Landlock asks for no right at all.
             let cuts = [O_RDONLY, O_ACCMODE].map(|access| (O_TRUNC | access) as u32).to_vec();
             let mask = (O_TRUNC | O_ACCMODE) as u32;
-            let refused = Some(Action::Errno(EACCES));
-            tests.insert(0, Test { argument, mask, any_of: cuts, hit: refused, miss: None });
+            tests.insert(0, take_if(argument, mask, cuts, Action::Errno(EACCES)));
         }
         rules.insert(nr as u32, Rule::Tests(tests));
     }
@@ -104,7 +105,7 @@ fn conditional() -> Vec<(c_long, Vec<Test>)> {
         options.into_iter().filter(|other| *other != option as u32).collect()
     };
     // One's own thread, which 0 means.
-    let own = |argument, operation| only(argument, u32::MAX, vec![0], Action::Allow, eperm(operation));
+    let own = |argument, operation| either(argument, u32::MAX, vec![0], Action::Allow, eperm(operation));
     const F_SETOWN_EX: u32 = 15;
     const IOPRIO_WHO_PROCESS: u32 = 1;
     vec![
@@ -114,33 +115,27 @@ fn conditional() -> Vec<(c_long, Vec<Test>)> {
             vec![
                 pass_if(0, u32::MAX, vec![AF_UNIX as u32], Action::Refuse(EAFNOSUPPORT, Operation::NetRaw)),
                 pass_if(1, 0xF, vec![SOCK_STREAM as u32, SOCK_SEQPACKET as u32], eperm(Operation::IpcUnix)),
-                Test {
-                    argument: 2,
-                    mask: u32::MAX,
-                    any_of: vec![0],
-                    hit: Some(Action::Allow),
-                    miss: Some(Action::Refuse(EPROTONOSUPPORT, Operation::NetRaw)),
-                },
+                either(
+                    2,
+                    u32::MAX,
+                    vec![0],
+                    Action::Allow,
+                    Action::Refuse(EPROTONOSUPPORT, Operation::NetRaw),
+                ),
             ],
         ),
         // A signal by way of a file (SIGIO) goes to whomever its owner names.
         (
             SYS_fcntl,
             vec![
-                Test {
-                    argument: 1,
-                    mask: u32::MAX,
-                    any_of: vec![F_SETLEASE as u32],
-                    hit: Some(eperm(Operation::FsLock)),
-                    miss: None,
-                },
-                Test {
-                    argument: 1,
-                    mask: u32::MAX,
-                    any_of: vec![F_SETOWN as u32, F_SETOWN_EX],
-                    hit: Some(eperm(Operation::ProcSignal)),
-                    miss: Some(Action::Allow),
-                },
+                take_if(1, u32::MAX, vec![F_SETLEASE as u32], eperm(Operation::FsLock)),
+                either(
+                    1,
+                    u32::MAX,
+                    vec![F_SETOWN as u32, F_SETOWN_EX],
+                    eperm(Operation::ProcSignal),
+                    Action::Allow,
+                ),
             ],
         ),
         // The script's process has to die with the init.
@@ -154,23 +149,23 @@ fn conditional() -> Vec<(c_long, Vec<Test>)> {
                 eperm(Operation::ProcControl),
             ),
         ),
-        (SYS_prlimit64, own(0, Operation::ProcLimits)),
-        (SYS_sched_setaffinity, own(0, Operation::ProcPriority)),
-        (SYS_sched_setparam, own(0, Operation::ProcPriority)),
-        (SYS_sched_setscheduler, own(0, Operation::ProcPriority)),
+        (SYS_prlimit64, vec![own(0, Operation::ProcLimits)]),
+        (SYS_sched_setaffinity, vec![own(0, Operation::ProcPriority)]),
+        (SYS_sched_setparam, vec![own(0, Operation::ProcPriority)]),
+        (SYS_sched_setscheduler, vec![own(0, Operation::ProcPriority)]),
         (
             SYS_ioprio_set,
             vec![
                 pass_if(0, u32::MAX, vec![IOPRIO_WHO_PROCESS], eperm(Operation::ProcPriority)),
                 pass_if(1, u32::MAX, vec![0], eperm(Operation::ProcPriority)),
-                only(2, IO_CLASS, vec![IO_IDLE], Action::Allow, eperm(Operation::ProcPriority)).remove(0),
+                either(2, IO_CLASS, vec![IO_IDLE], Action::Allow, eperm(Operation::ProcPriority)),
             ],
         ),
         (
             SYS_setpriority,
             vec![
                 pass_if(0, u32::MAX, vec![PRIO_PROCESS], eperm(Operation::ProcPriority)),
-                own(1, Operation::ProcPriority).remove(0),
+                own(1, Operation::ProcPriority),
             ],
         ),
     ]

@@ -539,7 +539,7 @@ pub(super) fn name(nr: i32) -> Option<&'static str> {
     name.strip_prefix("SYS_")
 }
 
-/// The calls of [`conditional`].
+/// The calls of [`conditional`] that can be refused.
 const CONDITIONAL: Calls = calls![
     SYS_clone,
     SYS_socket,
@@ -560,37 +560,38 @@ const CONDITIONAL: Calls = calls![
     SYS_setregid,
     SYS_setresuid,
     SYS_setresgid,
-    SYS_fchown,
-    SYS_fchownat,
     SYS_tkill,
     SYS_tgkill,
     SYS_rt_tgsigqueueinfo,
     SYS_mknodat,
     SYS_renameat2,
     SYS_openat,
-    SYS_fchmod,
-    SYS_fchmodat,
     SYS_fcntl,
-    #[cfg(target_arch = "x86_64")]
-    SYS_chown,
-    #[cfg(target_arch = "x86_64")]
-    SYS_lchown,
     #[cfg(target_arch = "x86_64")]
     SYS_mknod,
     #[cfg(target_arch = "x86_64")]
     SYS_open,
     #[cfg(target_arch = "x86_64")]
     SYS_creat,
-    #[cfg(target_arch = "x86_64")]
-    SYS_chmod,
 ];
 
-pub(super) fn only(argument: u8, mask: u32, any_of: Vec<u32>, hit: Action, miss: Action) -> Vec<Test> {
-    vec![Test { argument, mask, any_of, hit: Some(hit), miss: Some(miss) }]
+/// The last test of a list: it answers both ways.
+pub(super) fn either(argument: u8, mask: u32, any_of: Vec<u32>, hit: Action, miss: Action) -> Test {
+    Test { argument, mask, any_of, hit: Some(hit), miss: Some(miss) }
 }
 
+/// Goes on to the next test if the argument is one of these.
 pub(super) fn pass_if(argument: u8, mask: u32, any_of: Vec<u32>, miss: Action) -> Test {
     Test { argument, mask, any_of, hit: None, miss: Some(miss) }
+}
+
+/// Goes on to the next test unless the argument is one of these.
+pub(super) fn take_if(argument: u8, mask: u32, any_of: Vec<u32>, hit: Action) -> Test {
+    Test { argument, mask, any_of, hit: Some(hit), miss: None }
+}
+
+pub(super) fn only(argument: u8, mask: u32, any_of: Vec<u32>, hit: Action, miss: Action) -> Vec<Test> {
+    vec![either(argument, mask, any_of, hit, miss)]
 }
 
 /// There is one user and one group in a run, and the kernel says of every other that it is no valid id. An ordinary
@@ -617,59 +618,32 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         | CLONE_NEWUSER
         | CLONE_NEWPID
         | CLONE_NEWNET) as u32;
-    let sockets = || {
-        let mut tests = vec![
-            pass_if(
-                0,
-                u32::MAX,
-                vec![AF_UNIX as u32, AF_INET as u32, AF_INET6 as u32],
-                Action::Refuse(EAFNOSUPPORT, Operation::NetRaw),
-            ),
-            pass_if(
-                1,
-                0xF,
-                vec![SOCK_STREAM as u32, SOCK_DGRAM as u32, SOCK_SEQPACKET as u32],
-                eperm(Operation::NetRaw),
-            ),
-            Test {
-                argument: 2,
-                mask: u32::MAX,
-                any_of: vec![0, IPPROTO_TCP as u32, IPPROTO_UDP as u32],
-                hit: Some(Action::Allow),
-                miss: Some(Action::Refuse(EPROTONOSUPPORT, Operation::NetRaw)),
-            },
-        ];
+    let refused = |errno| Action::Refuse(errno, Operation::NetRaw);
+    let sockets = vec![
         // The C library asks it which addresses the host has, before it resolves a name.
-        tests.insert(
-            0,
-            Test {
-                argument: 0,
-                mask: u32::MAX,
-                any_of: vec![AF_NETLINK as u32],
-                hit: Some(Action::Errno(EAFNOSUPPORT)),
-                miss: None,
-            },
-        );
-        tests
-    };
+        take_if(0, u32::MAX, vec![AF_NETLINK as u32], Action::Errno(EAFNOSUPPORT)),
+        pass_if(0, u32::MAX, [AF_UNIX, AF_INET, AF_INET6].map(|f| f as u32).to_vec(), refused(EAFNOSUPPORT)),
+        pass_if(1, 0xF, [SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET].map(|k| k as u32).to_vec(), refused(EPERM)),
+        either(
+            2,
+            u32::MAX,
+            vec![0, IPPROTO_TCP as u32, IPPROTO_UDP as u32],
+            Action::Allow,
+            refused(EPROTONOSUPPORT),
+        ),
+    ];
     vec![
         // sys.userns: no new namespaces. The flags are a register, so the broker may count and continue the rest.
         // `clone3` is on no list: its flags lie in memory, where a filter cannot see them, and libraries fall back.
         (SYS_clone, clones(namespaces, own)),
-        (SYS_socket, sockets()),
+        (SYS_socket, sockets),
         // Without an address it goes where the socket is connected to.
         (SYS_sendto, only(5, u32::MAX, vec![0], Action::Allow, Action::Notify)),
         (
             SYS_socketpair,
             vec![
-                pass_if(0, u32::MAX, vec![AF_UNIX as u32], Action::Refuse(EAFNOSUPPORT, Operation::NetRaw)),
-                Test {
-                    argument: 2,
-                    mask: u32::MAX,
-                    any_of: vec![0],
-                    hit: Some(Action::Allow),
-                    miss: Some(Action::Refuse(EPROTONOSUPPORT, Operation::NetRaw)),
-                },
+                pass_if(0, u32::MAX, vec![AF_UNIX as u32], refused(EAFNOSUPPORT)),
+                either(2, u32::MAX, vec![0], Action::Allow, refused(EPROTONOSUPPORT)),
             ],
         ),
         // A terminal's input queue (TIOCSTI), its console (TIOCLINUX) and everything unknown stay closed.
@@ -691,7 +665,7 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
             SYS_setpriority,
             vec![
                 pass_if(0, u32::MAX, vec![PRIO_PROCESS, PRIO_PGRP], eperm(Operation::ProcPriority)),
-                only(1, u32::MAX, vec![1], eperm(Operation::ProcPriority), Action::Allow).remove(0),
+                either(1, u32::MAX, vec![1], eperm(Operation::ProcPriority), Action::Allow),
             ],
         ),
         (SYS_setuid, ids([(0, own.uid)], eperm(Operation::ProcIdentity))),
@@ -747,8 +721,7 @@ const FORK: u32 = (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD) as u32;
 fn clones(namespaces: u32, own: &Own) -> Vec<Test> {
     let mut tests = only(0, namespaces, vec![0], Action::Notify, eperm(Operation::SysUserns));
     if own.newborn_asks {
-        let hit = Some(Action::Allow);
-        tests.insert(0, Test { argument: 0, mask: u32::MAX, any_of: vec![FORK], hit, miss: None });
+        tests.insert(0, take_if(0, u32::MAX, vec![FORK], Action::Allow));
     }
     tests
 }
@@ -757,18 +730,19 @@ fn clones(namespaces: u32, own: &Own) -> Vec<Test> {
 const SET_ID: u32 = S_ISUID | S_ISGID;
 
 fn nodes(mode: u8) -> Vec<Test> {
-    let mut tests =
-        only(mode, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, eperm(Operation::FsMknod));
-    tests.insert(0, pass_if(mode, SET_ID, vec![0], eperm(Operation::FsChmod)));
-    tests
+    vec![
+        pass_if(mode, SET_ID, vec![0], eperm(Operation::FsChmod)),
+        either(mode, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, eperm(Operation::FsMknod)),
+    ]
 }
 
 /// Files are not made with such a mode; the argument behind the flags means nothing where none is made.
 pub(super) fn opens(flags: u8, allow: Action) -> Vec<Test> {
     const MAKES: u32 = (O_CREAT | O_TMPFILE & !O_DIRECTORY) as u32;
-    let mut tests = only(flags + 1, SET_ID, vec![0], allow, eperm(Operation::FsChmod));
-    tests.insert(0, Test { argument: flags, mask: MAKES, any_of: vec![0], hit: Some(allow), miss: None });
-    tests
+    vec![
+        take_if(flags, MAKES, vec![0], allow),
+        either(flags + 1, SET_ID, vec![0], allow, eperm(Operation::FsChmod)),
+    ]
 }
 
 /// `creat`, which always makes one.
@@ -781,9 +755,7 @@ pub(super) fn makes(allow: Action) -> Vec<Test> {
 pub(super) fn opens_new(flags: u8) -> Vec<Test> {
     const CHANGES: u32 = (O_ACCMODE | O_CREAT | O_TRUNC) as u32;
     let mut tests = opens(flags, Action::Notify);
-    let reads =
-        Test { argument: flags, mask: CHANGES, any_of: vec![0], hit: Some(Action::Allow), miss: None };
-    tests.insert(0, reads);
+    tests.insert(0, take_if(flags, CHANGES, vec![0], Action::Allow));
     tests
 }
 
@@ -800,13 +772,13 @@ pub(super) fn openers() -> Vec<(c_long, u8)> {
 const FILE_ATTRIBUTES: [u32; 2] = [0x4008_6602, 0x401C_5820];
 
 fn requests(own: &Own) -> Vec<Test> {
-    let test = |any_of, hit, miss| Test { argument: 1, mask: u32::MAX, any_of, hit: Some(hit), miss };
     let terminal = [TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD].map(|request| request as u32).to_vec();
+    let refused = |operation| Action::Refuse(ENOTTY, operation);
     vec![
-        test(ioctls(own), Action::Allow, None),
-        test(FILE_ATTRIBUTES.to_vec(), Action::Refuse(ENOTTY, Operation::FsXattr), None),
+        take_if(1, u32::MAX, ioctls(own), Action::Allow),
+        take_if(1, u32::MAX, FILE_ATTRIBUTES.to_vec(), refused(Operation::FsXattr)),
         // Whatever else is unknown: a program learns that it asked the wrong file.
-        test(terminal, Action::Refuse(ENOTTY, Operation::IpcTerminal), Some(Action::Errno(ENOTTY))),
+        either(1, u32::MAX, terminal, refused(Operation::IpcTerminal), Action::Errno(ENOTTY)),
     ]
 }
 

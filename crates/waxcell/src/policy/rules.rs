@@ -38,8 +38,7 @@ impl Filesystem {
 
     /// Whether a more general rule makes the place of this one writable.
     pub fn is_below_writable(&self, rule: &PathRule) -> bool {
-        let mut others = self.paths.iter().filter(|other| other.path != rule.path);
-        others.any(|other| other.is_lasting_write() && rule.path.starts_with(&other.path))
+        self.writable().above(&rule.path).next().is_some()
     }
 }
 
