@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{PATIENCE, Place, Running, bytes, say, types, until};
 
 const POLICY: &str = "filesystem:\n  allowed_paths: [./data]\n";
@@ -404,6 +404,9 @@ open('/tmp/mine', 'w').close(); os.chmod('/tmp/mine', 0o600); os.unlink('/tmp/mi
         );
         assert!([1, 13].contains(&violation["errno"].as_i64().unwrap()), "{violation:#}");
         assert!(violation["allow"].as_str().unwrap().contains("blocked_operations"));
+        let name = violation["operation"].as_str().unwrap().trim_start_matches("fs.");
+        let edit = json!({"change": "remove", "key": "filesystem.blocked_operations", "value": name});
+        assert_eq!(violation["edits"], json!([edit]), "{violation:#}");
         assert!(violation["first_ms"].as_u64() <= violation["last_ms"].as_u64());
     }
     assert_eq!(place.records().pop().unwrap()["violations"], report["violations"]);

@@ -6,6 +6,7 @@
 mod changes;
 mod closed;
 mod credentials;
+mod edit;
 mod git_config;
 pub mod interpreter;
 mod judge;
@@ -29,6 +30,7 @@ mod views;
 mod violation;
 
 pub use changes::Change;
+pub use edit::Edit;
 pub use judge::{Approved, Refusal};
 pub use not_run::{NotRun, RunError};
 pub use plan_error::PlanError;

@@ -1,10 +1,15 @@
 //! An attempt that the policy does not allow, as it is told and recorded.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use serde::Serialize;
 use waxcell_operations::Operation;
 use waxcell_sandbox::{Denial, Layer};
 
-use crate::policy::Policy;
+use crate::edit::{self, Edit};
+use crate::policy::{PathAccess, PathRule, Policy};
 use crate::record;
 
 /// An attempt that the policy does not allow.
@@ -34,20 +39,23 @@ pub struct Violation {
     pub process: Option<u32>,
     /// Its thread that did.
     pub thread: Option<u32>,
-    /// The smallest change of the policy that would allow it; absent where no policy can.
+    /// The smallest change of the policy that would allow it, in words; absent where no policy can.
     pub allow: Option<String>,
+    /// The same for programs. All of them are needed; none: no policy can.
+    pub edits: Vec<Edit>,
 }
 
 impl Violation {
     pub(crate) fn of(denial: &Denial, policy: &Policy) -> Violation {
         let text = String::from_utf8(denial.target.clone());
         let operation = denial.operation;
-        let (rule, allow) = match denial.layer {
-            Layer::Guard => blocked(operation, policy),
-            Layer::Filter => (format!("{operation} is refused to every script"), None),
-            Layer::Network => {
-                (format!("network.allowed_domains ({})", place(policy, "network.allowed_domains")), None)
-            }
+        let (rule, edits) = match denial.layer {
+            Layer::Guard => blocked(operation, &denial.target, policy),
+            Layer::Filter => (format!("{operation} is refused to every script"), Vec::new()),
+            Layer::Network => (
+                format!("network.allowed_domains ({})", place(policy, "network.allowed_domains")),
+                Vec::new(),
+            ),
         };
         Violation {
             operation: operation.name(),
@@ -61,18 +69,25 @@ impl Violation {
             last_ms: denial.last.as_millis() as u64,
             process: denial.pid,
             thread: denial.tid,
-            allow,
+            allow: edit::in_words(&edits),
+            edits,
         }
     }
 }
 
-fn blocked(operation: Operation, policy: &Policy) -> (String, Option<String>) {
+fn blocked(operation: Operation, target: &[u8], policy: &Policy) -> (String, Vec<Edit>) {
     let place = place(policy, "filesystem.blocked_operations");
-    let name = operation.aliases().first().unwrap_or(&operation.name()).to_owned();
-    (
-        format!("filesystem.blocked_operations ({place})"),
-        Some(format!("leave `{name}` out of filesystem.blocked_operations")),
-    )
+    let path = Path::new(OsStr::from_bytes(target));
+    let mut edits = vec![Edit::unblock(operation)];
+    if !policy.filesystem.rule_for(path).is_some_and(PathRule::is_lasting_write) {
+        // A name is removed from its folder, and that is what has to be writable.
+        let place = if operation == Operation::FsDelete { path.parent().unwrap_or(path) } else { path };
+        match Edit::add_path(place, PathAccess::Write, &policy.project_root) {
+            Some(edit) => edits.push(edit),
+            None => edits.clear(),
+        }
+    }
+    (format!("filesystem.blocked_operations ({place})"), edits)
 }
 
 /// Where a setting stands.

@@ -27,6 +27,7 @@ mod settings;
 mod starting_file;
 mod text;
 mod values;
+mod written;
 
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use explain::explain;
@@ -38,11 +39,12 @@ pub use model::{
     AddressRule, AlertThresholds, Degradation, DomainRule, Environment, Execution, Filesystem, LogLevel,
     Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Source,
 };
-pub(crate) use paths::{HOME, LOADED, PROGRAMS, is_wide};
+pub(crate) use paths::{HOME, LOADED, PROGRAMS, is_wide, named as path_named};
 pub use read::{MAX_BYTES, ReadError};
 pub use reference::reference;
 pub use schema::schema;
 pub use starting_file::init;
+pub(crate) use written::path_entry;
 
 use std::path::Path;
 

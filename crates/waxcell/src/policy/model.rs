@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use waxcell_operations::Operation;
 
 use super::diagnostic::Diagnostic;
@@ -109,7 +110,8 @@ pub struct PathRule {
 }
 
 /// What a script may do below a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PathAccess {
     /// Read and list.
     Read,

@@ -146,6 +146,14 @@ pub(super) fn resolve(written: &str, root: &Path) -> Result<PathBuf, PathProblem
     }
 }
 
+/// The absolute path that an entry of `filesystem.allowed_paths` names; `None` where a policy with it is refused.
+pub(crate) fn named(written: &str, access: PathAccess, root: &Path) -> Option<PathBuf> {
+    let path = resolve(written, root).ok()?;
+    refuse_impossible(&path, access).ok()?;
+    // The run's own `/tmp` cannot be read-only, nor be taken away.
+    (!is_private_by_default(&path)).then_some(path)
+}
+
 /// Refuses what no run can have, whatever the host.
 pub(super) fn refuse_impossible(path: &Path, access: PathAccess) -> Result<(), PathProblem> {
     let is = |known: &str| path == Path::new(known);
