@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{self, WaitOptions};
 use waxcell_operations::Operation;
 
+use crate::attempts::Attempts;
 use crate::ending::Layer;
 use crate::guarded::{Asked, Guarded};
 use crate::members::Members;
@@ -32,6 +33,7 @@ use crate::wire::{self, Attempt, Counted, Inbox, Order, Report};
 /// What the broker needs, made before the fork.
 pub(crate) struct Broker {
     guarded: Guarded,
+    attempts: Attempts,
     /// The script's process.
     script: i32,
     room: Room,
@@ -60,6 +62,7 @@ impl Broker {
     ) -> Result<Broker, Errno> {
         Ok(Broker {
             guarded: Guarded::new(plan, scratch)?,
+            attempts: Attempts::new(plan),
             script: 0,
             room: Room::new(&plan.limits, plan.newborn_asks()),
             rules,
@@ -94,7 +97,8 @@ impl Broker {
     /// Looks up, in the finished tree, what calls will be compared with.
     pub(crate) fn prepare(&mut self, tree: &mut Tree) -> Result<(), Errno> {
         self.io = Some(fs::open(c"/proc/self/io", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
-        self.guarded.prepare(tree)
+        self.guarded.prepare(tree)?;
+        self.attempts.prepare(self.guarded.scratch_device())
     }
 
     /// Takes the place of a name server, in the network that this process is in by now.
@@ -241,6 +245,7 @@ impl Broker {
             // A thread, or a program that begins.
             Some(Call::SetRobustList) if !procfs::is_newborn(call.tid) => Answer::Continue,
             Some(Call::Fork | Call::Clone | Call::SetRobustList) => {
+                self.attempts.forget();
                 return self.room.enter(self.members(), control, listener, &call);
             }
             Some(kind @ (Call::Exit | Call::ExitGroup)) => {
@@ -249,12 +254,17 @@ impl Broker {
                 {
                     let _ = wire::send_report(control, Report::Spent(spent));
                 }
+                self.attempts.forget();
                 farewell(control, &call)
             }
-            Some(kind) => match self.guarded.perform(&mut asked, kind) {
-                Ok(answer) => answer,
-                Err(errno) => Answer::Fail(errno),
-            },
+            Some(kind) => {
+                let answer = self.guarded.perform(&mut asked, kind).unwrap_or_else(Answer::Fail);
+                // What was done was no attempt.
+                if matches!(answer, Answer::Continue | Answer::Fail(_)) {
+                    self.attempts.look(&mut asked, kind);
+                }
+                answer
+            }
             None => Answer::Fail(Errno::NOSYS),
         };
         let _ = sys::notification_answer(listener, call.id, answer);

@@ -95,11 +95,18 @@ pub enum Layer {
     Filter,
     /// The run's own network, which leads nowhere else.
     Network,
+    /// The run's own file system, in which it is not there, is covered, or is read-only.
+    Mounts,
+    /// Landlock, where there is no file system of the run's own.
+    Landlock,
+    /// The run's own processes, which see nothing of others.
+    Processes,
 }
 
 impl Layer {
     /// Every layer, in the order of their numbers.
-    pub(crate) const ALL: &'static [Layer] = &[Layer::Guard, Layer::Filter, Layer::Network];
+    pub(crate) const ALL: &'static [Layer] =
+        &[Layer::Guard, Layer::Filter, Layer::Network, Layer::Mounts, Layer::Landlock, Layer::Processes];
 }
 
 /// One refused operation on one target.

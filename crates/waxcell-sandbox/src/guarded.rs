@@ -62,6 +62,11 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Tells of an attempt on what is not shown; whether that is one, the supervisor says.
+    pub(crate) fn unshown(&mut self, attempt: Attempt, target: &[u8]) {
+        self.refusals.add_unshown(self.control, attempt, self.call.tid, target);
+    }
+
     /// Puts on record that the call is refused.
     pub(crate) fn deny(&mut self, attempt: Attempt, target: &[u8]) {
         self.refusals.add(self.control, attempt, Some(self.call.tid), target);
@@ -95,6 +100,11 @@ impl Guarded {
         self.outside.iter().filter_map(Outside::descriptor)
     }
 
+    /// On which device the scratch space is, once that is known.
+    pub(crate) fn scratch_device(&self) -> u64 {
+        self.scratch_device
+    }
+
     /// Everybody of the run, as this process sees them.
     pub(crate) fn members(&self) -> Members {
         if self.outside.is_some() { Members::Below(std::process::id()) } else { Members::Namespace }
@@ -118,6 +128,9 @@ impl Guarded {
     /// Carries a call out, or says how it ends.
     pub(crate) fn perform(&mut self, asked: &mut Asked<'_>, kind: Call) -> Result<Answer, Errno> {
         let a = asked.call.args;
+        if self.is_the_kernels(kind, &a) {
+            return Ok(Answer::Continue);
+        }
         match kind {
             Call::Unlink => self.delete(asked, None, a[0], AtFlags::empty()),
             Call::Rmdir => self.delete(asked, None, a[0], AtFlags::REMOVEDIR),
@@ -152,9 +165,34 @@ impl Guarded {
             }
             Call::MemfdCreate => self.memory_file(asked),
             Call::Connect | Call::SendTo => network::reach(asked, kind),
-            Call::Fork | Call::Clone | Call::SetRobustList | Call::Exit | Call::ExitGroup => {
-                Err(Errno::NOSYS)
+            _ => Err(Errno::NOSYS),
+        }
+    }
+
+    /// Whether a call came for the record alone, and the kernel decides about it.
+    fn is_the_kernels(&self, kind: Call, a: &[u64; 6]) -> bool {
+        let own = |raw: u64, id: u32| raw as u32 == id || raw as u32 == u32::MAX;
+        let own_ids = |uid, gid| own(uid, process::getuid().as_raw()) && own(gid, process::getgid().as_raw());
+        let set_id = |mode: u64| mode as u32 & (Mode::SUID | Mode::SGID).bits() != 0;
+        match kind {
+            Call::Truncate | Call::Rename | Call::RenameAt | Call::RenameAt2 | Call::Link | Call::LinkAt => {
+                true
             }
+            Call::Symlink | Call::SymlinkAt | Call::Mknod | Call::MknodAt | Call::Utime => true,
+            Call::Chdir | Call::Fchdir | Call::Execve | Call::ExecveAt => true,
+            _ if self.outside.is_some() => false,
+            Call::Open | Call::OpenAt | Call::Creat => self.new_files.is_empty(),
+            Call::Mkdir | Call::MkdirAt => self.placeholders.is_empty(),
+            Call::Chmod | Call::Fchmod => !self.guard.chmod && !set_id(a[1]),
+            Call::FchmodAt | Call::FchmodAt2 => !self.guard.chmod && !set_id(a[2]),
+            Call::Chown | Call::Lchown | Call::Fchown => !self.guard.chown && own_ids(a[1], a[2]),
+            Call::FchownAt => !self.guard.chown && own_ids(a[2], a[3]),
+            Call::SetXattr | Call::LsetXattr | Call::FsetXattr => !self.guard.chmod && !self.guard.xattr,
+            Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => {
+                !self.guard.chmod && !self.guard.xattr
+            }
+            Call::UtimensAt => true,
+            _ => false,
         }
     }
 

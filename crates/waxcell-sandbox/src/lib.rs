@@ -8,8 +8,10 @@
 //! spawn(plan) -> Building -- ready() --> Ready -- start() --> Running -- watch() --> Ending
 //! ```
 
+mod attempts;
 mod broker;
 mod cgroup;
+mod denials;
 mod devices;
 mod ending;
 mod enforced;
@@ -41,6 +43,7 @@ mod watch;
 mod wire;
 
 pub use cgroup::{GroupError, Rung, clear_groups, rung};
+pub use denials::Counts;
 pub use ending::{Denial, Ending, Exit, Layer, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;

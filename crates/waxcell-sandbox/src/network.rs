@@ -18,7 +18,7 @@ use crate::text::Text;
 use crate::wire::Attempt;
 
 /// `sizeof(struct sockaddr_storage)`: the kernel takes no longer address.
-const ADDRESS_MAX: usize = 128;
+pub(crate) const ADDRESS_MAX: usize = 128;
 
 /// `connect`, or `sendto` with an address.
 pub(crate) fn reach(asked: &mut Asked<'_>, kind: Call) -> Result<Answer, Errno> {

@@ -26,6 +26,11 @@ pub struct Plan {
     pub network: Network,
     /// Whether it may run where the kernel has no Landlock, held by the mounts alone.
     pub without_landlock: bool,
+    /// Whether attempts on files that are not shown, or not to be written to, are told ([`Ending::denials`]). They are
+    /// refused in any case.
+    ///
+    /// [`Ending::denials`]: crate::Ending::denials
+    pub file_attempts: bool,
     /// How it runs on a host that lets nobody make namespaces; `None`: in namespaces of its own.
     pub plain: Option<Plain>,
 }

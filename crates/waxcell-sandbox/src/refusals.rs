@@ -13,6 +13,8 @@ use crate::wire::{self, Attempt, Report};
 
 /// Distinct refused targets that are told by name.
 const KEPT: usize = 256;
+/// Attempts on what is not shown that are remembered at one time.
+const UNSHOWN: usize = 256;
 /// How often later attempts are told.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -22,6 +24,9 @@ pub(crate) struct Refusals {
     /// Keyed by chance: a script must not find two targets that look alike.
     hasher: RandomState,
     beyond: u64,
+    /// What is not shown, where the supervisor says what counts: a place for each remainder of the hash, for the last
+    /// that was asked for.
+    unshown: Vec<Known>,
     /// When what has been counted has to be told.
     due: Option<Instant>,
 }
@@ -34,7 +39,14 @@ struct Known {
 
 impl Refusals {
     pub(crate) fn new() -> Refusals {
-        Refusals { known: Vec::with_capacity(KEPT), hasher: RandomState::new(), beyond: 0, due: None }
+        let nobody = || Known { hash: 0, untold: 0, last: Instant::now() };
+        Refusals {
+            known: Vec::with_capacity(KEPT),
+            hasher: RandomState::new(),
+            beyond: 0,
+            unshown: std::iter::repeat_with(nobody).take(UNSHOWN).collect(),
+            due: None,
+        }
     }
 
     /// Counts one attempt on a target, by a thread where that is known.
@@ -55,6 +67,33 @@ impl Refusals {
             self.beyond += 1;
         }
         self.due.get_or_insert(now + INTERVAL);
+    }
+
+    /// Counts one attempt on what is not shown. None is lost, however many names there are: each that has not been asked
+    /// for lately is told.
+    pub(crate) fn add_unshown(&mut self, control: BorrowedFd<'_>, attempt: Attempt, tid: u32, target: &[u8]) {
+        let now = Instant::now();
+        let hash = self.hasher.hash_one((attempt.operation, attempt.layer, target));
+        let slot = hash as usize % UNSHOWN;
+        if self.unshown[slot].hash == hash {
+            self.unshown[slot].untold += 1;
+            self.unshown[slot].last = now;
+            self.due.get_or_insert(now + INTERVAL);
+            return;
+        }
+        self.tell_unshown(control, slot);
+        self.unshown[slot] = Known { hash, untold: 0, last: now };
+        let pid = procfs::process_of(tid).unwrap_or(tid);
+        let _ = wire::send_report(control, Report::Unshown { slot: slot as u32, attempt, pid, tid, target });
+    }
+
+    fn tell_unshown(&mut self, control: BorrowedFd<'_>, slot: usize) {
+        let known = &mut self.unshown[slot];
+        if known.untold > 0 {
+            let (slot, times, ago) = (slot as u32, known.untold, known.last.elapsed());
+            let _ = wire::send_report(control, Report::UnshownAgain { slot, times, ago });
+            known.untold = 0;
+        }
     }
 
     /// How long until [`Refusals::tell`] has something to say.
@@ -79,6 +118,9 @@ impl Refusals {
                 Report::DeniedAgain { slot: slot as u32, times: known.untold, ago },
             );
             known.untold = 0;
+        }
+        for slot in 0..UNSHOWN {
+            self.tell_unshown(control, slot);
         }
         if self.beyond > 0 {
             let _ = wire::send_report(control, Report::DeniedBeyond { times: self.beyond });

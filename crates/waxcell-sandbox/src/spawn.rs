@@ -232,6 +232,7 @@ fn spawn_with(
         // Without namespaces there is none of the run's own to take.
         may_take_terminal: !is_plain && may_take_terminal(&stdio.stdin),
         newborn_asks: plan.newborn_asks(),
+        file_attempts: plan.file_attempts,
     };
     let plain_abi = landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi);
     let rules = seccomp::build(&plan.guard, &own, plain_abi);

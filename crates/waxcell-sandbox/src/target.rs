@@ -130,10 +130,13 @@ pub(crate) fn own_descriptor<'a>(fd: BorrowedFd<'_>, buffer: &'a mut [u8; 64]) -
 /// Reads a string of at most `buffer.len() - 1` bytes, page by page; returns its length.
 pub(crate) fn read_string(tid: u32, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
     const PAGE: u64 = 4096;
+    /// Longer than most: the less is copied, the better.
+    const FIRST: usize = 256;
     let mut have = 0;
     while have < buffer.len() {
         let at = address.checked_add(have as u64).ok_or(Errno::FAULT)?;
-        let chunk = ((PAGE - at % PAGE) as usize).min(buffer.len() - have);
+        let most = if have == 0 { FIRST } else { buffer.len() - have };
+        let chunk = ((PAGE - at % PAGE) as usize).min(most).min(buffer.len() - have);
         let read = sys::read_memory(tid, at, &mut buffer[have..have + chunk])?;
         if let Some(end) = buffer[have..have + read].iter().position(|b| *b == 0) {
             return Ok(have + end);

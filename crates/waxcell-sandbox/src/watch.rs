@@ -12,7 +12,8 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::cgroup::{Group, Rung};
-use crate::ending::{Denial, Ending, Exit, Stop, Usage};
+use crate::denials::{Counts, Denials};
+use crate::ending::{Ending, Exit, Stop, Usage};
 use crate::members::Members;
 use crate::mounts;
 use crate::plain;
@@ -23,7 +24,7 @@ use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
 use crate::sys;
 use crate::tally::Tally;
-use crate::wire::{self, Attempt, Counted, Inbox, Order, Report};
+use crate::wire::{self, Counted, Inbox, Order, Report};
 
 /// The init and the namespaces of a run whose processes have all ended. Waits for their end when dropped: that takes
 /// the kernel a while, in which the caller can do something else.
@@ -141,14 +142,20 @@ impl Running {
         self
     }
 
-    /// Watches until nothing of the run is alive. `tap` sees every byte of output that passes.
-    pub fn watch(mut self, interrupts: Option<Interrupts<'_>>, tap: &mut dyn FnMut(Stream, &[u8])) -> Ending {
+    /// Watches until nothing of the run is alive. `tap` sees every byte of output that passes; `counts` says of attempts on
+    /// what is not shown whether they count.
+    pub fn watch(
+        mut self,
+        interrupts: Option<Interrupts<'_>>,
+        tap: &mut dyn FnMut(Stream, &[u8]),
+        counts: Counts<'_>,
+    ) -> Ending {
         let started = self.started.unwrap_or_else(Instant::now);
         let mut watch = Watch {
             started,
             rung: self.group.as_ref().map_or(Rung::RlimitWatch, Group::rung),
             scratch_is_bounded: self.scratch.as_ref().is_none_or(Scratch::is_bounded),
-            ..Watch::new(started)
+            ..Watch::new(started, counts)
         };
         let limit = self.limits.output;
         let (output, cut) = (Cell::new(0u64), Cell::new(false));
@@ -279,7 +286,7 @@ impl Laid {
 }
 
 /// What is known so far.
-struct Watch {
+struct Watch<'a> {
     started: Instant,
     rung: Rung,
     /// Whether the kernel itself refuses what is over the bound of scratch space.
@@ -295,8 +302,7 @@ struct Watch {
     sampled_memory: u64,
     sampled_at: Option<Instant>,
     tally: Tally,
-    denials: Vec<Denial>,
-    denials_beyond: u64,
+    denials: Denials<'a>,
     claimed: Vec<usize>,
     cut: bool,
     replaced: Option<Vec<PathBuf>>,
@@ -304,8 +310,8 @@ struct Watch {
     counted_out: bool,
 }
 
-impl Watch {
-    fn new(started: Instant) -> Watch {
+impl<'a> Watch<'a> {
+    fn new(started: Instant, counts: Counts<'a>) -> Watch<'a> {
         Watch {
             started,
             rung: Rung::RlimitWatch,
@@ -320,8 +326,7 @@ impl Watch {
             sampled_memory: 0,
             sampled_at: None,
             tally: Tally::default(),
-            denials: Vec::new(),
-            denials_beyond: 0,
+            denials: Denials::new(counts),
             claimed: Vec::new(),
             cut: false,
             replaced: None,
@@ -367,28 +372,11 @@ impl Watch {
             Report::Failed { step, errno, .. } => {
                 self.failed = Some((failed_step(step), errno.raw_os_error()))
             }
-            Report::Denied { attempt: Attempt { operation, layer, errno }, pid, tid, target } => {
-                self.denials.push(Denial {
-                    operation,
-                    target: target.to_vec(),
-                    layer,
-                    errno: errno.raw_os_error(),
-                    count: 1,
-                    first: now,
-                    last: now,
-                    // No process has the number 0.
-                    pid: Some(pid).filter(|pid| *pid != 0),
-                    tid: Some(tid).filter(|tid| *tid != 0),
-                });
-            }
-            Report::DeniedAgain { slot, times, ago } => {
-                if let Some(denial) = self.denials.get_mut(slot as usize) {
-                    denial.count += times;
-                    // The first was dated when it was heard of, which may be later than it was.
-                    denial.last = now.saturating_sub(ago).max(denial.first);
-                }
-            }
-            Report::DeniedBeyond { times } => self.denials_beyond += times,
+            report @ (Report::Denied { .. }
+            | Report::DeniedAgain { .. }
+            | Report::DeniedBeyond { .. }
+            | Report::Unshown { .. }
+            | Report::UnshownAgain { .. }) => self.denials.hear(report, now),
             Report::LimitReached(Counted::Processes) => self.reached(Stop::Processes),
             Report::LimitReached(Counted::Threads) => self.reached(Stop::Threads),
             Report::LimitReached(Counted::FileSize) => self.reached(Stop::FileSize),
@@ -554,13 +542,14 @@ impl Watch {
         if self.usage.wall.is_zero() {
             self.usage.wall = self.started.elapsed();
         }
+        let (denials, denials_beyond) = self.denials.into_list();
         Ending {
             exit: self.exit,
             stop: self.stop,
             failed: self.failed,
             usage: self.usage,
-            denials: self.denials,
-            denials_beyond: self.denials_beyond,
+            denials,
+            denials_beyond,
             claimed: self.claimed,
             output_cut: self.cut,
             replaced: self.replaced,

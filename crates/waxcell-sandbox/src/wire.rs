@@ -100,6 +100,10 @@ pub(crate) enum Report<'a> {
     Denied { attempt: Attempt, pid: u32, tid: u32, target: &'a [u8] },
     /// It did so again since, the last time so long ago.
     DeniedAgain { slot: u32, times: u64, ago: Duration },
+    /// An operation on a target that is not shown, which may be nothing to speak of.
+    Unshown { slot: u32, attempt: Attempt, pid: u32, tid: u32, target: &'a [u8] },
+    /// The same again since, the last time so long ago.
+    UnshownAgain { slot: u32, times: u64, ago: Duration },
     /// It refused operations on other targets, too many to be named.
     DeniedBeyond { times: u64 },
     /// A counted limit was reached; the call failed.
@@ -163,6 +167,15 @@ pub(crate) fn send_report(socket: BorrowedFd<'_>, report: Report<'_>) -> Result<
             n[..4].copy_from_slice(&[10, slot.into(), times, ago.as_nanos() as u64]);
         }
         Report::DeniedBeyond { times } => n[..2].copy_from_slice(&[11, times]),
+        Report::Unshown { slot, attempt: Attempt { operation, layer, errno }, pid, tid, target } => {
+            let errno = errno.raw_os_error() as u64;
+            let numbers = [12, operation as u64, layer as u64, errno, pid.into(), tid.into(), slot.into()];
+            n[..7].copy_from_slice(&numbers);
+            bytes = target;
+        }
+        Report::UnshownAgain { slot, times, ago } => {
+            n[..4].copy_from_slice(&[13, slot.into(), times, ago.as_nanos() as u64]);
+        }
         Report::LimitReached(counted) => n[..2].copy_from_slice(&[4, counted as u64]),
         Report::Claimed { index } => n[..2].copy_from_slice(&[5, u64::from(index)]),
         Report::Spent(Spent { pid, start, own }) => {
@@ -253,16 +266,19 @@ impl Inbox {
                 errno: errno(n[3]),
             },
             2 => Report::Ready,
-            3 => Report::Denied {
-                attempt: Attempt {
+            kind @ (3 | 12) => {
+                let attempt = Attempt {
                     operation: *Operation::ALL.get(n[1] as usize).ok_or(Errno::BADMSG)?,
                     layer: *Layer::ALL.get(n[2] as usize).ok_or(Errno::BADMSG)?,
                     errno: errno(n[3]),
-                },
-                pid: n[4] as u32,
-                tid: n[5] as u32,
-                target: &self.bytes[HEAD..HEAD + extra],
-            },
+                };
+                let (pid, tid, target) = (n[4] as u32, n[5] as u32, &self.bytes[HEAD..HEAD + extra]);
+                match kind {
+                    3 => Report::Denied { attempt, pid, tid, target },
+                    _ => Report::Unshown { slot: n[6] as u32, attempt, pid, tid, target },
+                }
+            }
+            13 => Report::UnshownAgain { slot: n[1] as u32, times: n[2], ago: Duration::from_nanos(n[3]) },
             10 => Report::DeniedAgain { slot: n[1] as u32, times: n[2], ago: Duration::from_nanos(n[3]) },
             11 => Report::DeniedBeyond { times: n[1] },
             4 => Report::LimitReached(match n[1] {

@@ -195,6 +195,13 @@ fn is_covered(text: &[u8], kind: FileType) -> bool {
     }
 }
 
+/// Whether a path is that of a credential by its names, whatever is there.
+pub(crate) fn is_in_one(path: &Path) -> bool {
+    let mut names = path.components().map(|name| name.as_os_str().as_bytes());
+    let last = path.file_name().is_some_and(|name| is_covered(name.as_bytes(), FileType::RegularFile));
+    last || names.any(|name| is_covered(name, FileType::Directory))
+}
+
 fn looks_like_key(name: &[u8]) -> bool {
     [b".pem".as_slice(), b".key", b".p12", b".pfx", b".ppk"].iter().any(|end| name.ends_with(end))
 }

@@ -278,6 +278,7 @@ pub(crate) fn plan(
         network: Network { loopback: policy.network.loopback && !is_plain },
         plain: scratch.map(|scratch| Plain { scratch: scratch.to_owned(), file: script.given.clone() }),
         without_landlock: policy.degrade.contains(&Degradation::Landlock),
+        file_attempts: policy.monitoring.file_attempts,
     };
     Ok(Planned { plan, placeholders, before })
 }

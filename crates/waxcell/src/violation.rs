@@ -52,6 +52,11 @@ impl Violation {
         let (rule, edits) = match denial.layer {
             Layer::Guard => blocked(operation, &denial.target, policy),
             Layer::Filter => (format!("{operation} is refused to every script"), Vec::new()),
+            Layer::Mounts | Layer::Landlock => out_of_reach(operation, &denial.target, policy),
+            Layer::Processes => ("a run sees no processes but its own".to_owned(), Vec::new()),
+            Layer::Network if operation == Operation::IpcUnix => {
+                ("a run reaches no socket but its own".to_owned(), Vec::new())
+            }
             Layer::Network => (
                 format!("network.allowed_domains ({})", place(policy, "network.allowed_domains")),
                 Vec::new(),
@@ -88,6 +93,42 @@ fn blocked(operation: Operation, target: &[u8], policy: &Policy) -> (String, Vec
         }
     }
     (format!("filesystem.blocked_operations ({place})"), edits)
+}
+
+/// Of a file that is not shown, or not to be written to or executed.
+fn out_of_reach(operation: Operation, target: &[u8], policy: &Policy) -> (String, Vec<Edit>) {
+    let path = Path::new(OsStr::from_bytes(target));
+    let rule = match policy.filesystem.rule_for(path) {
+        Some(PathRule { access, written, line, .. }) => {
+            let file = policy.source.path.as_deref().unwrap_or(Path::new("the policy"));
+            format!(
+                "filesystem.allowed_paths: `{written}`, access {} ({}:{line})",
+                access.name(),
+                file.display()
+            )
+        }
+        None if operation == Operation::ProcExec && path.starts_with(&policy.project_root) => {
+            "nothing of the project is executed but by the interpreter (the default)".to_owned()
+        }
+        None if operation == Operation::FsRead && path.starts_with(&policy.project_root) => {
+            "credentials and what the host executes are kept from the script (the default)".to_owned()
+        }
+        None if path.starts_with(&policy.project_root) => {
+            "the project is read-only where filesystem.allowed_paths says nothing else (the default)"
+                .to_owned()
+        }
+        None => format!("filesystem.allowed_paths ({})", place(policy, "filesystem.allowed_paths")),
+    };
+    let access = match operation {
+        Operation::FsRead => PathAccess::Read,
+        // What may be executed stands in no such list, and a socket leads to a process of the host.
+        Operation::ProcExec | Operation::IpcUnix => return (rule, Vec::new()),
+        _ => PathAccess::Write,
+    };
+    // A name is removed from its folder, and that is what has to be writable.
+    let is_about_the_folder = matches!(operation, Operation::FsDelete | Operation::FsRename);
+    let place = if is_about_the_folder { path.parent().unwrap_or(path) } else { path };
+    (rule, Edit::add_path(place, access, &policy.project_root).into_iter().collect())
 }
 
 /// Where a setting stands.

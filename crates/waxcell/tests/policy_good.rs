@@ -55,6 +55,7 @@ fn strict() -> Policy {
             loopback: true,
         },
         monitoring: Monitoring {
+            file_attempts: true,
             log_level: LogLevel::Info,
             max_stderr_length: None,
             alert_thresholds: AlertThresholds { cpu_usage: None, memory_usage: None, execution_time: None },

@@ -27,6 +27,8 @@ pub(crate) struct Own {
     pub(crate) may_take_terminal: bool,
     /// After a `fork` by the C library, whether the new process asks for room, and not the one that forks.
     pub(crate) newborn_asks: bool,
+    /// Whether the broker looks at what is done to files, for the record.
+    pub(crate) file_attempts: bool,
 }
 
 /// The rules of a run, one for each system call that is known. The kernel gets them as a program; the broker asks them
@@ -35,6 +37,7 @@ pub(crate) struct Rules(BTreeMap<u32, Rule>);
 
 /// The rules for a run; for one without namespaces on a kernel with the given ABI of Landlock.
 pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
+    let told = own.file_attempts;
     let mut rules: BTreeMap<u32, Rule> = BTreeMap::new();
     for nr in table::ALLOWED {
         rules.insert(*nr as u32, Rule::Always(Action::Allow));
@@ -48,30 +51,40 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
         let brokered = match kind {
             Call::Fork | Call::Exit | Call::ExitGroup | Call::MemfdCreate => true,
             // With mounts, looked up before the kernel says that one is read-only.
-            Call::Unlink | Call::UnlinkAt | Call::Rmdir => guard.delete || plain.is_none(),
+            Call::Unlink | Call::UnlinkAt | Call::Rmdir => guard.delete || plain.is_none() || told,
             // Keeps its tests on flags; what passes them is counted.
             Call::Clone => false,
             Call::SetRobustList => own.newborn_asks,
-            Call::Chmod | Call::Fchmod | Call::FchmodAt | Call::FchmodAt2 => guard.chmod,
-            Call::Chown | Call::Fchown | Call::Lchown | Call::FchownAt => guard.chown,
-            Call::SetXattr | Call::LsetXattr | Call::FsetXattr => guard.chmod || guard.xattr,
-            Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => guard.chmod || guard.xattr,
-            Call::Mkdir | Call::MkdirAt => !guard.placeholders.is_empty(),
+            Call::Chmod | Call::Fchmod | Call::FchmodAt | Call::FchmodAt2 => guard.chmod || told,
+            Call::Chown | Call::Fchown | Call::Lchown | Call::FchownAt => guard.chown || told,
+            Call::SetXattr | Call::LsetXattr | Call::FsetXattr => guard.chmod || guard.xattr || told,
+            Call::RemoveXattr | Call::LremoveXattr | Call::FremoveXattr => guard.chmod || guard.xattr || told,
+            Call::Mkdir | Call::MkdirAt => !guard.placeholders.is_empty() || told,
+            Call::Truncate | Call::Rename | Call::RenameAt | Call::Link | Call::LinkAt => told,
+            Call::Symlink | Call::SymlinkAt | Call::Chdir | Call::Fchdir => told,
+            Call::Execve | Call::ExecveAt | Call::Utime | Call::UtimensAt => told,
+            // Keep their tests on flags and modes.
+            Call::Open | Call::OpenAt | Call::Creat | Call::RenameAt2 | Call::Mknod | Call::MknodAt => false,
             // Without namespaces there are no such sockets.
             Call::Connect => plain.is_none(),
-            Call::SendTo | Call::Creat => false,
-            Call::Open | Call::OpenAt | Call::UtimensAt | Call::Kill | Call::Tkill | Call::Tgkill => false,
+            Call::SendTo | Call::Kill | Call::Tkill | Call::Tgkill => false,
         };
         if brokered {
             rules.insert(*nr as u32, Rule::Always(Action::Notify));
         }
     }
-    if !guard.new_files.is_empty() {
+    if told || !guard.new_files.is_empty() {
         for (nr, flags) in table::openers() {
-            rules.insert(nr as u32, Rule::Tests(table::opens_new(flags)));
+            let tests = if told { table::opens(flags, Action::Notify) } else { table::opens_new(flags) };
+            rules.insert(nr as u32, Rule::Tests(tests));
         }
         #[cfg(target_arch = "x86_64")]
         rules.insert(libc::SYS_creat as u32, Rule::Tests(table::makes(Action::Notify)));
+    }
+    if told {
+        for (nr, tests) in table::makers(Action::Notify) {
+            rules.insert(nr as u32, Rule::Tests(tests));
+        }
     }
     if let Some(abi) = plain {
         plain::change(&mut rules, abi);

@@ -59,6 +59,21 @@ pub(crate) enum Call {
     Connect,
     SendTo,
     Creat,
+    Truncate,
+    Rename,
+    RenameAt,
+    RenameAt2,
+    Link,
+    LinkAt,
+    Symlink,
+    SymlinkAt,
+    Mknod,
+    MknodAt,
+    Chdir,
+    Fchdir,
+    Execve,
+    ExecveAt,
+    Utime,
 }
 
 const SYS_FCHMODAT2: c_long = 452;
@@ -102,11 +117,34 @@ pub(super) const BROKERED: &[(c_long, Call)] = &[
     (SYS_sendto, Call::SendTo),
     #[cfg(target_arch = "x86_64")]
     (SYS_creat, Call::Creat),
-    // Only without namespaces.
     #[cfg(target_arch = "x86_64")]
     (SYS_open, Call::Open),
     (SYS_openat, Call::OpenAt),
     (SYS_utimensat, Call::UtimensAt),
+    // For the record alone.
+    (SYS_truncate, Call::Truncate),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_rename, Call::Rename),
+    (SYS_renameat, Call::RenameAt),
+    (SYS_renameat2, Call::RenameAt2),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_link, Call::Link),
+    (SYS_linkat, Call::LinkAt),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_symlink, Call::Symlink),
+    (SYS_symlinkat, Call::SymlinkAt),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_mknod, Call::Mknod),
+    (SYS_mknodat, Call::MknodAt),
+    (SYS_chdir, Call::Chdir),
+    (SYS_fchdir, Call::Fchdir),
+    (SYS_execve, Call::Execve),
+    (SYS_execveat, Call::ExecveAt),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_utime, Call::Utime),
+    #[cfg(target_arch = "x86_64")]
+    (SYS_utimes, Call::Utime),
+    // Only without namespaces.
     (SYS_kill, Call::Kill),
     (SYS_tkill, Call::Tkill),
     (SYS_tgkill, Call::Tgkill),
@@ -688,12 +726,6 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
             SYS_rt_tgsigqueueinfo,
             only(2, u32::MAX, vec![SIGXFSZ as u32], eperm(Operation::ProcSignal), Action::Allow),
         ),
-        // fs.mknod: named pipes, sockets and plain files; Landlock decides where.
-        (SYS_mknodat, nodes(2)),
-        #[cfg(target_arch = "x86_64")]
-        (SYS_mknod, nodes(1)),
-        // A whiteout is a device node.
-        (SYS_renameat2, only(4, RENAME_WHITEOUT, vec![0], Action::Allow, eperm(Operation::FsMknod))),
         // `openat2` is on no list: its mode lies in memory, where a filter cannot see it, and programs fall back.
         (SYS_openat, opens(2, Action::Allow)),
         #[cfg(target_arch = "x86_64")]
@@ -708,6 +740,21 @@ pub(super) fn conditional(own: &Own) -> Vec<(c_long, Vec<Test>)> {
         (SYS_chmod, only(1, SET_ID, vec![0], Action::Allow, Action::Notify)),
         // A lease on a file of the project would stop the host's own writers.
         (SYS_fcntl, only(1, u32::MAX, vec![F_SETLEASE as u32], eperm(Operation::FsLock), Action::Allow)),
+    ]
+    .into_iter()
+    .chain(makers(Action::Allow))
+    .collect()
+}
+
+/// Calls that can make device nodes. What else they make, Landlock and the mounts decide about.
+pub(super) fn makers(allow: Action) -> Vec<(c_long, Vec<Test>)> {
+    vec![
+        // fs.mknod: named pipes, sockets and plain files.
+        (SYS_mknodat, nodes(2, allow)),
+        #[cfg(target_arch = "x86_64")]
+        (SYS_mknod, nodes(1, allow)),
+        // A whiteout is a device node.
+        (SYS_renameat2, only(4, RENAME_WHITEOUT, vec![0], allow, eperm(Operation::FsMknod))),
     ]
 }
 
@@ -729,10 +776,10 @@ fn clones(namespaces: u32, own: &Own) -> Vec<Test> {
 /// Bits of a mode that would lend a file's owner or group to whoever executes it, outside and later.
 const SET_ID: u32 = S_ISUID | S_ISGID;
 
-fn nodes(mode: u8) -> Vec<Test> {
+fn nodes(mode: u8, allow: Action) -> Vec<Test> {
     vec![
         pass_if(mode, SET_ID, vec![0], eperm(Operation::FsChmod)),
-        either(mode, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], Action::Allow, eperm(Operation::FsMknod)),
+        either(mode, S_IFMT, vec![0, S_IFREG, S_IFIFO, S_IFSOCK], allow, eperm(Operation::FsMknod)),
     ]
 }
 

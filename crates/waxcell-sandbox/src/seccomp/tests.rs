@@ -15,7 +15,8 @@ const EVERYTHING: Guard = Guard {
     placeholders: Vec::new(),
     new_files: Vec::new(),
 };
-const OWN: Own = Own { uid: 1000, gid: 1001, may_take_terminal: true, newborn_asks: false };
+const OWN: Own =
+    Own { uid: 1000, gid: 1001, may_take_terminal: true, newborn_asks: false, file_attempts: false };
 const I386: u32 = 0x4000_0003;
 
 /// Runs a program over one call and returns the answer of its `ret`.
@@ -99,13 +100,49 @@ fn no_call_stands_on_two_lists() {
     }
 }
 
+#[test]
+fn what_is_done_to_files_comes_to_the_broker_where_attempts_are_told_and_is_refused_as_ever() {
+    let notify = Action::Notify.code();
+    let with = |file_attempts| build(&Guard::default(), &Own { file_attempts, ..OWN }, None);
+    let answer = |rules: &Rules, nr: c_long, args| run(rules, table::ARCH, nr as u32, args);
+    let (told, untold) = (with(true), with(false));
+    let mut asked = BTreeSet::new();
+    for nr in 0..600 {
+        let (now, before) = (answer(&told, nr, [0; 6]), answer(&untold, nr, [0; 6]));
+        if now != before {
+            assert_eq!((now, before), (notify, Action::Allow.code()), "{nr}");
+            asked.insert(nr);
+        }
+    }
+    // What opens, makes, renames, removes, links, cuts, executes, and where a process goes.
+    for nr in
+        [libc::SYS_openat, libc::SYS_renameat2, libc::SYS_linkat, libc::SYS_symlinkat, libc::SYS_mknodat]
+    {
+        assert!(asked.contains(&nr), "{nr}");
+    }
+    for nr in [libc::SYS_truncate, libc::SYS_execve, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_utimensat] {
+        assert!(asked.contains(&nr), "{nr}");
+    }
+    // Reading what is open and asking about files do not come.
+    for nr in
+        [libc::SYS_read, libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_faccessat, libc::SYS_getdents64]
+    {
+        assert!(!asked.contains(&nr), "{nr}");
+    }
+    let set_id = (libc::O_CREAT as u64, 0o4755);
+    assert_eq!(answer(&told, libc::SYS_openat, [0, 0, set_id.0, set_id.1, 0, 0]), errno(libc::EPERM));
+    assert_eq!(answer(&told, libc::SYS_renameat2, [0, 0, 0, 0, 4, 0]), errno(libc::EPERM));
+}
+
 /// The kernel's answer and the broker's are one: a call that comes to the broker is one that the rules send there.
 #[test]
 fn the_program_and_the_rules_say_the_same() {
     let words = [0u64, 1, 2, 3, 7, 10, 0x11, 0o4755, 0x5412, 0x4008_6602, 0x8000, 1 << 28, 1 << 32, u64::MAX];
     for plain in [None, Some(1), Some(3), Some(7)] {
-        for guard in [Guard::default(), EVERYTHING] {
-            let rules = build(&guard, &OWN, plain);
+        for (guard, file_attempts) in
+            [(Guard::default(), false), (Guard::default(), true), (EVERYTHING, true)]
+        {
+            let rules = build(&guard, &Own { file_attempts, ..OWN }, plain);
             let program = rules.program();
             for nr in 0..600u32 {
                 for (position, word) in words.iter().enumerate() {

@@ -56,6 +56,7 @@ fn plan(script: &str, place: &Path) -> Plan {
         },
         network: Network { loopback: false },
         without_landlock: false,
+        file_attempts: true,
         plain: Some(Plain { scratch, file: "script.py".into() }),
     }
 }
@@ -91,7 +92,7 @@ fn run(plan: &Plan, abi: u32) -> (Ending, String) {
     assert_eq!(ready.enforced().landlock.as_ref().map(|landlock| landlock.abi), Some(abi));
     assert_eq!(ready.enforced().degraded, ["namespaces"]);
     let mut output = Vec::new();
-    let ending = ready.start().watch(None, &mut |_, bytes| output.extend_from_slice(bytes));
+    let ending = ready.start().watch(None, &mut |_, bytes| output.extend_from_slice(bytes), &|_, _| true);
     (ending, String::from_utf8_lossy(&output).into_owned())
 }
 

@@ -66,6 +66,7 @@ pub(crate) fn plan(script: &str, data: &Path) -> Plan {
         },
         network: Network { loopback: true },
         without_landlock: false,
+        file_attempts: true,
         plain: None,
     }
 }
@@ -89,10 +90,11 @@ pub(crate) fn run(plan: &Plan) -> Ran {
     let ready = spawn(plan, ground, stdio, SignalSet::of(&[])).expect("spawn").ready().expect("ready");
     let enforced = ready.enforced().clone();
     let (mut output, mut error) = (Vec::new(), Vec::new());
-    let ending = ready.start().watch(None, &mut |stream, bytes| match stream {
+    let mut tap = |stream, bytes: &[u8]| match stream {
         Stream::Output => output.extend_from_slice(bytes),
         Stream::Error => error.extend_from_slice(bytes),
-    });
+    };
+    let ending = ready.start().watch(None, &mut tap, &|_, _| false);
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ran { ending, enforced, output: text(output), error: text(error) }
 }

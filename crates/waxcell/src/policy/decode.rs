@@ -107,6 +107,7 @@ impl Reader<'_, '_, '_> {
         let percent = |value: Option<u64>| value.and_then(|value| u8::try_from(value).ok());
         Monitoring {
             log_level: LogLevel::ALL.into_iter().find(|l| l.name() == level).unwrap_or(LogLevel::Info),
+            file_attempts: self.flag("monitoring.file_attempts"),
             max_stderr_length: self.optional_count("monitoring.max_stderr_length"),
             alert_thresholds: AlertThresholds {
                 cpu_usage: percent(self.optional_count("monitoring.alert_thresholds.cpu_usage")),

@@ -263,6 +263,12 @@ impl Explainer<'_> {
             "goes into the log views, and what is worse",
             views,
         );
+        self.add(
+            "monitoring.file_attempts",
+            monitoring.file_attempts.to_string(),
+            "attempts on files that are not shown, or not to be written to, are in the record of the run",
+            "told by the init, which the kernel asks about each call (seccomp user notification)",
+        );
         let length = monitoring.max_stderr_length;
         self.add(
             "monitoring.max_stderr_length",

@@ -254,6 +254,13 @@ pub const KEYS: &[Key] = &[
         example: "INFO",
     },
     Key {
+        path: "monitoring.file_attempts",
+        kind: Kind::Flag,
+        default: "true",
+        summary: "Whether attempts on files that are not shown, or not to be written to, are on record. They fail in any case. Each `open` costs some microseconds more for it",
+        example: "false",
+    },
+    Key {
         path: "monitoring.max_stderr_length",
         kind: Kind::Number { unit: Unit::Characters, min: 0.0, max: 1_000_000_000_000.0 },
         default: "",

@@ -207,6 +207,8 @@ impl fmt::Display for AddressRule {
 pub struct Monitoring {
     /// The least severe event that goes into the log views.
     pub log_level: LogLevel,
+    /// Whether attempts on files that are not shown, or not to be written to, are on record.
+    pub file_attempts: bool,
     /// Standard error beyond this many characters is worth an alert; `None`: never.
     pub max_stderr_length: Option<u64>,
     /// When a person is told.

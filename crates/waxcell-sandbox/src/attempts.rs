@@ -1,0 +1,534 @@
+//! Attempts on files that the run's file system does not give, looked at for the record alone.
+//!
+//! Every one of these calls goes on in the kernel, which resolves the path again: mounts and Landlock hold what they hold,
+//! whatever is found here, and whatever the script makes of the path meanwhile. A script that wins such a race gains
+//! nothing but another name on its record.
+//!
+//! What is not shown may be nothing to speak of: whether it exists on the host, and whether programs look for it by habit,
+//! the supervisor says.
+//!
+//! Nothing here allocates.
+
+mod walk;
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{self, Access, AtFlags, CWD, FileType, OFlags, Stat, StatVfsMountFlags};
+use rustix::io::Errno;
+use waxcell_operations::Operation;
+
+use crate::ending::Layer;
+use crate::guarded::Asked;
+use crate::network::ADDRESS_MAX;
+use crate::plan::{self, Guard, Mount, Plan};
+use crate::procfs;
+use crate::seccomp::Call;
+
+use crate::target::{open_descriptor, own_descriptor, read_exactly, read_string, still_waiting};
+use crate::wire::{Attempt, PATH_MAX};
+
+use walk::{End, Walk};
+
+/// What attempts are judged by, made before the fork.
+pub(crate) struct Attempts {
+    told: bool,
+    guard: Guard,
+    devices: Devices,
+    /// The script's home, a part of scratch space in which programs look for what people keep there.
+    home: Vec<u8>,
+    /// Without namespaces: what may be reached, and how.
+    plain: Option<Vec<(Vec<u8>, plan::Access)>>,
+    /// Where the thread that asked last is: its relative paths begin there.
+    cwd: Option<(u32, OwnedFd)>,
+}
+
+/// Devices of the parts of the run's own file system.
+#[derive(Default)]
+struct Devices {
+    root: u64,
+    scratch: u64,
+    proc: u64,
+}
+
+/// What a call would do, and to what.
+struct Wish {
+    operation: Operation,
+    dirfd: Option<u64>,
+    path: Option<u64>,
+    /// Whether a link at the end is followed.
+    follow: bool,
+    /// What is about to be made there.
+    makes: Makes,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Makes {
+    /// Nothing: it has to be there.
+    Nothing,
+    /// A file, unless there is one.
+    File,
+    /// Something new, where nothing may be.
+    New,
+}
+
+impl Wish {
+    fn on(operation: Operation, dirfd: Option<u64>, path: u64) -> Wish {
+        Wish { operation, dirfd, path: Some(path), follow: true, makes: Makes::Nothing }
+    }
+
+    fn of_descriptor(operation: Operation, fd: u64) -> Wish {
+        Wish { operation, dirfd: Some(fd), path: None, follow: true, makes: Makes::Nothing }
+    }
+
+    /// On a name, and not on what it leads to.
+    fn name(self) -> Wish {
+        Wish { follow: false, ..self }
+    }
+
+    fn fresh(self) -> Wish {
+        Wish { follow: false, makes: Makes::New, ..self }
+    }
+
+    fn flags(self, flags: u64) -> Wish {
+        let follow = self.follow && flags as u32 & AtFlags::SYMLINK_NOFOLLOW.bits() == 0;
+        Wish { follow, ..self }
+    }
+}
+
+/// What an `open` is for; `None`: to be used as a path alone, which gives nothing.
+fn opening(dirfd: Option<u64>, path: u64, flags: u64) -> Option<Wish> {
+    let flags = OFlags::from_bits_retain(flags as u32);
+    if flags.contains(OFlags::PATH) {
+        return None;
+    }
+    let writes = flags.intersects(OFlags::WRONLY | OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC);
+    let operation = if writes { Operation::FsWrite } else { Operation::FsRead };
+    let exclusive = flags.contains(OFlags::CREATE | OFlags::EXCL);
+    let makes = match (flags.contains(OFlags::CREATE), exclusive) {
+        _ if flags.contains(OFlags::TMPFILE) => Makes::Nothing,
+        (_, true) => Makes::New,
+        (true, _) => Makes::File,
+        _ => Makes::Nothing,
+    };
+    let follow = !exclusive && !flags.contains(OFlags::NOFOLLOW);
+    Some(Wish { operation, dirfd, path: Some(path), follow, makes })
+}
+
+/// What a call would do; the second only if nothing is wrong with the first.
+fn wishes(kind: Call, a: &[u64; 6]) -> [Option<Wish>; 2] {
+    use Operation::*;
+    let at = |operation, dirfd, path| Wish::on(operation, Some(dirfd), path);
+    let here = |operation, path| Wish::on(operation, None, path);
+    let fd = Wish::of_descriptor;
+    let one = match kind {
+        Call::Open => return [opening(None, a[0], a[1]), None],
+        Call::OpenAt => return [opening(Some(a[0]), a[1], a[2]), None],
+        Call::Rename => return [Some(here(FsRename, a[0]).name()), Some(here(FsRename, a[1]).fresh())],
+        Call::RenameAt | Call::RenameAt2 => {
+            return [Some(at(FsRename, a[0], a[1]).name()), Some(at(FsRename, a[2], a[3]).fresh())];
+        }
+        Call::Link => return [Some(here(FsLink, a[0]).name()), Some(here(FsLink, a[1]).fresh())],
+        Call::LinkAt => return [Some(at(FsLink, a[0], a[1]).name()), Some(at(FsLink, a[2], a[3]).fresh())],
+        Call::Creat => Wish { makes: Makes::File, ..here(FsWrite, a[0]) },
+        Call::Truncate => here(FsWrite, a[0]),
+        Call::Mkdir => here(FsCreate, a[0]).fresh(),
+        Call::MkdirAt => at(FsCreate, a[0], a[1]).fresh(),
+        Call::Mknod => here(FsCreate, a[0]).fresh(),
+        Call::MknodAt => at(FsCreate, a[0], a[1]).fresh(),
+        Call::Symlink => here(FsLink, a[1]).fresh(),
+        Call::SymlinkAt => at(FsLink, a[1], a[2]).fresh(),
+        Call::Unlink | Call::Rmdir => here(FsDelete, a[0]).name(),
+        Call::UnlinkAt => at(FsDelete, a[0], a[1]).name(),
+        Call::Chdir => here(FsRead, a[0]),
+        Call::Execve => here(ProcExec, a[0]),
+        Call::ExecveAt => at(ProcExec, a[0], a[1]).flags(a[4]),
+        Call::Chmod => here(FsChmod, a[0]),
+        Call::FchmodAt => at(FsChmod, a[0], a[1]),
+        Call::FchmodAt2 => at(FsChmod, a[0], a[1]).flags(a[3]),
+        Call::Fchmod => fd(FsChmod, a[0]),
+        Call::Chown => here(FsChown, a[0]),
+        Call::Lchown => here(FsChown, a[0]).name(),
+        Call::FchownAt => at(FsChown, a[0], a[1]).flags(a[4]),
+        Call::Fchown => fd(FsChown, a[0]),
+        Call::SetXattr | Call::RemoveXattr => here(FsXattr, a[0]),
+        Call::LsetXattr | Call::LremoveXattr => here(FsXattr, a[0]).name(),
+        Call::FsetXattr | Call::FremoveXattr => fd(FsXattr, a[0]),
+        Call::Utime => here(FsWrite, a[0]),
+        Call::UtimensAt if a[1] == 0 => fd(FsWrite, a[0]),
+        Call::UtimensAt => at(FsWrite, a[0], a[1]).flags(a[3]),
+        _ => return [None, None],
+    };
+    [Some(one), None]
+}
+
+/// What came of a look.
+enum Seen {
+    /// The kernel will find nothing wrong with it that the policy says.
+    Fine,
+    /// It is refused.
+    Refused(Attempt),
+    /// It is not shown, or out of reach: an attempt, if there is something on the host.
+    Unshown(Attempt),
+}
+
+impl Attempts {
+    pub(crate) fn new(plan: &Plan) -> Attempts {
+        let reach = |mount: &Mount| {
+            let access = match mount {
+                Mount::Bind { access, .. } => *access,
+                Mount::Scratch { execute: true, .. } => plan::Access::WriteExecute,
+                Mount::Scratch { .. } => plan::Access::Write,
+                Mount::File { .. } => plan::Access::Read,
+                _ => return None,
+            };
+            Some((mount.target()?.as_os_str().as_encoded_bytes().to_vec(), access))
+        };
+        Attempts {
+            told: plan.file_attempts,
+            guard: plan.guard.clone(),
+            devices: Devices::default(),
+            home: plan.program.env.get("HOME").cloned().unwrap_or_default(),
+            plain: plan.plain.is_some().then(|| plan.mounts.iter().filter_map(reach).collect()),
+            cwd: None,
+        }
+    }
+
+    /// Looks up, in the finished tree, which part is on which device.
+    pub(crate) fn prepare(&mut self, scratch: u64) -> Result<(), Errno> {
+        if self.plain.is_none() {
+            self.devices =
+                Devices { root: fs::stat(c"/")?.st_dev, scratch, proc: fs::stat(c"/proc")?.st_dev };
+        }
+        Ok(())
+    }
+
+    /// Processes come and go: whoever has the number of the last one may be somewhere else.
+    pub(crate) fn forget(&mut self) {
+        self.cwd = None;
+    }
+
+    /// Looks at what a call would do, and puts on record what it will be refused.
+    pub(crate) fn look(&mut self, asked: &mut Asked<'_>, kind: Call) {
+        if !self.told {
+            return;
+        }
+        match kind {
+            Call::Connect => self.look_at_socket(asked, asked.call.args[1], asked.call.args[2]).unwrap_or(()),
+            Call::SendTo => self.look_at_socket(asked, asked.call.args[4], asked.call.args[5]).unwrap_or(()),
+            // It may be somewhere else from now on, or be another.
+            Call::Chdir => self.cwd = None,
+            Call::Fchdir => return self.forget(),
+            _ => {}
+        }
+        let [first, second] = wishes(kind, &asked.call.args);
+        for (wish, other) in [(&first, &second), (&second, &first)] {
+            let Some(wish) = wish else { return };
+            if self.look_at(asked, wish, other.as_ref()).is_none_or(|is_refused| is_refused) {
+                return;
+            }
+        }
+    }
+
+    /// An address of a socket that has a name (`unix(7)`): a path, or one that begins with a zero byte and is shown
+    /// with `@` for it.
+    fn look_at_socket(&mut self, asked: &mut Asked<'_>, address: u64, length: u64) -> Option<()> {
+        let mut bytes = [0u8; ADDRESS_MAX];
+        let bytes = bytes.get_mut(..length as u32 as usize)?;
+        read_exactly(asked.call.tid, address, bytes).ok()?;
+        let (family, name) = bytes.split_at_mut_checked(2)?;
+        if i32::from(u16::from_ne_bytes([family[0], family[1]])) != libc::AF_UNIX {
+            return None;
+        }
+        match name {
+            [first @ 0, _, ..] => {
+                *first = b'@';
+                let attempt = Attempt {
+                    operation: Operation::IpcUnix,
+                    layer: Layer::Network,
+                    errno: Errno::CONNREFUSED,
+                };
+                asked.unshown(attempt, name);
+            }
+            _ => {
+                let length = name.iter().position(|b| *b == 0).unwrap_or(name.len());
+                let mut path = [0u8; PATH_MAX];
+                path[..length].copy_from_slice(&name[..length]);
+                let wish = Wish::on(Operation::IpcUnix, None, address);
+                self.look_along(asked, &wish, None, &path, length);
+            }
+        }
+        Some(())
+    }
+
+    /// Whether it is refused; `None` if that could not be looked at. `other` is the other path of the call.
+    fn look_at(&mut self, asked: &mut Asked<'_>, wish: &Wish, other: Option<&Wish>) -> Option<bool> {
+        let mut path = [0u8; PATH_MAX];
+        let length = read_path(asked.call.tid, wish, &mut path)?;
+        self.look_along(asked, wish, other, &path, length)
+    }
+
+    fn look_along(
+        &mut self,
+        asked: &mut Asked<'_>,
+        wish: &Wish,
+        other: Option<&Wish>,
+        path: &[u8; PATH_MAX],
+        length: usize,
+    ) -> Option<bool> {
+        let tid = asked.call.tid;
+        if wish.operation == Operation::FsRead
+            && self.plain.is_none()
+            && self.is_there(tid, wish, path, length)
+        {
+            return Some(false);
+        }
+        let mut walk = self.start(tid, wish, &path[..length])?;
+        let end = walk.go(wish.follow);
+        let (End::There(at, stat) | End::Missing(at, stat) | End::Shut(at, stat)) = &end else { return None };
+        let mut seen = self.judge(wish, &end, &walk);
+        if matches!(seen, Seen::Fine) {
+            return Some(false);
+        }
+        if let (Seen::Refused(attempt), Some(other)) = (&mut seen, other)
+            && self.leads_elsewhere(tid, other, at)
+        {
+            // Which the kernel finds first (`rename(2)`, `link(2)`).
+            attempt.errno = Errno::XDEV;
+        }
+        let mut text = [0u8; PATH_MAX];
+        let text = name_of(at, is_blank(stat, self.devices.root), walk.rest(), &mut text)?;
+        still_waiting(asked.listener, asked.call).ok()?;
+        match seen {
+            Seen::Fine => {}
+            Seen::Refused(_) if is_habit(text) => {}
+            // By the guard, which says so.
+            Seen::Refused(attempt) if self.guards(attempt.operation) => {}
+            Seen::Refused(attempt) => asked.deny(attempt, text),
+            Seen::Unshown(attempt) => {
+                // In the script's own home there is nothing of the host's; but people keep secrets there.
+                let own = matches!(&end, End::Missing(_, stat) if stat.st_dev == self.devices.scratch);
+                if !own || (!self.home.is_empty() && text.starts_with(&self.home)) {
+                    asked.unshown(attempt, text);
+                }
+            }
+        }
+        Some(true)
+    }
+
+    fn start(&self, tid: u32, wish: &Wish, path: &[u8]) -> Option<Walk> {
+        let base = match wish.dirfd.map(|fd| fd as i32) {
+            _ if path.first() == Some(&b'/') => None,
+            None | Some(libc::AT_FDCWD) => {
+                Some(procfs::open(tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC).ok()?)
+            }
+            Some(fd) => Some(open_descriptor(tid, fd as u32 as u64).ok()?),
+        };
+        Walk::new(tid, self.devices.proc, base, path).ok()
+    }
+
+    /// Whether a path ends in another mount than `here`.
+    fn leads_elsewhere(&self, tid: u32, wish: &Wish, here: &OwnedFd) -> bool {
+        let mut path = [0u8; PATH_MAX];
+        let walk = read_path(tid, wish, &mut path).and_then(|length| self.start(tid, wish, &path[..length]));
+        match walk.map(|mut walk| walk.go(wish.follow)) {
+            Some(End::There(there, _) | End::Missing(there, _)) => mount_of(&there) != mount_of(here),
+            _ => false,
+        }
+    }
+
+    fn guards(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::FsDelete => self.guard.delete,
+            Operation::FsChmod => self.guard.chmod,
+            Operation::FsChown => self.guard.chown,
+            Operation::FsXattr => self.guard.xattr,
+            _ => false,
+        }
+    }
+
+    /// The short way, for files that are read and are there: one call.
+    fn is_there(&mut self, tid: u32, wish: &Wish, path: &[u8; PATH_MAX], length: usize) -> bool {
+        let Ok(path) = std::ffi::CStr::from_bytes_with_nul(&path[..=length]) else { return false };
+        let base = match wish.dirfd.map(|fd| fd as i32) {
+            _ if path.to_bytes().starts_with(b"/") => CWD,
+            None | Some(libc::AT_FDCWD) => {
+                if self.cwd.as_ref().is_none_or(|(owner, _)| *owner != tid) {
+                    let cwd = procfs::open(tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC);
+                    self.cwd = cwd.ok().map(|cwd| (tid, cwd));
+                }
+                let Some((_, cwd)) = &self.cwd else { return false };
+                cwd.as_fd()
+            }
+            Some(_) => return false,
+        };
+        // By effective ids, for which the kernel needs no credentials of its own making.
+        fs::accessat(base, path, Access::READ_OK, AtFlags::EACCESS).is_ok()
+    }
+
+    fn judge(&self, wish: &Wish, end: &End, walk: &Walk) -> Seen {
+        let attempt = |operation, layer, errno| Attempt { operation, layer, errno };
+        if let Some(reach) = &self.plain {
+            return judge_plainly(reach, wish, end, walk);
+        }
+        let mounts = |operation, errno| attempt(operation, Layer::Mounts, errno);
+        match end {
+            End::There(..) if wish.makes == Makes::New && wish.operation != Operation::FsRename => Seen::Fine,
+            End::There(at, stat) => match self.refused(wish.operation, at, stat) {
+                Some((layer, errno)) => Seen::Refused(attempt(wish.operation, layer, errno)),
+                None => Seen::Fine,
+            },
+            End::Shut(_, stat) if is_blank(stat, self.devices.root) => {
+                Seen::Refused(mounts(wish.operation, Errno::ACCESS))
+            }
+            End::Missing(at, _) if wish.makes != Makes::Nothing && walk.is_at_last() && is_read_only(at) => {
+                let operation = match wish.operation {
+                    Operation::FsWrite => Operation::FsCreate,
+                    other => other,
+                };
+                Seen::Refused(mounts(operation, Errno::ROFS))
+            }
+            End::Missing(at, stat) if self.is_skeleton(at, stat) => {
+                let operation = match (wish.operation, wish.makes) {
+                    (Operation::FsWrite, Makes::File | Makes::New) => Operation::FsCreate,
+                    (other, _) => other,
+                };
+                Seen::Unshown(mounts(operation, Errno::NOENT))
+            }
+            _ => Seen::Fine,
+        }
+    }
+
+    /// What refuses an operation on something that is there, and how.
+    fn refused(&self, operation: Operation, at: &OwnedFd, stat: &Stat) -> Option<(Layer, Errno)> {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        match operation {
+            _ if is_blank(stat, self.devices.root) => Some((Layer::Mounts, Errno::ACCESS)),
+            // Of the init, which is nobody's business: what the kernel lets only itself read has no owner here.
+            Operation::FsRead if stat.st_dev == self.devices.proc && stat.st_uid != own_uid() => {
+                may_read(at).err().map(|errno| (Layer::Processes, errno))
+            }
+            Operation::FsRead | Operation::IpcUnix => None,
+            Operation::ProcExec => {
+                let noexec =
+                    fs::fstatvfs(at).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::NOEXEC));
+                (noexec && kind.is_file()).then_some((Layer::Mounts, Errno::ACCESS))
+            }
+            // Devices and pipes can be written to wherever they are.
+            Operation::FsWrite if !kind.is_file() && !kind.is_dir() => None,
+            _ => is_read_only(at).then_some((Layer::Mounts, Errno::ROFS)),
+        }
+    }
+
+    /// Whether a folder is of the tree that the host's parts are put into, or covers something: what is not there may be
+    /// on the host.
+    fn is_skeleton(&self, at: &OwnedFd, stat: &Stat) -> bool {
+        let Devices { root, scratch, proc } = self.devices;
+        if [root, proc, scratch].contains(&stat.st_dev) {
+            return true;
+        }
+        /// `TMPFS_MAGIC` (`statfs(2)`).
+        const TMPFS: i64 = 0x0102_1994;
+        fs::fstatfs(at).is_ok_and(|stat| stat.f_type == TMPFS)
+    }
+}
+
+/// What Landlock says, which adds up the rights of everything around a place.
+fn judge_plainly(reach: &[(Vec<u8>, plan::Access)], wish: &Wish, end: &End, walk: &Walk) -> Seen {
+    let (at, is_there) = match end {
+        End::There(at, stat) => {
+            let kind = FileType::from_raw_mode(stat.st_mode);
+            if wish.makes == Makes::New || !(kind.is_file() || kind.is_dir()) {
+                return Seen::Fine;
+            }
+            (at, true)
+        }
+        End::Missing(at, _) => (at, false),
+        End::Shut(..) | End::Nowhere => return Seen::Fine,
+    };
+    let mut text = [0u8; PATH_MAX];
+    let Some(text) = name_of(at, false, walk.rest(), &mut text) else { return Seen::Fine };
+    let given = |needed: &dyn Fn(plan::Access) -> bool| {
+        reach.iter().any(|(place, access)| {
+            let below = text.strip_prefix(place.as_slice());
+            below.is_some_and(|rest| matches!(rest, [] | [b'/', ..])) && needed(*access)
+        })
+    };
+    let is_given = match wish.operation {
+        Operation::FsRead => given(&|access| access >= plan::Access::Read),
+        Operation::ProcExec => {
+            given(&|access| matches!(access, plan::Access::ReadExecute | plan::Access::WriteExecute))
+        }
+        _ => given(&|access| access >= plan::Access::Write),
+    };
+    if is_given {
+        return Seen::Fine;
+    }
+    let operation = match wish.operation {
+        Operation::FsWrite if !is_there && wish.makes != Makes::Nothing => Operation::FsCreate,
+        other => other,
+    };
+    let errno = if is_there { Errno::ACCESS } else { Errno::NOENT };
+    Seen::Unshown(Attempt { operation, layer: Layer::Landlock, errno })
+}
+
+fn own_uid() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+fn may_read(at: &OwnedFd) -> Result<(), Errno> {
+    let mut own = [0u8; 64];
+    fs::accessat(CWD, own_descriptor(at.as_fd(), &mut own)?, Access::READ_OK, AtFlags::empty())
+}
+
+/// Reads the path of a call, and how long it is; `None` if the kernel will not take it.
+fn read_path(tid: u32, wish: &Wish, path: &mut [u8; PATH_MAX]) -> Option<usize> {
+    let Some(address) = wish.path else { return Some(0) };
+    let length = read_string(tid, address, path).ok()?;
+    // Empty, it can only name the descriptor beside it.
+    (length > 0 || wish.operation == Operation::ProcExec).then_some(length)
+}
+
+/// The number of the mount that something is in.
+fn mount_of(at: &OwnedFd) -> Option<u64> {
+    let stat = fs::statx(at, c"", AtFlags::EMPTY_PATH, fs::StatxFlags::MNT_ID).ok()?;
+    Some(stat.stx_mnt_id)
+}
+
+/// Whether this covers something: nobody may do anything with it.
+fn is_blank(stat: &Stat, root: u64) -> bool {
+    stat.st_dev == root && stat.st_mode & 0o777 == 0
+}
+
+fn is_read_only(at: &OwnedFd) -> bool {
+    fs::fstatvfs(at).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// What Python does wherever it imports from, and does without.
+fn is_habit(path: &[u8]) -> bool {
+    path.split(|b| *b == b'/').any(|name| name == b"__pycache__")
+}
+
+/// The path of what is open, and what is behind it. A blank has no name of its own, which the kernel notes behind it.
+fn name_of<'a>(
+    at: &OwnedFd,
+    is_blank: bool,
+    rest: &[u8],
+    buffer: &'a mut [u8; PATH_MAX],
+) -> Option<&'a [u8]> {
+    let mut own = [0u8; 64];
+    let own = own_descriptor(at.as_fd(), &mut own).ok()?;
+    let mut length = fs::readlinkat_raw(CWD, own, &mut buffer[..]).ok()?;
+    if is_blank && let Some(name) = buffer[..length].strip_suffix(b" (deleted)") {
+        length = name.len();
+    }
+    if !rest.is_empty() {
+        if length > 1 && length < PATH_MAX {
+            buffer[length] = b'/';
+            length += 1;
+        }
+        let room = rest.len().min(PATH_MAX - length);
+        buffer[length..length + room].copy_from_slice(&rest[..room]);
+        length += room;
+    }
+    Some(&buffer[..length])
+}

@@ -1,0 +1,178 @@
+//! A path walked as the kernel walks it for the process that gave it, one name at a time (`path_resolution(7)`), to say
+//! where it leads, or where it ends.
+//!
+//! Only for the record: the kernel resolves the path again and decides by what it finds itself. Nothing here allocates.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{self, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::procfs;
+use crate::wire::PATH_MAX;
+
+/// As many links as the kernel follows.
+const MOST_LINKS: usize = 40;
+
+/// Where a path leads.
+pub(super) enum End {
+    /// To this.
+    There(OwnedFd, Stat),
+    /// Nowhere: in this folder, the next name is not there.
+    Missing(OwnedFd, Stat),
+    /// Nowhere: this folder lets nobody through.
+    Shut(OwnedFd, Stat),
+    /// Nowhere that can be said.
+    Nowhere,
+}
+
+/// A walk along a path.
+pub(super) struct Walk {
+    /// Who gave it, for whom `/proc/self` is another.
+    tid: u32,
+    /// Device of the run's `/proc`.
+    proc: u64,
+    at: OwnedFd,
+    /// What is still to be walked: from `next` to `length`.
+    path: [u8; PATH_MAX],
+    next: usize,
+    length: usize,
+    links: usize,
+}
+
+impl Walk {
+    /// A walk along `path`, from `base` where it is relative.
+    pub(super) fn new(tid: u32, proc: u64, base: Option<OwnedFd>, path: &[u8]) -> Result<Walk, Errno> {
+        let at = match base.filter(|_| path.first() != Some(&b'/')) {
+            Some(base) => base,
+            None => root()?,
+        };
+        let mut walk = Walk { tid, proc, at, path: [0; PATH_MAX], next: 0, length: path.len(), links: 0 };
+        walk.path.get_mut(..path.len()).ok_or(Errno::NAMETOOLONG)?.copy_from_slice(path);
+        walk.skip(0);
+        Ok(walk)
+    }
+
+    /// Goes to the end; `follow`: through a link that stands there as well.
+    pub(super) fn go(&mut self, follow: bool) -> End {
+        loop {
+            let Ok(here) = fs::fstat(&self.at) else { return End::Nowhere };
+            let mut name = [0u8; 256];
+            let name = match self.name(&mut name) {
+                Ok(Some(name)) => name,
+                Ok(None) => return self.stop(here, End::There),
+                Err(_) => return End::Nowhere,
+            };
+            let before = self.next;
+            self.skip(name.to_bytes().len());
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let found = match fs::openat(&self.at, name, flags, Mode::empty()) {
+                Ok(found) => found,
+                Err(errno) => {
+                    self.next = before;
+                    return match errno {
+                        Errno::NOENT => self.stop(here, End::Missing),
+                        Errno::ACCESS => self.stop(here, End::Shut),
+                        _ => End::Nowhere,
+                    };
+                }
+            };
+            let Ok(stat) = fs::fstat(&found) else { return End::Nowhere };
+            let is_link = FileType::from_raw_mode(stat.st_mode).is_symlink();
+            let at_the_end = self.next == self.length;
+            // A slash behind a link makes the kernel follow it.
+            let slashed = self.path[..self.length].ends_with(b"/");
+            if !is_link || (at_the_end && !follow && !slashed) {
+                self.at = found;
+            } else if self.follow(found, stat.st_dev == self.proc, name).is_err() {
+                return End::Nowhere;
+            }
+        }
+    }
+
+    /// What is left of the path where it ended.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.path[self.next..self.length]
+    }
+
+    /// Whether the name that is missing is the last one.
+    pub(super) fn is_at_last(&self) -> bool {
+        let rest = self.rest();
+        let end = rest.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
+        !rest[..end].contains(&b'/')
+    }
+
+    fn stop(&self, stat: Stat, end: fn(OwnedFd, Stat) -> End) -> End {
+        rustix::io::fcntl_dupfd_cloexec(&self.at, 3).map_or(End::Nowhere, |at| end(at, stat))
+    }
+
+    /// The next name.
+    fn name<'a>(&self, buffer: &'a mut [u8; 256]) -> Result<Option<&'a CStr>, Errno> {
+        let rest = self.rest();
+        let length = rest.iter().position(|b| *b == b'/').unwrap_or(rest.len());
+        if length == 0 {
+            return Ok(None);
+        }
+        buffer.get_mut(..length).ok_or(Errno::NAMETOOLONG)?.copy_from_slice(&rest[..length]);
+        CStr::from_bytes_until_nul(buffer).map(Some).map_err(|_| Errno::NAMETOOLONG)
+    }
+
+    /// Past a name and the slashes behind it.
+    fn skip(&mut self, name: usize) {
+        self.next += name;
+        while self.next < self.length && self.path[self.next] == b'/' {
+            self.next += 1;
+        }
+    }
+
+    /// Goes where a link leads: its text takes the place of its name.
+    fn follow(&mut self, link: OwnedFd, in_proc: bool, name: &CStr) -> Result<(), Errno> {
+        self.links += 1;
+        if self.links > MOST_LINKS {
+            return Err(Errno::LOOP);
+        }
+        let mut own = [0u8; 64];
+        let mut text = [0u8; PATH_MAX];
+        let length = if in_proc {
+            let process = procfs::process_of(self.tid).ok_or(Errno::SRCH)?;
+            match name.to_bytes() {
+                b"self" => procfs::join(&[], process, &mut own)?.to_bytes().len(),
+                b"thread-self" => {
+                    let mut task = [0u8; 32];
+                    let task = procfs::join(&[], process, &mut task)?;
+                    procfs::join(&[task.to_bytes(), b"/task/"], self.tid, &mut own)?.to_bytes().len()
+                }
+                // It has no text that leads anywhere: it is what it names.
+                _ => {
+                    self.at = fs::openat(&self.at, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+                    return Ok(());
+                }
+            }
+        } else {
+            fs::readlinkat_raw(&link, c"", &mut text[..])?
+        };
+        if in_proc {
+            text[..length].copy_from_slice(&own[..length]);
+        }
+        let rest = self.length - self.next;
+        let slash = usize::from(rest > 0);
+        if length + slash + rest >= PATH_MAX {
+            return Err(Errno::NAMETOOLONG);
+        }
+        text[length] = b'/';
+        text[length + slash..length + slash + rest].copy_from_slice(&self.path[self.next..self.length]);
+        self.length = length + slash + rest;
+        self.path[..self.length].copy_from_slice(&text[..self.length]);
+        self.next = 0;
+        if self.path[0] == b'/' {
+            self.at = root()?;
+            self.skip(0);
+        }
+        Ok(())
+    }
+}
+
+fn root() -> Result<OwnedFd, Errno> {
+    fs::open(c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}

@@ -1,0 +1,300 @@
+//! Which attempts on what a run does not show count as attempts.
+//!
+//! To open a file that is nowhere is no attempt, nor is what programs and libraries look for wherever they run. To open one
+//! that the host has is; so is to look where people keep secrets, whether there are any or not.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use waxcell_operations::Operation;
+
+use crate::credentials;
+use crate::policy::HOME;
+
+/// Where programs and the C library look by habit, and do without: files, and folders with all that is in them.
+const HABITS: [&str; 64] = [
+    // The loader and the C library: names, places, languages.
+    "/etc/ld.so.preload",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+    "/etc/netconfig",
+    "/etc/networks",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/rpc",
+    "/etc/ethers",
+    "/etc/localtime",
+    "/etc/timezone",
+    "/etc/adjtime",
+    "/etc/locale.conf",
+    "/etc/default/locale",
+    "/etc/malloc.conf",
+    "/etc/suid-debug",
+    "/run/nscd",
+    "/var/run/nscd",
+    "/var/db/nscd",
+    "/var/cache/nscd",
+    "/run/systemd/userdb",
+    "/run/systemd/resolve/io.systemd.Resolve",
+    "/etc/selinux",
+    // Who asks at the terminal (`getpass`).
+    "/dev/tty",
+    // Which system this is.
+    "/etc/debian_version",
+    "/etc/lsb-release",
+    "/etc/os-release",
+    "/etc/redhat-release",
+    "/etc/system-release",
+    "/etc/alpine-release",
+    // Settings of shells, terminals and libraries.
+    "/etc/bash.bashrc",
+    "/etc/bashrc",
+    "/etc/profile",
+    "/etc/profile.d",
+    "/etc/inputrc",
+    "/etc/terminfo",
+    "/etc/gitconfig",
+    "/etc/gitattributes",
+    "/etc/pip.conf",
+    "/etc/krb5.conf",
+    "/etc/gcrypt",
+    "/etc/crypto-policies",
+    "/etc/ca-certificates",
+    "/etc/ssl/cert.pem",
+    "/etc/pki",
+    "/etc/xdg",
+    "/etc/fonts",
+    "/etc/OpenCL",
+    "/etc/vulkan",
+    "/var/cache/fontconfig",
+    "/var/lib/dbus/machine-id",
+    // Lists of file types (`mimetypes.knownfiles`).
+    "/etc/mime.types",
+    "/etc/mailcap",
+    "/etc/apache",
+    "/etc/apache2/mime.types",
+    "/etc/httpd/mime.types",
+    "/etc/httpd/conf/mime.types",
+];
+
+/// What libraries ask the kernel about the machine and the process.
+const MACHINE: [&str; 28] = [
+    "/sys/devices/system/cpu",
+    "/sys/devices/system/node",
+    "/sys/devices/virtual/dmi/id",
+    "/sys/kernel/mm/transparent_hugepage",
+    "/sys/kernel/mm/hugepages",
+    "/sys/fs/cgroup",
+    "/sys/fs/selinux",
+    "/sys/hypervisor",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/version",
+    "/proc/version_signature",
+    "/proc/loadavg",
+    "/proc/uptime",
+    "/proc/filesystems",
+    "/proc/mounts",
+    "/proc/net",
+    "/proc/devices",
+    "/proc/vmstat",
+    "/proc/zoneinfo",
+    "/proc/cgroups",
+    "/proc/self",
+    "/proc/thread-self",
+    "/proc/sys/vm",
+    "/proc/sys/crypto",
+    "/proc/sys/net",
+    "/proc/sys/fs",
+];
+
+/// Settings of the kernel that are asked for as the above; others of their folder say more.
+const KERNEL: [&str; 8] =
+    ["osrelease", "ostype", "version", "hostname", "pid_max", "ngroups_max", "cap_last_cap", "random"];
+
+/// Where a system keeps secrets, whether it has any there or not: files, and folders with all that is in them.
+const SECRETS: [&str; 14] = [
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/ssl/private",
+    "/etc/krb5.keytab",
+    "/etc/wireguard",
+    "/run/secrets",
+    "/var/run/secrets",
+    "/var/run/docker.sock",
+    "/run/docker.sock",
+    "/proc/kcore",
+];
+
+/// Where people keep them, below a home.
+const OF_PEOPLE: [&str; 10] = [
+    ".config/gcloud",
+    ".config/gh",
+    ".azure",
+    ".docker/config.json",
+    ".password-store",
+    ".local/share/keyrings",
+    ".mozilla",
+    ".config/google-chrome",
+    ".bash_history",
+    ".python_history",
+];
+
+/// What a run looks for beside that.
+pub(crate) struct Lookout {
+    /// Folders in which programs are looked for, one after the other.
+    programs: Vec<PathBuf>,
+}
+
+impl Lookout {
+    /// `path` is the run's `PATH`.
+    pub(crate) fn new(path: Option<&[u8]>) -> Lookout {
+        let path = OsStr::from_bytes(path.unwrap_or_default());
+        Lookout { programs: std::env::split_paths(path).collect() }
+    }
+
+    /// Whether an attempt on a path that is not shown counts. A target that begins with `@` is an abstract socket.
+    pub(crate) fn counts(&self, operation: Operation, target: &[u8]) -> bool {
+        let path = Path::new(OsStr::from_bytes(target));
+        if let Some(name) = target.strip_prefix(b"@") {
+            return is_bound(name);
+        }
+        if is_secret(path) {
+            return true;
+        }
+        if path.starts_with(HOME) || is_habit(path) {
+            return false;
+        }
+        match operation {
+            // A command is looked for in every one of them.
+            Operation::ProcExec if self.programs.iter().any(|folder| path.parent() == Some(folder)) => false,
+            Operation::FsCreate => path.parent().is_some_and(exists),
+            _ => exists(path),
+        }
+    }
+}
+
+fn is_habit(path: &Path) -> bool {
+    let kernel = || path.strip_prefix("/proc/sys/kernel").is_ok_and(|rest| is_below(rest, &KERNEL));
+    is_below(path, &HABITS) || is_below(path, &MACHINE) || kernel()
+}
+
+fn is_secret(path: &Path) -> bool {
+    let ssh_key = || {
+        path.strip_prefix("/etc/ssh").is_ok_and(|name| {
+            let name = name.as_os_str().as_bytes();
+            name.starts_with(b"ssh_host_") && name.ends_with(b"_key")
+        })
+    };
+    is_below(path, &SECRETS) || ssh_key() || of_people(path)
+}
+
+fn of_people(path: &Path) -> bool {
+    let below = if path.starts_with("/root") {
+        path.strip_prefix("/root").ok()
+    } else {
+        path.strip_prefix("/home").ok().map(|path| {
+            let mut parts = path.components();
+            parts.next();
+            parts.as_path()
+        })
+    };
+    below.is_some_and(|below| is_below(below, &OF_PEOPLE) || credentials::is_in_one(below))
+}
+
+fn is_below(path: &Path, places: &[&str]) -> bool {
+    places.iter().any(|place| path.starts_with(place))
+}
+
+/// Whether the host has it, as far as the caller may say. What is behind a folder that is closed to the caller counts.
+fn exists(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    }
+}
+
+/// Whether somebody of the host listens at an abstract address (`unix(7)`).
+fn is_bound(name: &[u8]) -> bool {
+    let Ok(table) = fs::read("/proc/net/unix") else { return true };
+    let shown: Vec<u8> = name.iter().map(|byte| if *byte == 0 { b'@' } else { *byte }).collect();
+    table.split(|byte| *byte == b'\n').any(|line| {
+        let path = line.splitn(8, |byte| *byte == b' ').last().unwrap_or_default();
+        path.strip_prefix(b"@").is_some_and(|path| path == shown.as_slice())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(operation: Operation, path: &str) -> bool {
+        Lookout::new(Some(b"/usr/local/bin:/usr/bin")).counts(operation, path.as_bytes())
+    }
+
+    #[test]
+    fn habits_do_not_count_and_secrets_do_wherever_they_are() {
+        for path in [
+            "/etc/nsswitch.conf",
+            "/etc/passwd",
+            "/etc/ld.so.conf.d/x",
+            "/sys/devices/system/cpu/online",
+            "/proc/cpuinfo",
+            "/proc/sys/kernel/osrelease",
+            "/proc/sys/vm/overcommit_memory",
+            "/home/waxcell/.config/git/config",
+            "/nowhere/at/all",
+        ] {
+            assert!(!counts(Operation::FsRead, path), "{path}");
+        }
+        for path in [
+            "/etc/shadow",
+            "/root/.ssh/id_ed25519",
+            "/home/waxcell/.ssh/id_ed25519",
+            "/home/nobody-here/.aws/credentials",
+            "/home/nobody-here/.netrc",
+            "/run/secrets/token",
+            "/proc/sys/kernel/core_pattern",
+            "/etc/ssh/ssh_host_rsa_key",
+            "/proc/1/environ",
+            "/boot",
+        ] {
+            assert!(counts(Operation::FsRead, path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_looked_for_and_a_new_file_needs_a_folder() {
+        assert!(!counts(Operation::ProcExec, "/usr/bin/env"));
+        assert!(counts(Operation::ProcExec, "/boot"));
+        assert!(counts(Operation::FsCreate, "/boot/new"));
+        assert!(!counts(Operation::FsCreate, "/nowhere/new"));
+    }
+
+    #[test]
+    fn an_abstract_socket_counts_if_somebody_listens() {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::{SocketAddr, UnixListener};
+        let name = format!("waxcell-attempt-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let listener = UnixListener::bind_addr(&address).unwrap();
+        assert!(counts(Operation::IpcUnix, &format!("@{name}")));
+        drop(listener);
+        assert!(!counts(Operation::IpcUnix, &format!("@{name}")));
+    }
+}
