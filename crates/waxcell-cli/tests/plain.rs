@@ -490,6 +490,10 @@ attempt(lambda: os.replace("data/new", "data/sub/new"))
         report["violations"].as_array().unwrap().iter().map(|v| v["operation"].as_str().unwrap()).collect();
     assert_eq!(denied, ["fs.delete", "fs.chmod"], "{report}");
     assert_eq!(report["violations"][0]["target"], room.place.project().join("data/kept").to_str().unwrap());
+    let places: Vec<_> =
+        report["violations"].as_array().unwrap().iter().map(|v| (&v["line"], &v["file"])).collect();
+    assert_eq!(places, [(&json!(9), &json!(null)), (&json!(10), &json!(null))], "{report}");
+    assert!(report["violations"][0]["program"].as_str().unwrap().contains("/python3."), "{report}");
     assert_eq!(fs::metadata(room.place.project().join("data/kept")).unwrap().mtime(), 5);
     // The control: where nothing is blocked, the same file goes.
     room.place.write("security_policy.yml", POLICY);

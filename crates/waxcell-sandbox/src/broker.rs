@@ -17,6 +17,7 @@ use waxcell_operations::Operation;
 
 use crate::attempts::Attempts;
 use crate::ending::Layer;
+use crate::frames::Frames;
 use crate::guarded::{Asked, Guarded};
 use crate::members::Members;
 use crate::mounts::Tree;
@@ -66,7 +67,7 @@ impl Broker {
             script: 0,
             room: Room::new(&plan.limits, plan.newborn_asks()),
             rules,
-            refusals: Refusals::new(),
+            refusals: Refusals::new(Frames::new(plan)),
             resolver: None,
             tell_spent,
             io: None,

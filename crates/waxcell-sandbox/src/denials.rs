@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waxcell_operations::Operation;
 
-use crate::ending::Denial;
+use crate::ending::{Denial, Place};
 use crate::wire::{Attempt, Report};
 
 /// Distinct targets of what is not shown that are kept by name.
@@ -26,6 +26,8 @@ pub(crate) struct Denials<'a> {
     /// Positions in the list of what is not shown.
     unshown: HashMap<(Operation, Vec<u8>), usize>,
     beyond: u64,
+    /// What was told last: what comes next says more of it. `None` if it is not kept.
+    last: Option<usize>,
 }
 
 enum Slot {
@@ -44,6 +46,7 @@ impl<'a> Denials<'a> {
             slots: HashMap::new(),
             unshown: HashMap::new(),
             beyond: 0,
+            last: None,
         }
     }
 
@@ -52,7 +55,22 @@ impl<'a> Denials<'a> {
         match report {
             Report::Denied { attempt, pid, tid, target } => {
                 self.refused.push(self.list.len());
+                self.last = Some(self.list.len());
                 self.list.push(denial(attempt, pid, tid, target, now));
+            }
+            Report::Program { path } => {
+                if let Some(position) = self.last {
+                    self.list[position].program.get_or_insert_with(|| path.to_vec());
+                }
+            }
+            Report::Place { line, script_line, file } => {
+                if let Some(position) = self.last {
+                    self.list[position].place.get_or_insert_with(|| Place {
+                        file: Some(file.to_vec()).filter(|file| !file.is_empty()),
+                        line,
+                        script_line: Some(script_line).filter(|line| *line != 0),
+                    });
+                }
             }
             Report::DeniedAgain { slot, times, ago } => {
                 if let Some(position) = self.refused.get(slot as usize) {
@@ -64,6 +82,10 @@ impl<'a> Denials<'a> {
                 let slot_is = match (self.counts)(attempt.operation, target) {
                     true => self.keep(attempt, pid, tid, target, now),
                     false => Slot::Nothing,
+                };
+                self.last = match slot_is {
+                    Slot::Position(position) => Some(position),
+                    Slot::Nothing | Slot::Beyond => None,
                 };
                 self.slots.insert(slot, slot_is);
             }
@@ -110,6 +132,8 @@ fn denial(attempt: Attempt, pid: u32, tid: u32, target: &[u8], now: Duration) ->
         // No process has the number 0.
         pid: Some(pid).filter(|pid| *pid != 0),
         tid: Some(tid).filter(|tid| *tid != 0),
+        program: None,
+        place: None,
     }
 }
 

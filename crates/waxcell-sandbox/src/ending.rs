@@ -131,6 +131,21 @@ pub struct Denial {
     pub pid: Option<u32>,
     /// Its thread that did.
     pub tid: Option<u32>,
+    /// The file that the process executed, as seen inside.
+    pub program: Option<Vec<u8>>,
+    /// Where the thread was in the code of the plan.
+    pub place: Option<Place>,
+}
+
+/// A place in Python code. Taken from the memory of the script: it may have made it up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, absolute, without `.` and `..`; `None`: the script.
+    pub file: Option<Vec<u8>>,
+    /// The line in that file.
+    pub line: u32,
+    /// The line of the script that led there, where it is another file and that is known.
+    pub script_line: Option<u32>,
 }
 
 /// The whole truth about an ended run.

@@ -64,12 +64,12 @@ pub(crate) struct Asked<'a> {
 impl Asked<'_> {
     /// Tells of an attempt on what is not shown; whether that is one, the supervisor says.
     pub(crate) fn unshown(&mut self, attempt: Attempt, target: &[u8]) {
-        self.refusals.add_unshown(self.control, attempt, self.call.tid, target);
+        self.refusals.add_unshown(self.control, attempt, (self.listener, self.call), target);
     }
 
     /// Puts on record that the call is refused.
     pub(crate) fn deny(&mut self, attempt: Attempt, target: &[u8]) {
-        self.refusals.add(self.control, attempt, Some(self.call.tid), target);
+        self.refusals.add(self.control, attempt, Some((self.listener, self.call)), target);
     }
 }
 

@@ -15,6 +15,7 @@ mod denials;
 mod devices;
 mod ending;
 mod enforced;
+mod frames;
 mod ground;
 mod guarded;
 mod handover;
@@ -44,12 +45,12 @@ mod wire;
 
 pub use cgroup::{GroupError, Rung, clear_groups, rung};
 pub use denials::Counts;
-pub use ending::{Denial, Ending, Exit, Layer, Stop, Usage};
+pub use ending::{Denial, Ending, Exit, Layer, Place, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
 pub use landlock::abi as landlock_abi;
 pub use path_map::PathMap;
-pub use plan::{Access, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
+pub use plan::{Access, Code, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
 pub use probe::{
     Feature, FeatureGroup, FeatureState, HostFeatures, Importance, Probe, measure_fdatasync, probe,
 };

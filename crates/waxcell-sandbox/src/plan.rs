@@ -226,6 +226,17 @@ pub struct Program {
     pub cwd: PathBuf,
     /// File mode creation mask.
     pub umask: u32,
+    /// By what the place of a violation in the code is told; `None`: it is not.
+    pub code: Option<Code>,
+}
+
+/// Where the code is that a Python program runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Code {
+    /// The names that the script may have for Python. A relative one starts at the working directory.
+    pub script: Vec<PathBuf>,
+    /// The folder of other code that is its own.
+    pub project: PathBuf,
 }
 
 /// Bounds on what a run may use. Bytes, unless a name says otherwise.

@@ -150,6 +150,15 @@ pub(crate) fn process_of(thread: u32) -> Option<u32> {
     in_status(thread, b"Tgid", 10)
 }
 
+/// The file that a thread's process executes, by its name in this file system.
+pub(crate) fn program_of(thread: u32, buffer: &mut [u8]) -> Option<&[u8]> {
+    let mut name = [0u8; 32];
+    let name = join(&[b"/proc/"], thread, &mut name).ok()?;
+    let process = fs::open(name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let length = fs::readlinkat_raw(&process, c"exe", &mut *buffer).ok()?;
+    Some(&buffer[..length])
+}
+
 /// The file mode creation mask of a thread's process.
 pub(crate) fn umask_of(thread: u32) -> Option<u32> {
     in_status(thread, b"Umask", 8)

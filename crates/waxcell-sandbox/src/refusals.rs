@@ -8,8 +8,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use crate::frames::Frames;
 use crate::procfs;
-use crate::wire::{self, Attempt, Report};
+use crate::sys::Notification;
+use crate::target::still_waiting;
+use crate::wire::{self, Attempt, PATH_MAX, Report};
 
 /// Distinct refused targets that are told by name.
 const KEPT: usize = 256;
@@ -27,9 +30,13 @@ pub(crate) struct Refusals {
     /// What is not shown, where the supervisor says what counts: a place for each remainder of the hash, for the last
     /// that was asked for.
     unshown: Vec<Known>,
+    frames: Frames,
     /// When what has been counted has to be told.
     due: Option<Instant>,
 }
+
+/// A call that waits for its answer, and where that is given.
+pub(crate) type Waiting<'a> = (BorrowedFd<'a>, &'a Notification);
 
 struct Known {
     hash: u64,
@@ -38,19 +45,26 @@ struct Known {
 }
 
 impl Refusals {
-    pub(crate) fn new() -> Refusals {
+    pub(crate) fn new(frames: Frames) -> Refusals {
         let nobody = || Known { hash: 0, untold: 0, last: Instant::now() };
         Refusals {
             known: Vec::with_capacity(KEPT),
             hasher: RandomState::new(),
             beyond: 0,
             unshown: std::iter::repeat_with(nobody).take(UNSHOWN).collect(),
+            frames,
             due: None,
         }
     }
 
-    /// Counts one attempt on a target, by a thread where that is known.
-    pub(crate) fn add(&mut self, control: BorrowedFd<'_>, attempt: Attempt, tid: Option<u32>, target: &[u8]) {
+    /// Counts one attempt on a target, by a call where it is one.
+    pub(crate) fn add(
+        &mut self,
+        control: BorrowedFd<'_>,
+        attempt: Attempt,
+        by: Option<Waiting<'_>>,
+        target: &[u8],
+    ) {
         let now = Instant::now();
         let hash = self.hasher.hash_one((attempt.operation, attempt.layer, target));
         if let Some(known) = self.known.iter_mut().find(|known| known.hash == hash) {
@@ -58,10 +72,13 @@ impl Refusals {
             known.last = now;
         } else if self.known.len() < KEPT {
             self.known.push(Known { hash, untold: 0, last: now });
-            let pid = tid.map_or(0, |tid| procfs::process_of(tid).unwrap_or(tid));
-            let tid = tid.unwrap_or(0);
+            let tid = by.map_or(0, |(_, call)| call.tid);
+            let pid = if tid == 0 { 0 } else { procfs::process_of(tid).unwrap_or(tid) };
             // A full socket holds the script back, not the count: sending waits.
             let _ = wire::send_report(control, Report::Denied { attempt, pid, tid, target });
+            if let Some(by) = by {
+                self.tell_place(control, by);
+            }
             return;
         } else {
             self.beyond += 1;
@@ -71,7 +88,13 @@ impl Refusals {
 
     /// Counts one attempt on what is not shown. None is lost, however many names there are: each that has not been asked
     /// for lately is told.
-    pub(crate) fn add_unshown(&mut self, control: BorrowedFd<'_>, attempt: Attempt, tid: u32, target: &[u8]) {
+    pub(crate) fn add_unshown(
+        &mut self,
+        control: BorrowedFd<'_>,
+        attempt: Attempt,
+        by: Waiting<'_>,
+        target: &[u8],
+    ) {
         let now = Instant::now();
         let hash = self.hasher.hash_one((attempt.operation, attempt.layer, target));
         let slot = hash as usize % UNSHOWN;
@@ -83,8 +106,10 @@ impl Refusals {
         }
         self.tell_unshown(control, slot);
         self.unshown[slot] = Known { hash, untold: 0, last: now };
+        let tid = by.1.tid;
         let pid = procfs::process_of(tid).unwrap_or(tid);
         let _ = wire::send_report(control, Report::Unshown { slot: slot as u32, attempt, pid, tid, target });
+        self.tell_place(control, by);
     }
 
     fn tell_unshown(&mut self, control: BorrowedFd<'_>, slot: usize) {
@@ -93,6 +118,25 @@ impl Refusals {
             let (slot, times, ago) = (slot as u32, known.untold, known.last.elapsed());
             let _ = wire::send_report(control, Report::UnshownAgain { slot, times, ago });
             known.untold = 0;
+        }
+    }
+
+    /// Tells by which program, and where in the script, what was told last was tried.
+    fn tell_place(&self, control: BorrowedFd<'_>, (listener, call): Waiting<'_>) {
+        let mut program = [0; PATH_MAX];
+        let program = procfs::program_of(call.tid, &mut program);
+        let place = self.frames.place(call.tid);
+        if still_waiting(listener, call).is_err() {
+            // It may have been another's of the same number.
+            return;
+        }
+        if let Some(path) = program {
+            let _ = wire::send_report(control, Report::Program { path });
+        }
+        if let Some(place) = place {
+            let (line, script_line) = (place.line, place.script_line.unwrap_or(0));
+            let file = place.file().unwrap_or_default();
+            let _ = wire::send_report(control, Report::Place { line, script_line, file });
         }
     }
 

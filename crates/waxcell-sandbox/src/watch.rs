@@ -375,6 +375,8 @@ impl<'a> Watch<'a> {
             report @ (Report::Denied { .. }
             | Report::DeniedAgain { .. }
             | Report::DeniedBeyond { .. }
+            | Report::Program { .. }
+            | Report::Place { .. }
             | Report::Unshown { .. }
             | Report::UnshownAgain { .. }) => self.denials.hear(report, now),
             Report::LimitReached(Counted::Processes) => self.reached(Stop::Processes),

@@ -98,6 +98,10 @@ pub(crate) enum Report<'a> {
     Ready,
     /// The broker refused an operation on a target for the first time. Targets are numbered in this order.
     Denied { attempt: Attempt, pid: u32, tid: u32, target: &'a [u8] },
+    /// What the process executes that tried what was told last.
+    Program { path: &'a [u8] },
+    /// Where in a script's file that was; no file: the script itself. Line 0: not known.
+    Place { line: u32, script_line: u32, file: &'a [u8] },
     /// It did so again since, the last time so long ago.
     DeniedAgain { slot: u32, times: u64, ago: Duration },
     /// An operation on a target that is not shown, which may be nothing to speak of.
@@ -163,18 +167,26 @@ pub(crate) fn send_report(socket: BorrowedFd<'_>, report: Report<'_>) -> Result<
             n[..6].copy_from_slice(&[3, operation as u64, layer as u64, errno, pid.into(), tid.into()]);
             bytes = target;
         }
+        Report::Program { path } => {
+            n[0] = 12;
+            bytes = path;
+        }
+        Report::Place { line, script_line, file } => {
+            n[..3].copy_from_slice(&[13, line.into(), script_line.into()]);
+            bytes = file;
+        }
         Report::DeniedAgain { slot, times, ago } => {
             n[..4].copy_from_slice(&[10, slot.into(), times, ago.as_nanos() as u64]);
         }
         Report::DeniedBeyond { times } => n[..2].copy_from_slice(&[11, times]),
         Report::Unshown { slot, attempt: Attempt { operation, layer, errno }, pid, tid, target } => {
             let errno = errno.raw_os_error() as u64;
-            let numbers = [12, operation as u64, layer as u64, errno, pid.into(), tid.into(), slot.into()];
+            let numbers = [14, operation as u64, layer as u64, errno, pid.into(), tid.into(), slot.into()];
             n[..7].copy_from_slice(&numbers);
             bytes = target;
         }
         Report::UnshownAgain { slot, times, ago } => {
-            n[..4].copy_from_slice(&[13, slot.into(), times, ago.as_nanos() as u64]);
+            n[..4].copy_from_slice(&[15, slot.into(), times, ago.as_nanos() as u64]);
         }
         Report::LimitReached(counted) => n[..2].copy_from_slice(&[4, counted as u64]),
         Report::Claimed { index } => n[..2].copy_from_slice(&[5, u64::from(index)]),
@@ -266,7 +278,7 @@ impl Inbox {
                 errno: errno(n[3]),
             },
             2 => Report::Ready,
-            kind @ (3 | 12) => {
+            kind @ (3 | 14) => {
                 let attempt = Attempt {
                     operation: *Operation::ALL.get(n[1] as usize).ok_or(Errno::BADMSG)?,
                     layer: *Layer::ALL.get(n[2] as usize).ok_or(Errno::BADMSG)?,
@@ -278,7 +290,13 @@ impl Inbox {
                     _ => Report::Unshown { slot: n[6] as u32, attempt, pid, tid, target },
                 }
             }
-            13 => Report::UnshownAgain { slot: n[1] as u32, times: n[2], ago: Duration::from_nanos(n[3]) },
+            15 => Report::UnshownAgain { slot: n[1] as u32, times: n[2], ago: Duration::from_nanos(n[3]) },
+            12 => Report::Program { path: &self.bytes[HEAD..HEAD + extra] },
+            13 => Report::Place {
+                line: n[1] as u32,
+                script_line: n[2] as u32,
+                file: &self.bytes[HEAD..HEAD + extra],
+            },
             10 => Report::DeniedAgain { slot: n[1] as u32, times: n[2], ago: Duration::from_nanos(n[3]) },
             11 => Report::DeniedBeyond { times: n[1] },
             4 => Report::LimitReached(match n[1] {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use waxcell_operations::Operation;
 use waxcell_sandbox::{
-    Access, Guard, Identity, Limits, Mount, Network, Owner, PathMap, Plain, Plan, Program,
+    Access, Code, Guard, Identity, Limits, Mount, Network, Owner, PathMap, Plain, Plan, Program,
 };
 
 use crate::closed;
@@ -467,6 +467,10 @@ fn program(
         env,
         cwd: caller.cwd.clone(),
         umask: caller.umask,
+        code: Some(Code {
+            script: vec![script.path.clone(), caller.cwd.join(&script.given)],
+            project: policy.project_root.clone(),
+        }),
     }
 }
 

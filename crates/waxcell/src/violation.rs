@@ -1,5 +1,6 @@
 //! An attempt that the policy does not allow, as it is told and recorded.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -39,6 +40,20 @@ pub struct Violation {
     pub process: Option<u32>,
     /// Its thread that did.
     pub thread: Option<u32>,
+    /// The file that the process executed, as seen inside.
+    pub program: Option<String>,
+    /// Its bytes in hexadecimal, where they are no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program_hex: Option<String>,
+    /// The line that the thread was at: in `file`, or in the script. As the script's memory has it.
+    pub line: Option<u32>,
+    /// The Python file of the project, if it is another one than the script.
+    pub file: Option<String>,
+    /// Its bytes in hexadecimal, where they are no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_hex: Option<String>,
+    /// The line of the script that led to `file`.
+    pub script_line: Option<u32>,
     /// The smallest change of the policy that would allow it, in words; absent where no policy can.
     pub allow: Option<String>,
     /// The same for programs. All of them are needed; none: no policy can.
@@ -47,7 +62,6 @@ pub struct Violation {
 
 impl Violation {
     pub(crate) fn of(denial: &Denial, policy: &Policy) -> Violation {
-        let text = String::from_utf8(denial.target.clone());
         let operation = denial.operation;
         let (rule, edits) = match denial.layer {
             Layer::Guard => blocked(operation, &denial.target, policy),
@@ -62,10 +76,14 @@ impl Violation {
                 Vec::new(),
             ),
         };
+        let (target, target_hex) = text(&denial.target);
+        let (program, program_hex) = denial.program.as_deref().map(text).unzip();
+        let place = denial.place.as_ref();
+        let (file, file_hex) = place.and_then(|place| place.file.as_deref()).map(text).unzip();
         Violation {
             operation: operation.name(),
-            target_hex: text.is_err().then(|| record::hex(&denial.target)),
-            target: String::from_utf8_lossy(&denial.target).into_owned(),
+            target,
+            target_hex,
             rule,
             layer: denial.layer,
             errno: denial.errno,
@@ -74,10 +92,23 @@ impl Violation {
             last_ms: denial.last.as_millis() as u64,
             process: denial.pid,
             thread: denial.tid,
+            program,
+            program_hex: program_hex.flatten(),
+            line: place.map(|place| place.line),
+            file,
+            file_hex: file_hex.flatten(),
+            script_line: place.and_then(|place| place.script_line),
             allow: edit::in_words(&edits),
             edits,
         }
     }
+}
+
+/// Bytes as text, and in hexadecimal if they are none.
+fn text(bytes: &[u8]) -> (String, Option<String>) {
+    let lossy = String::from_utf8_lossy(bytes);
+    let hex = matches!(lossy, Cow::Owned(_)).then(|| record::hex(bytes));
+    (lossy.into_owned(), hex)
 }
 
 fn blocked(operation: Operation, target: &[u8], policy: &Policy) -> (String, Vec<Edit>) {

@@ -41,6 +41,7 @@ fn plan(script: &str, place: &Path) -> Plan {
             env: BTreeMap::from([("TMPDIR".into(), scratch.join("tmp").to_str().unwrap().into())]),
             cwd: place.to_owned(),
             umask: 0o022,
+            code: None,
         },
         limits: Limits {
             wall: Duration::from_secs(20),

@@ -51,6 +51,7 @@ pub(crate) fn plan(script: &str, data: &Path) -> Plan {
             env: BTreeMap::from([("PATH".to_owned(), b"/usr/bin".to_vec())]),
             cwd: "/data".into(),
             umask: 0o022,
+            code: None,
         },
         limits: Limits {
             wall: Duration::from_secs(20),
