@@ -32,8 +32,9 @@ pub(crate) fn tidy() -> Done {
     let architecture =
         pages.iter().find(|(path, _)| path == "ARCHITECTURE.md").map(|(_, text)| text.as_str());
 
-    let checks: [(&str, Faults); 10] = [
+    let checks: [(&str, Faults); 11] = [
         ("waxcell-journal depends on no crate of ours", crates::alone("waxcell-journal", &metadata)),
+        ("waxcell-attack depends on no crate of ours", crates::alone("waxcell-attack", &metadata)),
         ("every dependency names a version", crates::versions(&metadata)),
         ("`unsafe` only in sys.rs of the sandbox, each block argued", unsafety::check(&sources)),
         ("only the edge prints", effects::printing(&sources)),

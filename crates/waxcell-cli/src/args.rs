@@ -18,14 +18,13 @@ pub(crate) struct Arguments {
 }
 
 /// Commands that are known and not there yet.
-const LATER: [&str; 12] = [
+const LATER: [&str; 11] = [
     "check",
     "why",
     "events",
     "stats",
     "alerts",
     "incidents",
-    "attack",
     "diff",
     "test",
     "prove",
@@ -118,12 +117,45 @@ pub(crate) enum Command {
     Audit(Audit),
     /// What this host can enforce, and what is missing
     Doctor,
+    /// Run the attack corpus against this host: exit code 0 if every case is contained or this host cannot show it, else 1
+    Attack(Attack),
     /// Print completions for a shell
     Completions {
         /// Which shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+const OF_ATTACK: &str = "\
+Examples:
+  waxcell attack
+  waxcell attack --class A,B
+  waxcell attack --case A01-absolute-path --json
+  waxcell attack --against 'bwrap --ro-bind / / --dev /dev --unshare-all --chdir {project} {python} {probe}'";
+
+#[derive(Args, Debug)]
+#[command(after_help = OF_ATTACK)]
+pub(crate) struct Attack {
+    /// Only cases of these classes, as A,B
+    #[arg(long, value_name = "LETTERS", value_delimiter = ',')]
+    pub(crate) class: Vec<char>,
+    /// Only these cases, by name, id or the beginning of a name
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) case: Vec<String>,
+    /// Only print the names of the cases
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Another sandbox's command line, in place of waxcell: {python}, {probe} and {project} are filled in; without any of
+    /// them, interpreter and probe are appended. What it records is not judged
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) against: Option<String>,
+    /// Cases of a folder that looks as `attacks/` does, in place of those that are built in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) corpus: Option<PathBuf>,
+    /// With each case's layers switched off, which only a test build can do: every attack has to succeed
+    #[arg(long, hide = true, conflicts_with = "against")]
+    pub(crate) without_layers: bool,
 }
 
 const OF_RUN: &str = "\

@@ -147,6 +147,11 @@ pub(crate) fn complain(message: &str) {
 
 /// An error with its causes.
 pub(crate) fn complain_of(error: &dyn std::error::Error) {
+    complain(&with_causes(error));
+}
+
+/// The text of an error with its causes.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -154,7 +159,7 @@ pub(crate) fn complain_of(error: &dyn std::error::Error) {
         text.push_str(&cause.to_string());
         next = cause.source();
     }
-    complain(&text);
+    text
 }
 
 /// Text on one line with nothing in it that a terminal would act on.

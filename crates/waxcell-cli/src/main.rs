@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "this crate is the edge that reads clock and environment")]
 
 mod args;
+mod attack;
 mod audit;
 mod doctor;
 mod edge;
@@ -26,6 +27,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(run) => run::run(run, common),
         Command::Policy(policy) => policy::run(policy, common),
         Command::Audit(audit) => audit::run(audit, common),
+        Command::Attack(attack) => attack::run(attack, common),
         Command::Doctor => doctor::run(common),
         Command::Completions { shell } => {
             let mut text = Vec::new();

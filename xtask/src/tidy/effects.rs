@@ -6,6 +6,9 @@ use super::source::{Source, has};
 /// Where people and their machines are met.
 const EDGE: [&str; 2] = ["crates/waxcell-cli", "xtask"];
 
+/// Build scripts talk to cargo, by variables and printed lines, and are in no program.
+const BUILD_SCRIPT: &str = "/build.rs";
+
 const PRINTING: [&str; 5] = ["println!", "eprintln!", "print!", "eprint!", "dbg!"];
 
 const AMBIENT: [(&str, &str); 6] = [
@@ -21,19 +24,21 @@ const AMBIENT: [(&str, &str); 6] = [
 const STORY: &str = "crates/waxcell/src/run.rs";
 
 pub(crate) fn printing(sources: &[Source]) -> Faults {
-    let at_the_edge = |source: &&Source| !EDGE.contains(&source.home());
-    find(sources.iter().filter(at_the_edge), |line| {
+    find(sources.iter().filter(behind_the_edge), |line| {
         let word = PRINTING.into_iter().find(|word| has(line, word))?;
         Some(format!("`{word}` belongs into {}", EDGE.join(" or ")))
     })
 }
 
 pub(crate) fn ambient(sources: &[Source]) -> Faults {
-    let at_the_edge = |source: &&Source| !EDGE.contains(&source.home());
-    find(sources.iter().filter(at_the_edge), |line| {
+    find(sources.iter().filter(behind_the_edge), |line| {
         let (_, what) = AMBIENT.into_iter().find(|(word, _)| has(line, word))?;
         Some(format!("{what} is read at the edge alone, and handed in as an argument"))
     })
+}
+
+fn behind_the_edge(source: &&Source) -> bool {
+    !EDGE.contains(&source.home()) && !source.path.ends_with(BUILD_SCRIPT)
 }
 
 /// Who may name `spawn` of the sandbox: the story, and the sandbox's own tests, which are not shipped. A file that does
@@ -89,6 +94,7 @@ mod tests {
             ]
         );
         assert_eq!(check("xtask/src/a.rs"), [""; 0]);
+        assert_eq!(check("crates/waxcell/build.rs"), [""; 0]);
     }
 
     #[test]

@@ -1,0 +1,138 @@
+//! What became of a case.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::attempt::{Seen, attempt};
+use crate::case::{Case, Control};
+use crate::layer::Layer;
+use crate::need::Host;
+use crate::record;
+use crate::subject::{Subject, Tools};
+
+/// Against what a case is run.
+#[derive(Clone, Copy, Debug)]
+pub enum Against<'a> {
+    /// Waxcell: contained, and with the right record.
+    Waxcell,
+    /// A test build of waxcell with the case's layers switched off: the attack has to succeed.
+    WaxcellWithoutLayers,
+    /// Another sandbox's command line, in words; without a record to judge.
+    Other(&'a [String]),
+}
+
+/// How it came out. Only `Contained` is what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing outside tells of a success, and what was reported is right.
+    Contained,
+    /// The attack succeeded.
+    Escaped,
+    /// Where the attack should have succeeded it did not, so its failure says nothing.
+    ControlFailed,
+    /// Nothing outside tells of a success, and what was reported is wrong.
+    RecordWrong,
+    /// This host lacks something that the case needs.
+    NotHoldable,
+    /// It could not be tried.
+    Broken,
+}
+
+/// A case and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct CaseReport {
+    /// The name of its folder.
+    pub name: String,
+    /// The id of the catalogue.
+    pub id: String,
+    /// What is tried.
+    pub title: String,
+    /// What stops it.
+    pub layers: Vec<Layer>,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Why, where it is not contained; one sentence each.
+    pub why: Vec<String>,
+    /// Violations that are known not to be on record yet.
+    pub to_come: Vec<String>,
+    /// How long it took, its control included.
+    pub milliseconds: u64,
+}
+
+/// Runs a case: the attempt, and unless it came out wrong the control.
+pub fn run(case: &Case, against: Against<'_>, host: &Host, tools: &Tools) -> CaseReport {
+    let begun = Instant::now();
+    let missing: Vec<String> = case.told.needs.iter().filter_map(|need| need.missing(host)).collect();
+    let (outcome, why, to_come) = if missing.is_empty() {
+        judge(case, against, tools).unwrap_or_else(|error| {
+            (Outcome::Broken, vec![format!("it could not be tried: {error}")], Vec::new())
+        })
+    } else {
+        (Outcome::NotHoldable, missing, Vec::new())
+    };
+    CaseReport {
+        name: case.name.clone(),
+        id: case.told.id.clone(),
+        title: case.told.title.clone(),
+        layers: case.told.layers.clone(),
+        outcome,
+        why,
+        to_come,
+        milliseconds: begun.elapsed().as_millis() as u64,
+    }
+}
+
+type Judgement = (Outcome, Vec<String>, Vec<String>);
+
+fn judge(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<Judgement> {
+    let told = &case.told;
+    let policy = case.deny.as_deref();
+    let (subject, judged) = match against {
+        Against::Waxcell => (Subject::Waxcell { policy, without: &[] }, true),
+        Against::WaxcellWithoutLayers => (Subject::Waxcell { policy, without: &told.layers }, false),
+        Against::Other(words) => (Subject::Other(words), false),
+    };
+    let seen = attempt(case, &subject, &told.args, tools)?;
+    if !seen.evidence.is_empty() {
+        return Ok((Outcome::Escaped, seen.evidence, Vec::new()));
+    }
+    let (faults, violations) = if judged { record::faults(&told.expect, &seen) } else { Default::default() };
+    if matches!(against, Against::WaxcellWithoutLayers) {
+        return Ok((Outcome::Contained, vec![ending(&seen)], Vec::new()));
+    }
+    if let Some(why) = control(case, against, tools)? {
+        return Ok((Outcome::ControlFailed, vec![why], Vec::new()));
+    }
+    let (due, to_come) = match told.expect.to_come {
+        Some(_) => (Vec::new(), violations),
+        None => (violations, Vec::new()),
+    };
+    let wrong: Vec<String> = faults.into_iter().chain(due).collect();
+    let outcome = if wrong.is_empty() { Outcome::Contained } else { Outcome::RecordWrong };
+    Ok((outcome, wrong, to_come))
+}
+
+/// Why the positive control proves nothing, if so.
+fn control(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<Option<String>> {
+    let told = &case.told;
+    // Another sandbox knows no policy of ours: the attack has to work where nobody holds it.
+    let subject = match (told.control, against) {
+        (Control::Allow, Against::Waxcell) => {
+            Subject::Waxcell { policy: case.allow.as_deref(), without: &[] }
+        }
+        _ => Subject::Nothing,
+    };
+    let seen = attempt(case, &subject, told.control_args.as_ref().unwrap_or(&told.args), tools)?;
+    Ok(seen
+        .evidence
+        .is_empty()
+        .then(|| format!("where it should succeed, nothing is seen: {}", ending(&seen))))
+}
+
+fn ending(seen: &Seen) -> String {
+    let code =
+        seen.code.map_or("it was killed at its deadline".to_owned(), |code| format!("exit code {code}"));
+    if seen.complaint.is_empty() { code } else { format!("{code}; {}", seen.complaint) }
+}

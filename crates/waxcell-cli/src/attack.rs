@@ -1,0 +1,245 @@
+//! `waxcell attack`.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::Serialize;
+use waxcell_attack::{Against, Case, CaseReport, Host, Outcome, Tools};
+
+use crate::args::{Attack, Common};
+use crate::edge;
+use crate::exit::Exit;
+
+pub(crate) fn run(arguments: &Attack, common: &Common) -> Exit {
+    match judge(arguments, common) {
+        Ok(exit) => exit,
+        Err(message) => {
+            edge::complain(&message);
+            Exit::FAILED
+        }
+    }
+}
+
+fn judge(arguments: &Attack, common: &Common) -> Result<Exit, String> {
+    let cases = chosen(arguments)?;
+    if arguments.list {
+        let lines = cases.iter().map(|case| format!("{:<40} {}\n", case.name, case.told.title));
+        return Ok(edge::print(&lines.collect::<String>(), Exit::SUCCESS));
+    }
+    let begun = Instant::now();
+    let room = Room::new()?;
+    let tools = room.tools()?;
+    let facts = waxcell_sandbox::HostFeatures::quick();
+    let host = Host {
+        root: facts.root,
+        user_namespaces: facts.user_namespaces,
+        landlock_abi: facts.landlock_abi,
+        limits_by: serde_json::to_value(facts.rung)
+            .ok()
+            .and_then(|rung| Some(rung.as_str()?.to_owned()))
+            .unwrap_or_default(),
+        path: tools.path.clone(),
+    };
+    let words = arguments.against.as_deref().map(waxcell_attack::words).transpose();
+    let words = words.map_err(|error| format!("--against: {error}"))?;
+    let against = match &words {
+        Some(words) => Against::Other(words),
+        None if arguments.without_layers => Against::WaxcellWithoutLayers,
+        None => Against::Waxcell,
+    };
+    let mut reports = Vec::new();
+    for case in &cases {
+        let report = waxcell_attack::run(case, against, &host, &tools);
+        if !common.quiet && !common.json {
+            say(&report, arguments.without_layers);
+        }
+        reports.push(report);
+    }
+    let wanted = if arguments.without_layers { Outcome::Escaped } else { Outcome::Contained };
+    let whole = Whole::of(arguments, &facts, &reports, wanted, begun);
+    let text = if common.json {
+        serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
+    } else {
+        whole.render()
+    };
+    let good = |report: &CaseReport| [wanted, Outcome::NotHoldable].contains(&report.outcome);
+    let exit = if reports.iter().all(good) { Exit::SUCCESS } else { Exit::FOUND };
+    Ok(edge::print(&text, exit))
+}
+
+/// The cases that were asked for.
+fn chosen(arguments: &Attack) -> Result<Vec<Case>, String> {
+    let cases = match &arguments.corpus {
+        Some(folder) => waxcell_attack::of_folder(folder),
+        None => waxcell_attack::built_in(),
+    };
+    let mut cases = cases.map_err(|error| edge::with_causes(&error))?;
+    if !arguments.class.is_empty() {
+        let classes: Vec<char> = arguments.class.iter().map(char::to_ascii_uppercase).collect();
+        cases.retain(|case| classes.contains(&case.class()));
+    }
+    if !arguments.case.is_empty() {
+        cases.retain(|case| arguments.case.iter().any(|name| case.name.starts_with(name.as_str())));
+    }
+    if cases.is_empty() {
+        Err("there is no such case; `waxcell attack --list` has them all".to_owned())
+    } else {
+        Ok(cases)
+    }
+}
+
+/// A line for a case that is not as it should be, as soon as that is known.
+fn say(report: &CaseReport, without_layers: bool) {
+    let outcome = match report.outcome {
+        Outcome::Contained if without_layers => "contained with its layers switched off",
+        Outcome::Escaped if without_layers => return,
+        Outcome::Contained => return,
+        Outcome::Escaped => "ESCAPED",
+        Outcome::ControlFailed => "control failed",
+        Outcome::RecordWrong => "contained, record wrong",
+        Outcome::NotHoldable => "cannot be shown here",
+        Outcome::Broken => "broken",
+    };
+    eprintln!("waxcell: {}: {outcome}: {}", report.name, edge::printable(&report.why.join("; ")));
+}
+
+/// A folder for temporary files that everybody can enter, since root's script is somebody else. Gone when dropped.
+struct Room(PathBuf);
+
+impl Room {
+    fn new() -> Result<Room, String> {
+        let folder = std::env::temp_dir().join(format!("waxcell-attack-{}", std::process::id()));
+        let made = std::fs::create_dir(&folder)
+            .and_then(|()| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)))
+            .and_then(|()| folder.canonicalize());
+        made.map(Room).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))
+    }
+
+    fn tools(&self) -> Result<Tools, String> {
+        let waxcell =
+            std::env::current_exe().map_err(|error| format!("cannot tell where waxcell is: {error}"))?;
+        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
+        let found = path.split(':').map(|folder| PathBuf::from(folder).join("python3"));
+        let python = found.into_iter().find(|file| file.is_absolute() && file.is_file());
+        let python = python.ok_or("there is no `python3` on PATH, and the probes are written in Python")?;
+        Ok(Tools { waxcell, python, path, place: self.0.clone() })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // What cannot be removed stays among the temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The whole report.
+#[derive(Serialize)]
+struct Whole<'a> {
+    waxcell: &'static str,
+    kernel: String,
+    machine: &'static str,
+    against: Option<&'a str>,
+    without_layers: bool,
+    host: &'a waxcell_sandbox::HostFeatures,
+    seconds: f64,
+    /// How many cases came out how.
+    outcomes: BTreeMap<Outcome, usize>,
+    classes: BTreeMap<char, Class>,
+    cases: &'a [CaseReport],
+    #[serde(skip)]
+    wanted: Outcome,
+}
+
+/// A class of the catalogue.
+#[derive(Default, Serialize)]
+struct Class {
+    /// Cases that this host can show.
+    cases: usize,
+    /// Of which came out as they should.
+    contained: usize,
+    /// Of which each layer stops so many; several may stop one.
+    layers: BTreeMap<String, usize>,
+    not_holdable: usize,
+}
+
+impl<'a> Whole<'a> {
+    fn of(
+        arguments: &'a Attack,
+        host: &'a waxcell_sandbox::HostFeatures,
+        cases: &'a [CaseReport],
+        wanted: Outcome,
+        begun: Instant,
+    ) -> Whole<'a> {
+        let mut outcomes = BTreeMap::new();
+        let mut classes: BTreeMap<char, Class> = BTreeMap::new();
+        for case in cases {
+            *outcomes.entry(case.outcome).or_default() += 1;
+            let letter = case.id.chars().next().unwrap_or('?');
+            let class = classes.entry(letter).or_default();
+            if case.outcome == Outcome::NotHoldable {
+                class.not_holdable += 1;
+                continue;
+            }
+            class.cases += 1;
+            if case.outcome == wanted {
+                class.contained += 1;
+                case.layers.iter().for_each(|layer| *class.layers.entry(layer.to_string()).or_default() += 1);
+            }
+        }
+        Whole {
+            waxcell: env!("CARGO_PKG_VERSION"),
+            kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+            machine: std::env::consts::ARCH,
+            against: arguments.against.as_deref(),
+            without_layers: arguments.without_layers,
+            host,
+            seconds: begun.elapsed().as_secs_f64(),
+            outcomes,
+            classes,
+            cases,
+            wanted,
+        }
+    }
+
+    fn render(&self) -> String {
+        let done = if self.wanted == Outcome::Escaped { "red" } else { "contained" };
+        let mut text = String::new();
+        for (letter, class) in &self.classes {
+            let layers: Vec<String> =
+                class.layers.iter().map(|(name, count)| format!("{name} {count}")).collect();
+            let by = if self.against.is_none() { format!("  {}", layers.join(", ")) } else { String::new() };
+            let (contained, cases) = (class.contained, class.cases);
+            text += &format!("{letter}  {contained:>3} of {cases:>3} {done}{by}\n");
+        }
+        let count = |outcome| self.outcomes.get(&outcome).copied().unwrap_or(0);
+        let here = self.cases.len() - count(Outcome::NotHoldable);
+        let who =
+            self.against.map_or_else(|| format!("waxcell {}", self.waxcell), |words| format!("`{words}`"));
+        text += &format!(
+            "{} of {here} {done}: {who}, Linux {}, {}, as {}, in {:.0} s\n",
+            count(self.wanted),
+            self.kernel,
+            self.machine,
+            if self.host.root { "root" } else { "an ordinary user" },
+            self.seconds,
+        );
+        for (outcome, words) in [
+            (Outcome::NotHoldable, "cannot be shown on this host"),
+            (Outcome::RecordWrong, "contained with a wrong record"),
+            (Outcome::ControlFailed, "without a working control"),
+            (Outcome::Broken, "could not be tried"),
+        ] {
+            if count(outcome) > 0 {
+                text += &format!("{} {words}\n", count(outcome));
+            }
+        }
+        let to_come = self.cases.iter().filter(|case| !case.to_come.is_empty()).count();
+        if to_come > 0 {
+            text += &format!("{to_come} contained with violations that are not on record yet\n");
+        }
+        text
+    }
+}
