@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test | tidy | stdlib | bench | vm`.
+//! Developer commands: `cargo xtask test | tidy | ledger | stdlib | bench | vm`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -8,6 +8,7 @@
 
 mod bench;
 mod deny;
+mod ledger;
 mod ordinary;
 mod packages;
 mod shell;
@@ -25,6 +26,7 @@ usage: cargo xtask COMMAND
   test                everything: install what the tests need, format, lints, tests, tidy, tests as an ordinary
                       user (when run as root), licences and sources of dependencies
   tidy                the invariants of ARCHITECTURE.md that are checked on the source
+  ledger              writes attacks/LEDGER.md from the catalogue and the cases
   stdlib [MODULES]    the standard library's own tests inside and outside: the tables of docs/compatibility.md;
                       --all: every module of the list (takes long)
   bench [--runs N]    against bare Python, pairwise: the tables of docs/performance.md; N pairs each, 40 without it
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let done = match words[..] {
         ["test"] => test::test(),
         ["tidy"] => tidy::tidy(),
+        ["ledger"] => ledger::ledger(),
         ["stdlib", ref modules @ ..] => stdlib::stdlib(modules),
         ["bench"] => bench::bench(40),
         ["bench", "--runs", runs] if runs.parse::<usize>().is_ok_and(|runs| runs > 0) => {

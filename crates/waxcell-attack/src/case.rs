@@ -46,9 +46,6 @@ pub struct Told {
     /// The probe's arguments.
     #[serde(default)]
     pub args: Vec<String>,
-    /// Other arguments for the positive control.
-    #[serde(default)]
-    pub control_args: Option<Vec<String>>,
     /// How the positive control runs.
     #[serde(default)]
     pub control: Control,

@@ -43,6 +43,11 @@ pub fn built_in() -> Result<Vec<Case>, CorpusError> {
         .collect()
 }
 
+/// A file beside the cases, as it was built in.
+pub(crate) fn built_in_file(name: &str) -> &'static str {
+    BUILT_IN.iter().find(|(path, _)| *path == name).map_or("", |(_, text)| text)
+}
+
 /// The cases of a folder that looks as `attacks/` does, in the order of their names.
 pub fn of_folder(folder: &Path) -> Result<Vec<Case>, CorpusError> {
     let mut cases = Vec::new();

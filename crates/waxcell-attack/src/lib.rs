@@ -10,6 +10,7 @@
 
 mod attempt;
 mod case;
+mod catalogue;
 mod corpus;
 mod layer;
 mod need;
@@ -23,6 +24,7 @@ mod snapshot;
 mod subject;
 
 pub use case::Case;
+pub use catalogue::{Catalogue, CatalogueError, Class};
 pub use corpus::{CorpusError, built_in, of_folder};
 pub use layer::Layer;
 pub use need::Host;

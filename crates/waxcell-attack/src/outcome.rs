@@ -124,7 +124,7 @@ fn control(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<
         }
         _ => Subject::Nothing,
     };
-    let seen = attempt(case, &subject, told.control_args.as_ref().unwrap_or(&told.args), tools)?;
+    let seen = attempt(case, &subject, &told.args, tools)?;
     Ok(seen
         .evidence
         .is_empty()

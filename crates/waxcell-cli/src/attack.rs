@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
-use waxcell_attack::{Against, Case, CaseReport, Host, Outcome, Tools};
+use waxcell_attack::{Against, Case, CaseReport, Catalogue, Host, Outcome, Tools};
 
 use crate::args::{Attack, Common};
 use crate::edge;
@@ -58,7 +58,7 @@ fn judge(arguments: &Attack, common: &Common) -> Result<Exit, String> {
         reports.push(report);
     }
     let wanted = if arguments.without_layers { Outcome::Escaped } else { Outcome::Contained };
-    let whole = Whole::of(arguments, &facts, &reports, wanted, begun);
+    let whole = Whole::of(arguments, &facts, &reports, wanted, begun)?;
     let text = if common.json {
         serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
     } else {
@@ -156,6 +156,7 @@ struct Whole<'a> {
 /// A class of the catalogue.
 #[derive(Default, Serialize)]
 struct Class {
+    title: String,
     /// Cases that this host can show.
     cases: usize,
     /// Of which came out as they should.
@@ -172,13 +173,15 @@ impl<'a> Whole<'a> {
         cases: &'a [CaseReport],
         wanted: Outcome,
         begun: Instant,
-    ) -> Whole<'a> {
+    ) -> Result<Whole<'a>, String> {
+        let catalogue = Catalogue::built_in().map_err(|error| edge::with_causes(&error))?;
         let mut outcomes = BTreeMap::new();
         let mut classes: BTreeMap<char, Class> = BTreeMap::new();
         for case in cases {
             *outcomes.entry(case.outcome).or_default() += 1;
             let letter = case.id.chars().next().unwrap_or('?');
             let class = classes.entry(letter).or_default();
+            class.title = catalogue.title(letter).to_owned();
             if case.outcome == Outcome::NotHoldable {
                 class.not_holdable += 1;
                 continue;
@@ -189,7 +192,7 @@ impl<'a> Whole<'a> {
                 case.layers.iter().for_each(|layer| *class.layers.entry(layer.to_string()).or_default() += 1);
             }
         }
-        Whole {
+        Ok(Whole {
             waxcell: env!("CARGO_PKG_VERSION"),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             machine: std::env::consts::ARCH,
@@ -201,7 +204,7 @@ impl<'a> Whole<'a> {
             classes,
             cases,
             wanted,
-        }
+        })
     }
 
     fn render(&self) -> String {
@@ -212,7 +215,7 @@ impl<'a> Whole<'a> {
                 class.layers.iter().map(|(name, count)| format!("{name} {count}")).collect();
             let by = if self.against.is_none() { format!("  {}", layers.join(", ")) } else { String::new() };
             let (contained, cases) = (class.contained, class.cases);
-            text += &format!("{letter}  {contained:>3} of {cases:>3} {done}{by}\n");
+            text += &format!("{letter}  {:<33} {contained:>3} of {cases:>3} {done}{by}\n", class.title);
         }
         let count = |outcome| self.outcomes.get(&outcome).copied().unwrap_or(0);
         let here = self.cases.len() - count(Outcome::NotHoldable);

@@ -1,0 +1,82 @@
+//! The attack corpus against the built binary: every case is contained, with the record that it must leave.
+
+mod support;
+
+use serde_json::Value;
+use support::{Place, Said, skip};
+
+/// All cases take minutes on a slow machine.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(900);
+
+fn attack(args: &[&str]) -> Said {
+    let place = Place::new("");
+    let mut command = place.waxcell(&["--json", "attack"]);
+    command.args(args);
+    if let Some(folder) = std::env::var_os("TMPDIR") {
+        command.env("TMPDIR", folder);
+    }
+    support::Running::start(&mut command).end_within(PATIENCE)
+}
+
+fn cases(report: &Value) -> impl Iterator<Item = (&str, &str, String)> {
+    report["cases"].as_array().expect("a list").iter().map(|case| {
+        let why = case["why"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let why = why.collect::<Vec<_>>().join("; ");
+        (case["name"].as_str().expect("a name"), case["outcome"].as_str().expect("an outcome"), why)
+    })
+}
+
+#[test]
+fn every_case_is_contained() {
+    let said = attack(&[]);
+    let report = said.report();
+    let mut wrong = Vec::new();
+    for (name, outcome, why) in cases(&report) {
+        match outcome {
+            "contained" => {}
+            "not_holdable" => skip(&format!("attack {name}"), &why),
+            _ => wrong.push(format!("{name}: {outcome}: {why}")),
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        report["cases"].as_array().map_or(0, Vec::len),
+        wrong.join("\n")
+    );
+    assert_eq!(said.code, 0);
+}
+
+#[test]
+fn every_attack_succeeds_where_nobody_holds_it() {
+    // `env` is the sandbox that does nothing.
+    let said = attack(&["--against", "/usr/bin/env"]);
+    let report = said.report();
+    let failed = cases(&report).filter(|(_, outcome, _)| !["escaped", "not_holdable"].contains(outcome));
+    let failed: Vec<String> =
+        failed.map(|(name, outcome, why)| format!("{name}: {outcome}: {why}")).collect();
+    assert!(failed.is_empty(), "the judge does not see the success of:\n{}", failed.join("\n"));
+    assert_eq!(said.code, 1);
+}
+
+#[test]
+fn the_report_says_where_it_was_made() {
+    let report = attack(&["--case", "A01-absolute-path"]).report();
+    assert_eq!(report["waxcell"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(report["kernel"], rustix::system::uname().release().to_str().expect("text"));
+    assert_eq!(report["host"]["root"], support::is_root());
+    assert_eq!(report["outcomes"], serde_json::json!({"contained": 1}));
+    assert_eq!(report["classes"]["A"]["layers"]["mounts"], 1);
+    assert_eq!(report["cases"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_case_that_is_not_there_is_told() {
+    let said = attack(&["--case", "Z99"]);
+    assert_eq!(said.code, 125);
+    assert!(said.err().contains("no such case"), "{said:?}");
+    let unreadable = attack(&["--against", "bwrap 'x"]);
+    assert_eq!(unreadable.code, 125);
+    assert!(unreadable.err().contains("is not closed"), "{unreadable:?}");
+}
