@@ -209,6 +209,15 @@ impl<'a> Watch<'a> {
             };
             self.evidence.extend(new.map(|path| format!("`{}` appeared", path.display())));
         }
+        for name in &told.set_id {
+            let found = self.files.set_id(&after, &self.place.path(name));
+            self.evidence.extend(found.map(|path| format!("`{}` has a set-id bit", path.display())));
+        }
+        let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        for name in &told.foreign {
+            let found = self.files.foreign(&after, &self.place.path(name), own);
+            self.evidence.extend(found.map(|path| format!("`{}` is somebody else's", path.display())));
+        }
         if told.loot
             && let Some(file) = self.files.loot(&after, &self.place.secret)
         {
@@ -270,6 +279,14 @@ impl<'a> Watch<'a> {
     fn judge(mut self, ended: Option<ExitStatus>, out: &[u8], err: &[u8]) -> Seen {
         if self.case.told.escaped.loot && (holds(out, &self.place.secret) || holds(err, &self.place.secret)) {
             self.evidence.push("the secret is in the output".to_owned());
+        }
+        for path in &self.case.told.escaped.copied {
+            let text = fs::read_to_string(self.place.fill(path)).unwrap_or_default();
+            // Shorter lines are nobody's secret.
+            if text.split(['\n', '\0']).any(|line| line.len() >= 12 && (holds(out, line) || holds(err, line)))
+            {
+                self.evidence.push(format!("what is in `{path}` is in the output"));
+            }
         }
         self.evidence.dedup();
         let report = fs::read(subject::report(&self.place)).ok();

@@ -115,6 +115,9 @@ pub struct File {
     /// A FIFO instead.
     #[serde(default)]
     pub fifo: bool,
+    /// A folder with a file system of its own (a tmpfs) instead; only root can plant one.
+    #[serde(default)]
+    pub tmpfs: bool,
     /// Permission bits, octal.
     #[serde(default)]
     pub mode: Option<String>,
@@ -166,10 +169,16 @@ pub struct Victim {
 pub struct Evidence {
     /// The secret is in the output, or in a file that was not there before.
     pub loot: bool,
+    /// A line of one of these files of the host is in the output.
+    pub copied: Vec<String>,
     /// One of these is not as it was: content, mode, owner, times, links, or gone.
     pub changed: Vec<String>,
     /// One of these is there now; with a `/` at the end, anything new below.
     pub appeared: Vec<String>,
+    /// At or below one of these, a file has a set-user-id or set-group-id bit that it had not.
+    pub set_id: Vec<String>,
+    /// Below one of these folders, something new belongs to somebody other than the judge.
+    pub foreign: Vec<String>,
     /// One of these listeners heard something.
     pub heard: Vec<String>,
     /// One of these processes ended, was stopped or traced, or got another priority or limit.
@@ -199,8 +208,18 @@ pub struct Evidence {
 impl Evidence {
     /// Whether anything at all would tell.
     pub(crate) fn is_some(&self) -> bool {
-        let lists =
-            [&self.changed, &self.appeared, &self.heard, &self.hurt, &self.holds, &self.apart, &self.host];
+        let lists = [
+            &self.copied,
+            &self.set_id,
+            &self.foreign,
+            &self.changed,
+            &self.appeared,
+            &self.heard,
+            &self.hurt,
+            &self.holds,
+            &self.apart,
+            &self.host,
+        ];
         self.loot
             || self.survived
             || lists.iter().any(|list| !list.is_empty())
@@ -255,4 +274,7 @@ pub struct Violation {
     /// What stopped it, in the report's words.
     #[serde(default)]
     pub layer: Option<String>,
+    /// How often.
+    #[serde(default)]
+    pub count: Option<u64>,
 }

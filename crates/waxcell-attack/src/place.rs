@@ -85,6 +85,13 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // What was mounted here goes first.
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        for mount in mounts.lines().rev().filter_map(|line| line.split(' ').nth(1)) {
+            if Path::new(mount).starts_with(&self.root) {
+                let _ = rustix::mount::unmount(mount, rustix::mount::UnmountFlags::DETACH);
+            }
+        }
         remove(&self.root);
     }
 }

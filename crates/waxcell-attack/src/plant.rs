@@ -81,12 +81,16 @@ fn write(file: &File, place: &Place) -> io::Result<()> {
     if let Some(other) = &file.hard_link {
         return fs::hard_link(place.path(other), path);
     }
-    if file.folder {
+    if file.folder || file.tmpfs {
         fs::create_dir_all(&path)?;
     } else if file.fifo {
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from(0o644))?;
     } else {
         fs::write(&path, place.fill(&file.content))?;
+    }
+    if file.tmpfs {
+        let flags = rustix::mount::MountFlags::empty();
+        rustix::mount::mount("waxcell-attack", &path, "tmpfs", flags, Some(c"size=1m,mode=777"))?;
     }
     match &file.mode {
         None => Ok(()),

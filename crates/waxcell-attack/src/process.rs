@@ -21,9 +21,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// What `/proc/PID` has under a name; empty where it cannot be read.
+    /// What `/proc/PID` has under a name, of a folder (`fdinfo`) each file; empty where it cannot be read.
     pub(crate) fn text(&self, file: &str) -> String {
-        let bytes = fs::read(self.folder().join(file)).unwrap_or_default();
+        let path = self.folder().join(file);
+        let entries = fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let read = |path: PathBuf| fs::read(path).unwrap_or_default();
+        let bytes: Vec<u8> = std::iter::once(path.clone()).chain(entries).flat_map(read).collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

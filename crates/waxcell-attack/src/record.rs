@@ -51,7 +51,8 @@ fn violations(expect: &Expect, targets: &[Option<String>], report: &Value) -> Ve
     if !expect.more_violations {
         faults.extend(told.iter().map(|told| {
             let part = |name: &str| told[name].as_str().unwrap_or_default();
-            format!("a violation {} on `{}` ({})", part("operation"), part("target"), part("layer"))
+            let (operation, target, layer) = (part("operation"), part("target"), part("layer"));
+            format!("a violation {operation} on `{target}` ({layer}, {} times)", told["count"])
         }));
     }
     faults
@@ -63,6 +64,7 @@ fn fits(expected: &Violation, target: Option<&str>, told: &Value) -> bool {
     is("operation", Some(&expected.operation))
         && is("target", target)
         && is("layer", expected.layer.as_deref())
+        && expected.count.is_none_or(|count| told["count"] == count)
         && expected.rule.as_ref().is_none_or(|part| rule.contains(part.as_str()))
 }
 
@@ -72,6 +74,7 @@ fn wanted(expected: &Violation, target: Option<&str>) -> String {
     text.extend(part("target", target));
     text.extend(part("layer", expected.layer.as_deref()));
     text.extend(part("rule", expected.rule.as_deref()));
+    text.extend(expected.count.map(|count| format!(", {count} times")));
     text
 }
 
@@ -96,7 +99,8 @@ mod tests {
         let report = serde_json::json!({
             "verdict": "ok", "return_code": 0, "cause": "it ended", "resource_usage": {"memory_mb": 10.5},
             "violations": [
-                {"operation": "fs.delete", "target": "/x", "rule": "filesystem.blocked_operations", "layer": "guard"},
+                {"operation": "fs.delete", "target": "/x", "rule": "filesystem.blocked_operations", "layer": "guard",
+                 "count": 2},
             ],
         });
         let ok = "verdict = \"ok\"\nexit = 0\n";
@@ -107,6 +111,8 @@ mod tests {
         check(ok.to_owned(), &[], &[]);
         check(format!("{ok}violations = []"), &[], &["a violation fs.delete on `/x`"]);
         check(format!("{ok}{delete}target = \"/x\"\nlayer = \"guard\"\nrule = \"blocked\""), &[], &[]);
+        check(format!("{ok}{delete}count = 2"), &[], &[]);
+        check(format!("{ok}{delete}count = 3"), &[], &["no violation", "2 times"]);
         check(format!("{ok}{delete}target = \"/y\""), &[], &["no violation fs.delete", "a violation"]);
         check(format!("{ok}more_violations = true\n{delete}layer = \"filter\""), &[], &["no violation"]);
         check(format!("{ok}{delete}\n{delete}"), &[], &["no violation"]);

@@ -90,6 +90,25 @@ impl Snapshot {
         names.filter(move |path| path.starts_with(folder) && *path != folder && !self.has(path))
     }
 
+    /// A file at or below a path with a set-user-id or set-group-id bit that it had not.
+    pub(crate) fn set_id<'a>(&self, after: &'a Snapshot, path: &Path) -> Option<&'a Path> {
+        let has = |entry: &Entry| entry.mode & 0o6000 != 0;
+        let mut below = after.0.iter().filter(|(file, _)| file.starts_with(path));
+        let found = below.find(|(file, entry)| has(entry) && !self.0.get(*file).is_some_and(has));
+        found.map(|(file, _)| file.as_path())
+    }
+
+    /// Something new below a folder that belongs to another user or group.
+    pub(crate) fn foreign<'a>(
+        &self,
+        after: &'a Snapshot,
+        folder: &Path,
+        owner: (u32, u32),
+    ) -> Option<&'a Path> {
+        let mut below = after.0.iter().filter(|(file, _)| file.starts_with(folder) && !self.has(file));
+        below.find(|(_, entry)| entry.owner != owner).map(|(file, _)| file.as_path())
+    }
+
     /// New or changed files that have this text in them.
     pub(crate) fn loot(&self, after: &Snapshot, text: &str) -> Option<PathBuf> {
         let held = |entry: &Entry| holds(&entry.content, text);

@@ -11,10 +11,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(900);
 fn attack(args: &[&str]) -> Said {
     let place = Place::new("");
     let mut command = place.waxcell(&["--json", "attack"]);
-    command.args(args);
-    if let Some(folder) = std::env::var_os("TMPDIR") {
-        command.env("TMPDIR", folder);
-    }
+    command.args(args).env("TMPDIR", std::env::temp_dir());
     support::Running::start(&mut command).end_within(PATIENCE)
 }
 
