@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::case::Case;
+use crate::need;
 use crate::output::Output;
 use crate::place::Place;
 use crate::plant::Planted;
@@ -37,20 +38,18 @@ pub(crate) struct Seen {
 }
 
 /// Runs the probe of a case once, in a fresh place.
-pub(crate) fn attempt(
-    case: &Case,
-    subject: &Subject<'_>,
-    args: &[String],
-    tools: &Tools,
-) -> io::Result<Seen> {
+pub(crate) fn attempt(case: &Case, subject: &Subject<'_>, tools: &Tools) -> io::Result<Seen> {
     // What loses its parent becomes our child, and is found.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let mut place = Place::new(&tools.place, &case.name)?;
     place.name("python", tools.python.display().to_string());
     place.name("waxcell", tools.waxcell.display().to_string());
+    let namespace = fs::read_link("/proc/self/ns/pid")?;
+    place.name("pidns", namespace.display().to_string());
+    place.name("address", need::address().unwrap_or_default());
     subject.prepare(case, &place)?;
     let planted = Planted::plant(case, &mut place)?;
-    let mut command = subject.command(tools, &place, args);
+    let mut command = subject.command(tools, &place, &case.told.args);
     for (name, value) in &case.told.environment {
         command.env(name, place.fill(value));
     }
@@ -142,10 +141,14 @@ impl<'a> Watch<'a> {
         if told.output.is_some_and(|most| output > most) {
             self.evidence.push(format!("{output} bytes of output came through"));
         }
-        if told.memory_mb.is_none() && told.processes.is_none() {
+        if !told.counts_processes() {
             return;
         }
         let processes = self.of_the_script();
+        let cpu = processes.iter().map(Process::cpu_seconds).sum::<f64>();
+        if told.cpu_seconds.is_some_and(|most| cpu > most) {
+            self.evidence.push(format!("{cpu:.1} s of CPU time"));
+        }
         let memory = processes.iter().map(Process::peak_kib).sum::<u64>() / 1024;
         if told.memory_mb.is_some_and(|most| memory > most) {
             self.evidence.push(format!("{memory} MiB of memory at one time"));

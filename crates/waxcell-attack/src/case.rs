@@ -199,6 +199,8 @@ pub struct Evidence {
     pub lasted: Option<f64>,
     /// More bytes than this came out.
     pub output: Option<u64>,
+    /// The script's processes used more CPU time than this, in seconds.
+    pub cpu_seconds: Option<f64>,
     /// The script's processes had more memory than this at one time (MiB, resident).
     pub memory_mb: Option<u64>,
     /// There were more processes of the script than this at one time.
@@ -230,7 +232,12 @@ impl Evidence {
 
     /// Whether something is counted while the probe runs; then there is nothing more to learn once it is reached.
     pub(crate) fn has_measures(&self) -> bool {
-        self.lasted.is_some() || self.output.is_some() || self.memory_mb.is_some() || self.processes.is_some()
+        self.lasted.is_some() || self.output.is_some() || self.counts_processes()
+    }
+
+    /// Whether the processes have to be looked at again and again.
+    pub(crate) fn counts_processes(&self) -> bool {
+        self.cpu_seconds.is_some() || self.memory_mb.is_some() || self.processes.is_some()
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Need {
     Landlock(u32),
     /// `cgroup`, of any version.
     Cgroup,
+    /// `route`: an IPv4 address beside that of loopback.
+    Route,
     /// `program:gcc`: on the path.
     Program(String),
     /// `file:/dev/kvm`: is there.
@@ -53,6 +55,7 @@ impl TryFrom<String> for Need {
             "user" => Need::User,
             "userns" => Need::Userns,
             "cgroup" => Need::Cgroup,
+            "route" => Need::Route,
             "x86_64" | "aarch64" => Need::Architecture(text),
             other => {
                 if let Some(abi) = other.strip_prefix("landlock>=") {
@@ -80,6 +83,7 @@ impl Need {
             Need::Userns => (host.user_namespaces, "namespaces".to_owned()),
             Need::Landlock(abi) => (host.landlock_abi >= Some(*abi), format!("Landlock ABI {abi}")),
             Need::Cgroup => (host.limits_by.starts_with("cgroup"), "control groups".to_owned()),
+            Need::Route => (address().is_some(), "an address beside that of loopback".to_owned()),
             Need::Architecture(name) => (std::env::consts::ARCH == name, name.clone()),
             Need::Program(name) => (find(name, &host.path).is_some(), format!("the program `{name}`")),
             Need::File(path) => (Path::new(path).symlink_metadata().is_ok(), format!("`{path}`")),
@@ -90,6 +94,14 @@ impl Need {
         };
         (!there).then(|| format!("needs {what}"))
     }
+}
+
+/// The address that this host has towards others. Nothing is sent.
+pub(crate) fn address() -> Option<String> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    // An address that documentation is written with.
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip().to_string())
 }
 
 /// A program on a search path.

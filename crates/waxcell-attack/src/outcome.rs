@@ -57,6 +57,8 @@ pub struct CaseReport {
     pub why: Vec<String>,
     /// Violations that are known not to be on record yet.
     pub to_come: Vec<String>,
+    /// The violations that waxcell has on record, in words.
+    pub recorded: Vec<String>,
     /// How long it took, its control included.
     pub milliseconds: u64,
 }
@@ -65,53 +67,67 @@ pub struct CaseReport {
 pub fn run(case: &Case, against: Against<'_>, host: &Host, tools: &Tools) -> CaseReport {
     let begun = Instant::now();
     let missing: Vec<String> = case.told.needs.iter().filter_map(|need| need.missing(host)).collect();
-    let (outcome, why, to_come) = if missing.is_empty() {
-        judge(case, against, tools).unwrap_or_else(|error| {
-            (Outcome::Broken, vec![format!("it could not be tried: {error}")], Vec::new())
-        })
+    let judged = if missing.is_empty() {
+        judge(case, against, tools)
+            .unwrap_or_else(|error| Judged::of(Outcome::Broken, format!("it could not be tried: {error}")))
     } else {
-        (Outcome::NotHoldable, missing, Vec::new())
+        Judged::of(Outcome::NotHoldable, missing.join(", "))
     };
     CaseReport {
         name: case.name.clone(),
         id: case.told.id.clone(),
         title: case.told.title.clone(),
         layers: case.told.layers.clone(),
-        outcome,
-        why,
-        to_come,
+        outcome: judged.outcome,
+        why: judged.why,
+        to_come: judged.to_come,
+        recorded: judged.recorded,
         milliseconds: begun.elapsed().as_millis() as u64,
     }
 }
 
-type Judgement = (Outcome, Vec<String>, Vec<String>);
+/// The part of a case's report that is found out.
+struct Judged {
+    outcome: Outcome,
+    why: Vec<String>,
+    to_come: Vec<String>,
+    recorded: Vec<String>,
+}
 
-fn judge(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<Judgement> {
-    let told = &case.told;
-    let policy = case.deny.as_deref();
-    let (subject, judged) = match against {
-        Against::Waxcell => (Subject::Waxcell { policy, without: &[] }, true),
-        Against::WaxcellWithoutLayers => (Subject::Waxcell { policy, without: &told.layers }, false),
-        Against::Other(words) => (Subject::Other(words), false),
-    };
-    let seen = attempt(case, &subject, &told.args, tools)?;
-    if !seen.evidence.is_empty() {
-        return Ok((Outcome::Escaped, seen.evidence, Vec::new()));
+impl Judged {
+    fn of(outcome: Outcome, why: String) -> Judged {
+        Judged { outcome, why: vec![why], to_come: Vec::new(), recorded: Vec::new() }
     }
-    let (faults, violations) = if judged { record::faults(&told.expect, &seen) } else { Default::default() };
+}
+
+fn judge(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<Judged> {
+    let policy = case.deny.as_deref();
+    let subject = match against {
+        Against::Waxcell => Subject::Waxcell { policy, without: &[] },
+        Against::WaxcellWithoutLayers => Subject::Waxcell { policy, without: &case.told.layers },
+        Against::Other(words) => Subject::Other(words),
+    };
+    let seen = attempt(case, &subject, tools)?;
+    let recorded = seen.report.as_ref().map(record::recorded).unwrap_or_default();
+    if !seen.evidence.is_empty() {
+        let why = seen.evidence;
+        return Ok(Judged { outcome: Outcome::Escaped, why, to_come: Vec::new(), recorded });
+    }
     if matches!(against, Against::WaxcellWithoutLayers) {
-        return Ok((Outcome::Contained, vec![ending(&seen)], Vec::new()));
+        return Ok(Judged { recorded, ..Judged::of(Outcome::Contained, ending(&seen)) });
     }
     if let Some(why) = control(case, against, tools)? {
-        return Ok((Outcome::ControlFailed, vec![why], Vec::new()));
+        return Ok(Judged { recorded, ..Judged::of(Outcome::ControlFailed, why) });
     }
-    let (due, to_come) = match told.expect.to_come {
-        Some(_) => (Vec::new(), violations),
-        None => (violations, Vec::new()),
-    };
-    let wrong: Vec<String> = faults.into_iter().chain(due).collect();
-    let outcome = if wrong.is_empty() { Outcome::Contained } else { Outcome::RecordWrong };
-    Ok((outcome, wrong, to_come))
+    let (mut why, mut to_come) = (Vec::new(), Vec::new());
+    if matches!(against, Against::Waxcell) {
+        let (faults, violations) = record::faults(&case.told.expect, &seen);
+        why.extend(faults);
+        let due = case.told.expect.to_come.is_none();
+        if due { &mut why } else { &mut to_come }.extend(violations);
+    }
+    let outcome = if why.is_empty() { Outcome::Contained } else { Outcome::RecordWrong };
+    Ok(Judged { outcome, why, to_come, recorded })
 }
 
 /// Why the positive control proves nothing, if so.
@@ -124,7 +140,7 @@ fn control(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<
         }
         _ => Subject::Nothing,
     };
-    let seen = attempt(case, &subject, &told.args, tools)?;
+    let seen = attempt(case, &subject, tools)?;
     Ok(seen
         .evidence
         .is_empty()

@@ -40,6 +40,16 @@ impl Process {
         entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
     }
 
+    /// CPU time that it and the children that it waited for have used.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let stat = self.text("stat");
+        let behind = stat.rsplit_once(") ").map_or("", |(_, behind)| behind);
+        // Fields 14 to 17: the 12th to 15th behind the name.
+        let ticks =
+            behind.split(' ').skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+        ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+    }
+
     /// Most resident memory that it had, in KiB.
     pub(crate) fn peak_kib(&self) -> u64 {
         let status = self.text("status");

@@ -38,6 +38,18 @@ pub(crate) fn faults(expect: &Expect, seen: &Seen) -> (Vec<String>, Vec<String>)
     (faults, violations(expect, &seen.expected, report))
 }
 
+/// A violation of a report, in words.
+pub(crate) fn words(told: &Value) -> String {
+    let part = |name: &str| told[name].as_str().unwrap_or_default();
+    let (operation, target, layer) = (part("operation"), part("target"), part("layer"));
+    format!("{operation} on `{target}` ({layer}, {} times)", told["count"])
+}
+
+/// All of them.
+pub(crate) fn recorded(report: &Value) -> Vec<String> {
+    report["violations"].as_array().into_iter().flatten().map(words).collect()
+}
+
 fn violations(expect: &Expect, targets: &[Option<String>], report: &Value) -> Vec<String> {
     let Some(expected) = &expect.violations else { return Vec::new() };
     let mut told: Vec<&Value> = report["violations"].as_array().into_iter().flatten().collect();
@@ -49,11 +61,7 @@ fn violations(expect: &Expect, targets: &[Option<String>], report: &Value) -> Ve
         }
     }
     if !expect.more_violations {
-        faults.extend(told.iter().map(|told| {
-            let part = |name: &str| told[name].as_str().unwrap_or_default();
-            let (operation, target, layer) = (part("operation"), part("target"), part("layer"));
-            format!("a violation {operation} on `{target}` ({layer}, {} times)", told["count"])
-        }));
+        faults.extend(told.into_iter().map(|told| format!("a violation {}", words(told))));
     }
     faults
 }
