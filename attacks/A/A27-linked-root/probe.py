@@ -1,0 +1,3 @@
+import sys
+
+open(f"{sys.argv[1]}/link/file", "w").write("changed")
