@@ -405,3 +405,28 @@ fn nothing_but_the_file_itself_is_opened_for_the_script() {
     }
     assert_eq!(place.read("victim"), "precious");
 }
+
+/// As most hosts do (`systemd(1)`): what is mounted on a copy of a shared mount appears on the host as well.
+#[test]
+fn a_host_that_shares_its_mounts_gets_none_of_the_runs() {
+    let place = Place::new(POLICY);
+    if !support::is_root() {
+        return support::skip(
+            "files::a_host_that_shares_its_mounts_gets_none_of_the_runs",
+            "mounting needs root",
+        );
+    }
+    place.write(".env", "SECRET=1\n");
+    place.write("script.py", "import os\nos.makedirs('data', exist_ok=True)\nprint(os.path.getsize('.env'))");
+    let inner = format!(
+        "mount --make-rshared / || exit 99
+         before=$(cat /proc/self/mountinfo)
+         {waxcell} run script.py && {waxcell} run script.py || exit 1
+         test \"$before\" = \"$(cat /proc/self/mountinfo)\" && cat .env",
+        waxcell = support::waxcell().display()
+    );
+    let mut command = place.command("/usr/bin/unshare");
+    command.env("WAXCELL_STATE", place.state());
+    let said = say(command.args(["--mount", "--propagation", "unchanged", "/bin/sh", "-c", &inner]));
+    assert_eq!((said.code, said.out().as_str()), (0, "0\n0\nSECRET=1\n"), "{said:?}");
+}

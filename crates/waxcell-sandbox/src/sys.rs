@@ -187,7 +187,8 @@ pub(crate) fn execve(path: &CStr, argv: &CStrArray, env: &CStrArray) -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 
-/// `mount_setattr(2)` on the mount that `fd` refers to.
+/// `mount_setattr(2)` on the mount that `fd` refers to. What is mounted on it from here on is not mounted on what it is a
+/// copy of: a copy made in the host's mount namespace is otherwise a peer of the host's own (`mount_namespaces(7)`).
 pub(crate) fn mount_setattr(
     fd: BorrowedFd<'_>,
     recursive: bool,
@@ -198,7 +199,7 @@ pub(crate) fn mount_setattr(
     let attr = libc::mount_attr {
         attr_set: set,
         attr_clr: clear,
-        propagation: 0,
+        propagation: libc::MS_PRIVATE,
         userns_fd: userns.map_or(0, |fd| fd.as_raw_fd() as u64),
     };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
