@@ -6,10 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+/// What `--version` says.
+const VERSION: &str = if cfg!(feature = "switches") {
+    concat!(env!("CARGO_PKG_VERSION"), " (a test build, which is no sandbox)")
+} else {
+    env!("CARGO_PKG_VERSION")
+};
+
 /// Runs Python scripts that nobody has to trust: one policy file says what a script may do, the Linux kernel holds it
 /// to that, and every run is on record.
 #[derive(Debug, Parser)]
-#[command(name = "waxcell", version, propagate_version = true, after_help = AFTER)]
+#[command(name = "waxcell", version = VERSION, propagate_version = true, after_help = AFTER)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) common: Common,

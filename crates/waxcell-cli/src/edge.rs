@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode};
-use waxcell::{Caller, Streams};
+use waxcell::{Caller, Streams, Switches};
 
 use crate::args::{Color, Common};
 use crate::exit::Exit;
@@ -197,6 +197,28 @@ pub(crate) fn print(text: &str, exit: Exit) -> Exit {
 /// The caller's home directory.
 pub(crate) fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// The layers to leave out: none, in a build that cannot.
+#[cfg(not(feature = "switches"))]
+pub(crate) fn switches() -> Result<Switches, String> {
+    Ok(Switches::default())
+}
+
+/// The layers that `WAXCELL_TEST_WITHOUT` names, and a word about it on every run.
+#[cfg(feature = "switches")]
+pub(crate) fn switches() -> Result<Switches, String> {
+    let list = std::env::var("WAXCELL_TEST_WITHOUT").unwrap_or_default();
+    eprintln!(
+        "waxcell: A TEST BUILD, WHICH IS NO SANDBOX: layers can be switched off; off now: `{}`",
+        printable(&list)
+    );
+    let switches = Switches::of_list(&list)
+        .map_err(|name| format!("`WAXCELL_TEST_WITHOUT` names `{name}`, which is no layer"))?;
+    if switches.off(waxcell::Switch::Userns) && !rustix::process::geteuid().is_root() {
+        return Err("`WAXCELL_TEST_WITHOUT`: only root can do without `userns`".to_owned());
+    }
+    Ok(switches)
 }
 
 /// `WAXCELL_POLICY`.

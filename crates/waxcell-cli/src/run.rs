@@ -48,6 +48,7 @@ fn execute(arguments: &Run, common: &Common, state: &mut State) -> Result<Report
     let caller = edge::caller().map_err(|error| {
         format!("cannot tell the working directory: {error}; change to one that is there")
     })?;
+    let switches = edge::switches()?;
     let (script, args) = arguments.command();
     let policy = load_policy(common, &edge::folder_of(script, &caller.cwd), &caller.cwd);
     let streams = edge::streams(common.json)?;
@@ -64,6 +65,7 @@ fn execute(arguments: &Run, common: &Common, state: &mut State) -> Result<Report
         interrupts: Some(Interrupts(std::os::fd::AsFd::as_fd(&descriptor))),
         signals,
         only_waits: true,
+        switches,
     };
     match waxcell::run(&request, streams, state, &SystemTime::now) {
         Ok(report) => {

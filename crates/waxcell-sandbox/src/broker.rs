@@ -28,6 +28,7 @@ use crate::refusals::Refusals;
 use crate::resolver;
 use crate::room::Room;
 use crate::seccomp::{self, Action, Call, Rules};
+use crate::switches::{Switch, Switches};
 use crate::sys::{self, Answer, Notification, SignalSet};
 use crate::wire::{self, Attempt, Counted, Inbox, Order, Report};
 
@@ -48,6 +49,7 @@ pub(crate) struct Broker {
     tell_spent: bool,
     /// The init's own counters, into which those of everybody it waits for are added. Opened before it hides.
     io: Option<OwnedFd>,
+    switches: Switches,
 }
 
 /// What became of the script's process.
@@ -71,6 +73,7 @@ impl Broker {
             resolver: None,
             tell_spent,
             io: None,
+            switches: plan.switches,
         })
     }
 
@@ -91,6 +94,7 @@ impl Broker {
                 self.members().kill_others();
                 while process::wait(WaitOptions::empty()).is_ok() {}
             }
+            Members::Below(_) if self.switches.off(Switch::Pidns) => {}
             below => plain::end_below(below),
         }
     }
@@ -147,7 +151,9 @@ impl Broker {
             if !ready[0].is_empty() && self.obey(control, gate, &mut inbox).is_err() {
                 return;
             }
-            self.room.look(self.members(), control, listener);
+            if !self.switches.off(Switch::Broker) {
+                self.room.look(self.members(), control, listener);
+            }
             self.refusals.tell(control);
             if !ready[1].is_empty() {
                 while sys::read_signal(children.as_fd()).is_some() {}
@@ -171,7 +177,9 @@ impl Broker {
     fn obey(&mut self, control: BorrowedFd<'_>, gate: &OwnedFd, inbox: &mut Inbox) -> Result<(), Errno> {
         match inbox.order(control, false) {
             Ok(Some(Order::Go)) => {
-                process::set_dumpable_behavior(process::DumpableBehavior::NotDumpable)?;
+                if !self.switches.off(Switch::Dumpable) {
+                    process::set_dumpable_behavior(process::DumpableBehavior::NotDumpable)?;
+                }
                 rustix::io::write(gate, b"g").map(drop)
             }
             Ok(Some(Order::Signal { signal, group })) => {
@@ -234,7 +242,13 @@ impl Broker {
         let Ok(call) = sys::notification_receive(listener) else { return };
         let refusals = &mut self.refusals;
         let mut asked = Asked { control, listener, call: &call, refusals };
-        if let Action::Refuse(errno, operation) = self.rules.answer(call.nr, &call.args) {
+        let action = self.rules.answer(call.nr, &call.args);
+        let layer = if matches!(action, Action::Refuse(..)) { Switch::Seccomp } else { Switch::Broker };
+        if self.switches.off(layer) {
+            let _ = sys::notification_answer(listener, call.id, Answer::Continue);
+            return;
+        }
+        if let Action::Refuse(errno, operation) = action {
             let errno = Errno::from_raw_os_error(errno);
             let mut text = [0; 128];
             let target = self.rules.describe(call.nr, &call.args, &mut text);

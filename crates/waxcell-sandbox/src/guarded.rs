@@ -25,6 +25,7 @@ use crate::network;
 use crate::plan::{Guard, Plan};
 use crate::refusals::Refusals;
 use crate::seccomp::Call;
+use crate::switches::{Switch, Switches};
 use crate::sys::{self, Answer, Notification};
 use crate::target::{
     NOFOLLOW, Target, open_descriptor, own_descriptor, read_exactly, read_string, still_waiting, trimmed,
@@ -44,6 +45,7 @@ pub(crate) struct Guarded {
     scratch_device: u64,
     /// What else has to be decided, and by what, where there are no namespaces.
     outside: Option<Outside>,
+    switches: Switches,
 }
 
 struct Placeholder {
@@ -92,6 +94,7 @@ impl Guarded {
             scratch,
             scratch_device: 0,
             outside: Outside::new(plan)?,
+            switches: plan.switches,
         })
     }
 
@@ -107,12 +110,13 @@ impl Guarded {
 
     /// Everybody of the run, as this process sees them.
     pub(crate) fn members(&self) -> Members {
-        if self.outside.is_some() { Members::Below(std::process::id()) } else { Members::Namespace }
+        let is_alone = self.outside.is_none() && !self.switches.off(Switch::Pidns);
+        if is_alone { Members::Namespace } else { Members::Below(std::process::id()) }
     }
 
     /// Looks up, in the finished tree, what calls will be compared with.
     pub(crate) fn prepare(&mut self, tree: &mut Tree) -> Result<(), Errno> {
-        if self.outside.is_none() {
+        if self.outside.is_none() && !self.switches.off(Switch::Mounts) {
             self.scratch_device = fs::stat(self.scratch.as_c_str())?.st_dev;
         }
         for placeholder in &mut self.placeholders {
@@ -341,7 +345,7 @@ impl Guarded {
         if flags & !KNOWN != 0 {
             return Err(Errno::INVAL);
         }
-        if self.outside.is_some() {
+        if self.outside.is_some() || self.switches.off(Switch::Mounts) {
             // Scratch space is on disk then, where not every file system has files without a name.
             return Ok(Answer::Continue);
         }

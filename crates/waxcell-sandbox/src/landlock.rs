@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use crate::devices::NODES;
 use crate::mounts::c_path;
 use crate::plan::{Access, Mount, Plan};
+use crate::switches::Switch;
 use crate::sys::{self, LandlockRuleset};
 
 const EXECUTE: u64 = 1 << 0;
@@ -67,6 +68,7 @@ impl Rules {
     /// The rules of a plan for a kernel with this ABI. Pure.
     pub(crate) fn build(plan: &Plan, abi: u32) -> Rules {
         let is_plain = plan.plain.is_some();
+        let of_host = is_plain || plan.switches.off(Switch::Mounts);
         let handled = LandlockRuleset {
             handled_access_fs: handled_fs(abi),
             // Ports cannot be told apart by address, and loopback inside the run is open on any port: only a run
@@ -112,7 +114,7 @@ impl Rules {
             };
             allow.push((c_path(target), rights & handled.handled_access_fs));
         }
-        Rules { abi, handled, size, allow, of_host: is_plain }
+        Rules { abi, handled, size, allow, of_host }
     }
 
     /// Restricts this thread and everything it becomes, for good. Needs `no_new_privs`; paths are the run's own.

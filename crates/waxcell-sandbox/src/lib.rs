@@ -36,6 +36,7 @@ mod scratch;
 mod seccomp;
 mod spawn;
 mod stage;
+mod switches;
 mod sys;
 mod tally;
 mod target;
@@ -57,5 +58,6 @@ pub use probe::{
 pub use relay::{Destination, Stream};
 pub use scratch::sweep as sweep_scratch;
 pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
+pub use switches::{Switch, Switches};
 pub use sys::{ReceivedSignal, SignalSet, read_signal, shed_code};
 pub use watch::{Interrupts, Remains, Running};

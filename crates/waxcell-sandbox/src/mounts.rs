@@ -21,12 +21,13 @@ use rustix::mount::{
 use crate::devices::Devices;
 use crate::path_map::PathMap;
 use crate::plan::{Access, Mount, Plan};
+use crate::switches::Switch;
 use crate::sys;
 
 /// Where scratch space and, over it, the new root are attached until `pivot_root`: a directory that every host has and no
 /// plan binds from after it. The whole of it goes with the old root, in one unmount: each makes the kernel wait for
 /// every processor (`synchronize_rcu_expedited`).
-const STAGING: &CStr = c"/proc";
+pub(crate) const STAGING: &CStr = c"/proc";
 /// Names in the new root that are gone before the script starts.
 const BLANK_DIR: &CStr = c".blank.d";
 const BLANK_FILE: &CStr = c".blank.f";
@@ -93,6 +94,12 @@ enum Piece {
     Processes,
 }
 
+impl Piece {
+    fn bind(source: &Path, owned: bool, attributes: u64) -> Piece {
+        Piece::Bind { source: c_path(source), owned, attributes, tree: None }
+    }
+}
+
 #[derive(Debug)]
 struct Placed {
     piece: Piece,
@@ -130,15 +137,9 @@ impl Tree {
         let mut places = Vec::new();
         for (index, mount) in plan.mounts.iter().enumerate() {
             let (target, piece): (&Path, Piece) = match mount {
-                Mount::Bind { source, target, access, owned } => (
-                    target,
-                    Piece::Bind {
-                        source: c_path(source),
-                        owned: *owned,
-                        attributes: bind_attributes(*access),
-                        tree: None,
-                    },
-                ),
+                Mount::Bind { source, target, access, owned } => {
+                    (target, Piece::bind(source, *owned, bind_attributes(*access)))
+                }
                 Mount::File { target, contents, mode } => {
                     let mounted = is_below_a_mount(plan, target);
                     (target, Piece::File { contents: contents.clone(), mode: *mode, mounted })
@@ -155,6 +156,11 @@ impl Tree {
                 }
                 Mount::Pin { target } => (target, Piece::Pin),
                 Mount::Devices => (Path::new("/dev"), Piece::Devices(Devices::default())),
+                Mount::Processes if plan.switches.off(Switch::Pidns) => {
+                    // Whose processes these are, nobody in the run could mount.
+                    let host = bind_attributes(Access::Write);
+                    (Path::new("/proc"), Piece::bind(Path::new("/proc"), false, host))
+                }
                 Mount::Processes => (Path::new("/proc"), Piece::Processes),
             };
             // Below a bind the mount point exists on the host; elsewhere it is made.

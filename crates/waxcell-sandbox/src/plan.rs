@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::switches::Switches;
+
 /// Exactly what shall be enforced for one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
@@ -33,6 +35,9 @@ pub struct Plan {
     pub file_attempts: bool,
     /// How it runs on a host that lets nobody make namespaces; `None`: in namespaces of its own.
     pub plain: Option<Plain>,
+    /// What a test build leaves out of all this.
+    #[serde(skip)]
+    pub switches: Switches,
 }
 
 impl Plan {

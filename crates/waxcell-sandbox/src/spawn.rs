@@ -25,6 +25,7 @@ use crate::relay::{Destination, Relay, Stream};
 use crate::scratch::Folder;
 use crate::seccomp;
 use crate::stage::{self, Stage};
+use crate::switches::{HostRoot, Switch};
 use crate::sys::{self, CStrArray, Fork, SignalSet};
 use crate::watch::Running;
 use crate::wire::{self, Inbox, Order, Report, Step};
@@ -214,6 +215,8 @@ fn spawn_with(
     abi: Option<u32>,
 ) -> Result<Building, SpawnError> {
     let Ground { group, owner_map } = ground;
+    let switches = plan.switches;
+    let group = group.filter(|_| !switches.off(Switch::Cgroup));
     let is_plain = plan.plain.is_some();
     let landlock = match abi {
         Some(abi) => Some(landlock::Rules::build(plan, abi.min(NEWEST_ABI))),
@@ -235,11 +238,16 @@ fn spawn_with(
         file_attempts: plan.file_attempts,
     };
     let plain_abi = landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi);
+    let landlock = landlock.filter(|_| !switches.off(Switch::Landlock));
     let rules = seccomp::build(&plan.guard, &own, plain_abi);
-    let filter = rules.program();
+    let filter = switches.filter(rules.program());
     let instructions = filter.len();
-    let mut tree = Tree::build(plan);
-    if let Some(map) = &owner_map {
+    let (mut tree, mut host_root) = (Tree::build(plan), HostRoot::default());
+    if let Some(map) = owner_map.as_ref().filter(|_| switches.off(Switch::Mounts)) {
+        host_root
+            .open_as_caller(map.namespace())
+            .map_err(|errno| SpawnError::MapOwner { path: PathBuf::from("/"), errno })?;
+    } else if let Some(map) = &owner_map {
         tree.open_as_caller(map.namespace()).map_err(|failure| match failure.errno {
             errno @ (Errno::INVAL | Errno::PERM | Errno::OPNOTSUPP) => {
                 SpawnError::MapOwner { path: place_of(plan, failure), errno }
@@ -263,8 +271,10 @@ fn spawn_with(
         change_identity,
         plain: is_plain,
         tree,
+        host_root,
+        switches,
         hostname: c_string(plan.identity.hostname.as_bytes()),
-        loopback: plan.network.loopback,
+        loopback: plan.network.loopback && !switches.off(Switch::Netns),
         cgroup_tasks: group.as_ref().map_or(Ok(Vec::new()), |group| group.tasks(is_plain))?,
         stdio,
         // A write past the file-size limit raises SIGXFSZ, which Python ignores: blocked, it stays pending, and the
@@ -293,7 +303,7 @@ fn spawn_with(
     stage.list_descriptors();
     let forked = match is_plain {
         true => plain::fork(),
-        false => sys::fork(NAMESPACES, group.as_ref().and_then(Group::directory)),
+        false => sys::fork(switches.namespaces(NAMESPACES), group.as_ref().and_then(Group::directory)),
     };
     let (init, pidfd) = match forked {
         Ok(Fork::Child) => stage.run(),
@@ -301,9 +311,10 @@ fn spawn_with(
         Err(errno) if is_plain => return Err(SpawnError::Step { step: step_name(Step::Fork), errno }),
         Err(errno) => return Err(SpawnError::Namespaces { errno }),
     };
-    let members = if is_plain { Members::Below(init as u32) } else { Members::Namespace };
+    let is_alone = !is_plain && !switches.off(Switch::Pidns);
+    let members = if is_alone { Members::Namespace } else { Members::Below(init as u32) };
     let running = Running::new(ours, pidfd, relays, group, folder, members, plan);
-    if !is_plain {
+    if !is_plain && !switches.off(Switch::Userns) {
         map_ids(init, plan)?;
     }
     wire::send_order(running.control(), Order::Mapped).map_err(|_| SpawnError::Vanished)?;
@@ -311,6 +322,7 @@ fn spawn_with(
     drop((
         stage.control,
         stage.tree,
+        stage.host_root,
         stage.stdio,
         stage.gate,
         stage.handover,
@@ -438,6 +450,9 @@ fn c_string(bytes: &[u8]) -> CString {
 /// stays: nobody may raise it.
 fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
     let limits = &plan.limits;
+    if plan.switches.off(Switch::Limits) {
+        return Vec::new();
+    }
     let mut list = vec![
         // Too small for any dump, as 0 is. But where the host pipes dumps into a program of its own, the kernel starts it
         // at 0 as well, and at 1 alone it does not (fs/coredump.c).

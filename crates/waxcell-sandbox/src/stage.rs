@@ -21,6 +21,7 @@ use crate::handover;
 use crate::landlock;
 use crate::mounts::Tree;
 use crate::plain;
+use crate::switches::{self, HostRoot, Switch, Switches};
 use crate::sys::{self, CStrArray, Fork, SignalSet};
 use crate::wire::{self, Inbox, Order, Report, Step};
 
@@ -35,6 +36,9 @@ pub(crate) struct Stage {
     /// Whether there are no namespaces: no file system, host name and loopback to be made either ([`crate::plain`]).
     pub(crate) plain: bool,
     pub(crate) tree: Tree,
+    /// What a test build leaves out, and the root that is there instead of the run's.
+    pub(crate) switches: Switches,
+    pub(crate) host_root: HostRoot,
     pub(crate) hostname: CString,
     pub(crate) loopback: bool,
     /// `tasks` files of cgroup v1 groups that the script's process enters.
@@ -86,6 +90,7 @@ impl Stage {
             .chain(&self.cgroup_tasks)
             .chain(&self.stdio)
             .chain(self.tree.descriptors())
+            .chain(self.host_root.descriptor())
             .chain(self.broker.descriptors());
         self.keep = own.into_iter().chain(many).map(|fd| fd.as_raw_fd()).collect();
         self.keep.sort_unstable();
@@ -100,11 +105,16 @@ impl Stage {
         if let Err(failure) = outcome {
             self.report(&failure);
         }
-        if self.plain {
+        if self.shares_processes() {
             self.broker.end_everybody();
         }
         // As process 1 of its namespace: the kernel kills whatever is left with it.
         sys::exit(1)
+    }
+
+    /// Whether the run has no process ids of its own, with whose init everybody ends.
+    fn shares_processes(&self) -> bool {
+        self.plain || self.switches.off(Switch::Pidns)
     }
 
     fn report(&self, failure: &Failure) {
@@ -114,10 +124,14 @@ impl Stage {
     }
 
     fn init(&mut self) -> Result<(), Failure> {
-        sys::close_all_but(&self.keep).map_err(at(Step::Descriptors))?;
-        match self.plain {
-            true => plain::adopt().map_err(at(Step::Session))?,
-            false => sys::unshare(NAMESPACES).map_err(at(Step::Namespaces))?,
+        if !self.switches.off(Switch::Descriptors) {
+            sys::close_all_but(&self.keep).map_err(at(Step::Descriptors))?;
+        }
+        if self.shares_processes() {
+            plain::adopt().map_err(at(Step::Session))?;
+        }
+        if !self.plain {
+            sys::unshare(self.switches.namespaces(NAMESPACES)).map_err(at(Step::Namespaces))?;
         }
         self.identity().map_err(at(Step::Identity))?;
         if !self.plain {
@@ -125,7 +139,7 @@ impl Stage {
         }
         self.broker.prepare(&mut self.tree).map_err(at(Step::Mounts))?;
         // Here once for both: it takes a call for each capability that there is.
-        match bounding_set() {
+        match self.bounding_set() {
             // Without namespaces, an ordinary user has none to drop it with; nor anything that could bring one back.
             Err(Errno::PERM) if self.plain => {}
             other => other.map_err(at(Step::Capabilities))?,
@@ -159,12 +173,18 @@ impl Stage {
 
     /// What the run has of its own in its namespaces: file system, host name, loopback.
     fn build(&mut self) -> Result<(), Failure> {
-        self.tree.apply().map_err(|failure| Failure {
-            step: Step::Mounts,
-            detail: failure.index,
-            errno: failure.errno,
-        })?;
-        rustix::system::sethostname(self.hostname.as_bytes()).map_err(at(Step::Hostname))?;
+        if self.switches.off(Switch::Mounts) {
+            self.host_root.show(!self.shares_processes()).map_err(at(Step::Mounts))?;
+        } else {
+            self.tree.apply().map_err(|failure| Failure {
+                step: Step::Mounts,
+                detail: failure.index,
+                errno: failure.errno,
+            })?;
+        }
+        if !self.switches.off(Switch::Utsns) {
+            rustix::system::sethostname(self.hostname.as_bytes()).map_err(at(Step::Hostname))?;
+        }
         if self.loopback {
             loopback().map_err(at(Step::Loopback))?;
             self.broker.resolve_names().map_err(at(Step::Loopback))?;
@@ -180,9 +200,15 @@ impl Stage {
         }
         if self.change_identity {
             let (uid, gid) = (Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)));
+            if self.switches.off(Switch::Userns) {
+                thread::set_keep_capabilities(true)?;
+            }
             thread::set_thread_groups(&[])?;
             thread::set_thread_res_gid(gid, gid, gid)?;
             thread::set_thread_res_uid(uid, uid, uid)?;
+            if self.switches.off(Switch::Userns) {
+                switches::take_capabilities_back()?;
+            }
             // A change of ids hides a process from its own kind; the supervisor still has to look at it.
             process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
         }
@@ -192,6 +218,10 @@ impl Stage {
 
     /// Nobody in the run may read the init: it is a copy of the supervisor.
     fn drop_privileges(&self) -> Result<(), Failure> {
+        if self.switches.off(Switch::Identity) {
+            // It has to be able to read whoever keeps them.
+            return Ok(());
+        }
         capabilities(self.init_keeps).map_err(at(Step::Capabilities))?;
         thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))
     }
@@ -215,9 +245,13 @@ impl Stage {
         let cwd = self.cwd.as_c_str();
         process::chdir(cwd).map_err(at(Step::WorkingDirectory))?;
         self.limit(|resource| resource != Resource::Nofile)?;
-        capabilities(CapabilitySet::empty()).map_err(at(Step::Capabilities))?;
-        thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))?;
-        if self.plain {
+        if self.switches.off(Switch::Identity) {
+            switches::hand_capabilities_on().map_err(at(Step::Capabilities))?;
+        } else {
+            capabilities(CapabilitySet::empty()).map_err(at(Step::Capabilities))?;
+            thread::set_no_new_privs(true).map_err(at(Step::NoNewPrivileges))?;
+        }
+        if self.shares_processes() {
             plain::die_with(init).map_err(at(Step::Session))?;
         }
         if let Some(rules) = &self.landlock {
@@ -227,7 +261,9 @@ impl Stage {
         stdio::dup2_stdin(input).map_err(at(Step::Descriptors))?;
         stdio::dup2_stdout(output).map_err(at(Step::Descriptors))?;
         stdio::dup2_stderr(error).map_err(at(Step::Descriptors))?;
-        sys::cloexec_from(3).map_err(at(Step::Descriptors))?;
+        if !self.switches.off(Switch::Descriptors) {
+            sys::cloexec_from(3).map_err(at(Step::Descriptors))?;
+        }
         for signal in [libc::SIGPIPE, libc::SIGCHLD] {
             sys::default_action(signal);
         }
@@ -250,6 +286,11 @@ impl Stage {
         Err(at(Step::Execute)(sys::execve(&self.program, &self.argv, &self.env)))
     }
 
+    /// Gives up what could bring capabilities back in an `execve`.
+    fn bounding_set(&self) -> Result<(), Errno> {
+        if self.switches.off(Switch::Identity) { Ok(()) } else { bounding_set() }
+    }
+
     fn limit(&self, which: impl Fn(Resource) -> bool) -> Result<(), Failure> {
         for (resource, limit) in self.rlimits.iter().filter(|(resource, _)| which(*resource)) {
             let limit = Rlimit { current: Some(*limit), maximum: Some(*limit) };
@@ -259,7 +300,6 @@ impl Stage {
     }
 }
 
-/// Gives up what could bring capabilities back in an `execve`.
 fn bounding_set() -> Result<(), Errno> {
     thread::clear_ambient_capability_set()?;
     for number in 0..64u32 {

@@ -42,4 +42,6 @@ pub use state::{State, StateError};
 pub use verdict::Verdict;
 pub use violation::Violation;
 pub use waxcell_analysis::{Finding, PythonVersion};
-pub use waxcell_sandbox::{Enforced, Interrupts, ReceivedSignal, SignalSet, Stream, read_signal};
+pub use waxcell_sandbox::{
+    Enforced, Interrupts, ReceivedSignal, SignalSet, Stream, Switch, Switches, read_signal,
+};

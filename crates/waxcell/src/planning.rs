@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use waxcell_operations::Operation;
 use waxcell_sandbox::{
-    Access, Code, Guard, Identity, Limits, Mount, Network, Owner, PathMap, Plain, Plan, Program,
+    Access, Code, Guard, Identity, Limits, Mount, Network, Owner, PathMap, Plain, Plan, Program, Switch,
+    Switches,
 };
 
 use crate::closed;
@@ -84,6 +85,8 @@ pub(crate) struct Begun {
     is_plain: bool,
     /// Writable files that are not there, and stay away until the script makes them.
     new_files: BTreeSet<PathBuf>,
+    /// What a test build leaves out.
+    switches: Switches,
 }
 
 impl Begun {
@@ -94,9 +97,9 @@ impl Begun {
 }
 
 /// Begins a plan.
-pub(crate) fn begin(policy: &Policy, caller: &Caller) -> Result<Begun, PlanError> {
+pub(crate) fn begin(policy: &Policy, caller: &Caller, switches: Switches) -> Result<Begun, PlanError> {
     let is_plain = plain::is_needed(policy);
-    let mut identity = identity(caller)?;
+    let mut identity = identity(caller, switches)?;
     if is_plain {
         plain::refuse_for_root(policy, caller)?;
         // Nobody maps ids: outside is inside.
@@ -104,7 +107,8 @@ pub(crate) fn begin(policy: &Policy, caller: &Caller) -> Result<Begun, PlanError
     }
     // There is nobody to open them for the script where it is not in a place of its own.
     let new_files = if is_plain { BTreeSet::new() } else { new_files(policy, project_shown(policy, caller)) };
-    Ok(Begun { identity, limits: limits(policy), is_plain, new_files })
+    let limits = switches.limits(limits(policy));
+    Ok(Begun { identity, limits, is_plain, new_files, switches })
 }
 
 /// Writable files that are not there, in folders of the project that are, and that the script may only read. What a
@@ -159,7 +163,7 @@ pub(crate) fn plan(
     caller: &Caller,
     places: &Places<'_>,
 ) -> Result<Planned, PlanError> {
-    let Begun { identity, limits, is_plain, new_files } = begun;
+    let Begun { identity, limits, is_plain, new_files, switches } = begun;
     let keep_out = places.keep_out;
     let named = named::lasting(policy);
     named::refuse(&named, policy, interpreter, keep_out)?;
@@ -273,12 +277,13 @@ pub(crate) fn plan(
         identity,
         mounts,
         guard,
-        program: program(policy, script, args, interpreter, caller, scratch),
+        program: program(policy, script, args, interpreter, caller, scratch, switches),
         limits,
         network: Network { loopback: policy.network.loopback && !is_plain },
         plain: scratch.map(|scratch| Plain { scratch: scratch.to_owned(), file: script.given.clone() }),
         without_landlock: policy.degrade.contains(&Degradation::Landlock),
         file_attempts: policy.monitoring.file_attempts,
+        switches,
     };
     Ok(Planned { plan, placeholders, before })
 }
@@ -364,18 +369,19 @@ const FREE_IDS: std::ops::Range<u32> = 1_879_048_192..2_147_352_576;
 /// Who a script of root's is, inside.
 const INSIDE: u32 = 1000;
 
-fn identity(caller: &Caller) -> Result<Identity, PlanError> {
+fn identity(caller: &Caller, switches: Switches) -> Result<Identity, PlanError> {
     let hostname = "waxcell".to_owned();
-    if caller.uid != 0 {
+    if caller.uid != 0 || switches.off(Switch::Identity) {
         let (uid, gid) = (caller.uid, caller.gid);
         return Ok(Identity { uid, gid, host_uid: uid, host_gid: gid, map_owner: None, hostname });
     }
     // One user a run, so that two runs cannot reach each other either.
     let free = free_id(&fs::read_to_string("/proc/self/uid_map").unwrap_or_default(), random());
     let free = free.ok_or(PlanError::NoUserId)?;
+    let inside = if switches.off(Switch::Userns) { free } else { INSIDE };
     Ok(Identity {
-        uid: INSIDE,
-        gid: INSIDE,
+        uid: inside,
+        gid: inside,
         host_uid: free,
         host_gid: free,
         map_owner: Some(Owner { uid: caller.uid, gid: caller.gid }),
@@ -418,11 +424,13 @@ fn program(
     interpreter: &Interpreter,
     caller: &Caller,
     scratch: Option<&Path>,
+    switches: Switches,
 ) -> Program {
     let mut env = BTreeMap::new();
     for (name, value) in &caller.env {
         let Some(name) = name.to_str() else { continue };
-        if PASSED.contains(&name)
+        if switches.off(Switch::Environment)
+            || PASSED.contains(&name)
             || name.starts_with("LC_")
             || policy.environment.pass.iter().any(|pass| pass == name)
         {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use waxcell_journal::{Mark, SpanId};
-use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream};
+use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream, Switches};
 
 use crate::attempt::Lookout;
 use crate::interpreter::{self, Interpreter, InterpreterError, Search};
@@ -108,6 +108,8 @@ pub struct Request<'a> {
     pub signals: SignalSet,
     /// Whether this process has nothing to do but wait for the script, and gives its memory back meanwhile.
     pub only_waits: bool,
+    /// What a test build leaves out of the sandbox; no other can.
+    pub switches: Switches,
 }
 
 /// Where programs are looked for when nobody says so, as a shell does.
@@ -151,7 +153,7 @@ fn story(
     let interpreter = find_interpreter(request, policy, script)?;
 
     // Decide everything about the sandbox before its first process.
-    let begun = planning::begin(policy, caller)?;
+    let begun = planning::begin(policy, caller, request.switches)?;
     // Held until the closing record is durable: whoever finds it free later writes `lost`, and clears away what was made.
     let alive = progress.alive.insert(state.lock(run)?);
     let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::*;
 use crate::ending::{Ending, Exit};
 use crate::plan::{Access, Guard, Identity, Limits, Network, Plain, Program};
+use crate::switches::Switches;
 
 const PYTHON: &str = "/usr/bin/python3";
 
@@ -59,6 +60,7 @@ fn plan(script: &str, place: &Path) -> Plan {
         without_landlock: false,
         file_attempts: true,
         plain: Some(Plain { scratch, file: "script.py".into() }),
+        switches: Switches::default(),
     }
 }
 

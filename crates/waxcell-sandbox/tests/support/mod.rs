@@ -69,6 +69,7 @@ pub(crate) fn plan(script: &str, data: &Path) -> Plan {
         without_landlock: false,
         file_attempts: true,
         plain: None,
+        switches: Switches::default(),
     }
 }
 
