@@ -15,8 +15,13 @@ use crate::test;
 use kernel::Kernel;
 
 /// What is checked, each after a start of its own, and what the kernel is told for it.
-const PARTS: [(&str, &str); 4] =
-    [("basics", ""), ("landlock", "lsm=lockdown,yama,integrity"), ("groups", ""), ("tests", "")];
+const PARTS: [(&str, &str); 5] = [
+    ("basics", ""),
+    ("landlock", "lsm=lockdown,yama,integrity"),
+    ("groups", ""),
+    ("attacks", ""),
+    ("tests", ""),
+];
 
 const LONGEST_SECONDS: &str = "3600";
 

@@ -229,6 +229,7 @@ impl Guarded {
             let is_folder =
                 || fs::fstat(&file).is_ok_and(|stat| fs::FileType::from_raw_mode(stat.st_mode).is_dir());
             if set_id && !self.is_scratch(file.as_fd()) && !is_folder() {
+                self.deny(asked, Operation::FsChmod, file.as_fd(), None);
                 return Err(Errno::PERM);
             }
             file
@@ -238,6 +239,7 @@ impl Guarded {
             let stat = fs::fstat(&file)?;
             let folder = fs::FileType::from_raw_mode(stat.st_mode).is_dir();
             if stat.st_dev != self.scratch_device && !folder {
+                self.deny(asked, Operation::FsChmod, file.as_fd(), None);
                 return Err(Errno::PERM);
             }
             file

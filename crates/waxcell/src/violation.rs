@@ -64,6 +64,14 @@ impl Violation {
     pub(crate) fn of(denial: &Denial, policy: &Policy) -> Violation {
         let operation = denial.operation;
         let (rule, edits) = match denial.layer {
+            Layer::Guard
+                if operation == Operation::FsChmod && !policy.filesystem.blocked.contains(&operation) =>
+            {
+                (
+                    "set-user-id and set-group-id bits are never set on what outlives a run".to_owned(),
+                    Vec::new(),
+                )
+            }
             Layer::Guard => blocked(operation, &denial.target, policy),
             Layer::Filter => (format!("{operation} is refused to every script"), Vec::new()),
             Layer::Mounts | Layer::Landlock => out_of_reach(operation, &denial.target, policy),

@@ -40,7 +40,7 @@ def main():
         if KERNEL < (5, 13) and part != "basics":
             print("nothing to do: no run is possible here")
         else:
-            {"basics": basics, "groups": groups, "landlock": without_landlock, "tests": tests}[part]()
+            {"basics": basics, "groups": groups, "landlock": without_landlock, "attacks": attacks, "tests": tests}[part]()
         print("THE END")
     except BaseException:
         traceback.print_exc()
@@ -393,6 +393,19 @@ def without_landlock():
         held = said.json
         check(f"degrade: [landlock], {who}: runs", held["stdout"] == "ran\n", said)
         check(f"degrade: [landlock], {who}: the record says so", held["enforced"]["landlock"] is None, said)
+
+
+def attacks():
+    """The attack corpus, where limits are held by control groups of version 2."""
+    leaf = make(delegate("given") / "leaf", USER)
+    for who, user, group in [("root", ROOT, make(GROUPS / "login")), ("user", USER, leaf)]:
+        begun = time.monotonic()
+        process = start([WAXCELL, "attack", "--json"], user, group, env={"TMPDIR": str(make(f"/tmp/attacks-{user}", user))})
+        out, err = process.communicate(timeout=3000)
+        report = json.loads(out) if out.startswith("{") else {"cases": []}
+        print(json.dumps({key: value for key, value in report.items() if key != "cases"}))
+        print(f"{who}: {time.monotonic() - begun:.0f} s")
+        check(f"{who}: waxcell attack", process.returncode == 0 and report["cases"], err)
 
 
 def tests():
