@@ -16,7 +16,8 @@ use crate::subject::{Subject, Tools};
 pub enum Against<'a> {
     /// Waxcell: contained, and with the right record.
     Waxcell,
-    /// A test build of waxcell with the case's layers switched off: the attack has to succeed.
+    /// A test build of waxcell with the case's layers switched off: the attack has to succeed; and with all of them off
+    /// but one, whichever, it must not.
     WaxcellWithoutLayers,
     /// Another sandbox's command line, in words; without a record to judge.
     Other(&'a [String]),
@@ -34,6 +35,8 @@ pub enum Outcome {
     ControlFailed,
     /// Nothing outside tells of a success, and what was reported is wrong.
     RecordWrong,
+    /// One of the layers alone does not stop it, and the case says that it does.
+    LayerWrong,
     /// This host lacks something that the case needs.
     NotHoldable,
     /// It could not be tried.
@@ -108,13 +111,13 @@ fn judge(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<Ju
         Against::Other(words) => Subject::Other(words),
     };
     let seen = attempt(case, &subject, tools)?;
+    if matches!(against, Against::WaxcellWithoutLayers) {
+        return without_layers(case, &seen, tools);
+    }
     let recorded = seen.report.as_ref().map(record::recorded).unwrap_or_default();
     if !seen.evidence.is_empty() {
         let why = seen.evidence;
         return Ok(Judged { outcome: Outcome::Escaped, why, to_come: Vec::new(), recorded });
-    }
-    if matches!(against, Against::WaxcellWithoutLayers) {
-        return Ok(Judged { recorded, ..Judged::of(Outcome::Contained, ending(&seen)) });
     }
     if let Some(why) = control(case, against, tools)? {
         return Ok(Judged { recorded, ..Judged::of(Outcome::ControlFailed, why) });
@@ -128,6 +131,25 @@ fn judge(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<Ju
     }
     let outcome = if why.is_empty() { Outcome::Contained } else { Outcome::RecordWrong };
     Ok(Judged { outcome, why, to_come, recorded })
+}
+
+/// What a test build shows that has seen the attempt with all of a case's layers off.
+fn without_layers(case: &Case, seen: &Seen, tools: &Tools) -> std::io::Result<Judged> {
+    if seen.evidence.is_empty() {
+        return Ok(Judged::of(Outcome::Contained, ending(seen)));
+    }
+    let policy = case.deny.as_deref();
+    for layer in &case.told.layers {
+        let others: Vec<Layer> = case.told.layers.iter().copied().filter(|other| other != layer).collect();
+        if others.is_empty() {
+            break;
+        }
+        let seen = attempt(case, &Subject::Waxcell { policy, without: &others }, tools)?;
+        if let Some(evidence) = seen.evidence.first() {
+            return Ok(Judged::of(Outcome::LayerWrong, format!("with `{layer}` alone: {evidence}")));
+        }
+    }
+    Ok(Judged::of(Outcome::Escaped, seen.evidence.join("; ")))
 }
 
 /// Why the positive control proves nothing, if so.

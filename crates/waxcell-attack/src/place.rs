@@ -29,7 +29,8 @@ impl Place {
         fs::create_dir(&root)?;
         let secret = token()?;
         let mut place = Place { root, secret, names: BTreeMap::new() };
-        for folder in ["project", "outside", "home", "state"] {
+        // A repository of its own, so that none above is taken for the project.
+        for folder in ["project", "project/.git", "outside", "home", "state"] {
             let path = place.root.join(folder);
             fs::create_dir(&path)?;
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;

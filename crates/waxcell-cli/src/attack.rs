@@ -100,6 +100,7 @@ fn say(report: &CaseReport, without_layers: bool) {
         Outcome::ControlFailed => "control failed",
         Outcome::RecordWrong => "contained, record wrong",
         Outcome::NotHoldable => "cannot be shown here",
+        Outcome::LayerWrong => "names a layer that does not stop it",
         Outcome::Broken => "broken",
     };
     eprintln!("waxcell: {}: {outcome}: {}", report.name, edge::printable(&report.why.join("; ")));
@@ -233,6 +234,7 @@ impl<'a> Whole<'a> {
             (Outcome::NotHoldable, "cannot be shown on this host"),
             (Outcome::RecordWrong, "contained with a wrong record"),
             (Outcome::ControlFailed, "without a working control"),
+            (Outcome::LayerWrong, "name a layer that does not stop them"),
             (Outcome::Broken, "could not be tried"),
         ] {
             if count(outcome) > 0 {
