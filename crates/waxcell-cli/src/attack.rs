@@ -106,12 +106,35 @@ fn say(report: &CaseReport, without_layers: bool) {
     eprintln!("waxcell: {}: {outcome}: {}", report.name, edge::printable(&report.why.join("; ")));
 }
 
-/// A folder for temporary files that everybody can enter, since root's script is somebody else. Gone when dropped.
+/// A folder for what is made on the way, which everybody can enter, since root's script is somebody else. Gone when
+/// dropped.
 struct Room(PathBuf);
 
 impl Room {
     fn new() -> Result<Room, String> {
-        let folder = std::env::temp_dir().join(format!("waxcell-attack-{}", std::process::id()));
+        let name = format!("waxcell-attack-{}", std::process::id());
+        let mut failed = String::new();
+        for place in Room::places() {
+            match Room::at(place.join(&name)) {
+                Ok(room) => return Ok(room),
+                Err(why) => failed = why,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Where projects are rather than in `/tmp`, which is scratch space to a run; unless a place is asked for.
+    fn places() -> Vec<PathBuf> {
+        let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = if rustix::process::geteuid().is_root() {
+            Some(PathBuf::from("/var/cache"))
+        } else {
+            variable("XDG_CACHE_HOME").or_else(|| Some(edge::home()?.join(".cache")))
+        };
+        variable("TMPDIR").into_iter().chain(cache).chain([std::env::temp_dir()]).collect()
+    }
+
+    fn at(folder: PathBuf) -> Result<Room, String> {
         let made = std::fs::create_dir(&folder)
             .and_then(|()| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)))
             .and_then(|()| folder.canonicalize());
@@ -131,7 +154,7 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        // What cannot be removed stays among the temporary files.
+        // What cannot be removed stays.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
