@@ -1,5 +1,5 @@
-//! The smallest change of a policy that allows something, as a value: shown in words, kept in the record, and made by
-//! [`crate::policy::amend`].
+//! The smallest change of a policy that allows something, as a value: shown in words, kept in the record, and to be made
+//! by a program.
 
 use std::fmt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use waxcell_operations::Operation;
 use crate::policy::{self, PathAccess};
 
 /// The path of a key, one of [`policy::KEYS`]. (A name of its own, so that reading one does not mean borrowing it.)
-type KeyPath = &'static str;
+pub(crate) type KeyPath = &'static str;
 
 /// One change of a policy. `key` is a path of the key table ([`policy::KEYS`]).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub(crate) fn in_words(edits: &[Edit]) -> Option<String> {
 }
 
 /// A key that this version knows: an edit of another one could not be made.
-fn known_key<'de, D: Deserializer<'de>>(source: D) -> Result<KeyPath, D::Error> {
+pub(crate) fn known_key<'de, D: Deserializer<'de>>(source: D) -> Result<KeyPath, D::Error> {
     let name = String::deserialize(source)?;
     policy::KEYS
         .iter()

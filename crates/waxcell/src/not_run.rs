@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use waxcell_journal::{Mark, SpanId, SpanLock};
 use waxcell_sandbox::SpawnError;
 
+use crate::edit::Edit;
 use crate::interpreter::InterpreterError;
 use crate::judge::Refusal;
 use crate::plan_error::PlanError;
@@ -105,6 +106,16 @@ impl RunError {
         help
     }
 
+    /// The change of the policy with which the run could begin.
+    fn edits(&self) -> Vec<Edit> {
+        let lost = match self {
+            RunError::Sandbox(error) if error.lacks_namespaces() => Degradation::Namespaces,
+            RunError::Sandbox(SpawnError::NoLandlock) => Degradation::Landlock,
+            _ => return Vec::new(),
+        };
+        vec![Edit::Add { key: "degrade", value: lost.name().to_owned() }]
+    }
+
     /// Whether it goes on record. A script that is not there is a slip of the pen, and what cannot be recorded cannot.
     fn is_recorded(&self) -> bool {
         match self {
@@ -150,6 +161,7 @@ impl Progress {
             return_code: error.exit_code(),
             cause: chain(&error),
             help: Some(error.help().join("; ")).filter(|help| !help.is_empty()),
+            edits: error.edits(),
             findings: match &error {
                 RunError::Judged(refusal) => refusal.findings.clone(),
                 _ => Vec::new(),

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use waxcell_journal::{CLOSING_RESERVE, Recovered, SpanId};
+use waxcell_journal::{CLOSING_RESERVE, MAX_PAYLOAD, Recovered, SpanId};
 use waxcell_sandbox::Enforced;
 
 use crate::interpreter::Interpreter;
@@ -31,20 +31,27 @@ const MOST: usize = CLOSING_RESERVE;
 ///
 /// Long lists give way to their length, then long texts to their beginning: that a run ended is more than all its
 /// details.
-pub(crate) fn indexed(mut record: Value, index: u64) -> Vec<u8> {
+pub(crate) fn indexed(record: Value, index: u64) -> Vec<u8> {
+    indexed_within(record, index, MOST)
+}
+
+fn indexed_within(mut record: Value, index: u64, most: usize) -> Vec<u8> {
     if let Value::Object(fields) = &mut record {
         fields.insert("index".to_owned(), index.into());
     }
-    let bytes = |record: &Value| serde_json::to_vec(record).unwrap_or_default();
     let mut text = bytes(&record);
     for (items, characters) in [(64, 4096), (16, 1024), (4, 256), (0, 128), (0, 32)] {
-        if text.len() <= MOST {
+        if text.len() <= most {
             break;
         }
         shorten(&mut record, items, characters);
         text = bytes(&record);
     }
     text
+}
+
+fn bytes(record: &Value) -> Vec<u8> {
+    serde_json::to_vec(record).unwrap_or_default()
 }
 
 /// Cuts every list of the record to a number of items, and every text to a number of characters.
@@ -75,8 +82,25 @@ fn cut_texts(value: &mut Value, characters: usize) {
             }
         }
         Value::Array(list) => list.iter_mut().for_each(|value| cut_texts(value, characters)),
-        Value::Object(fields) => fields.values_mut().for_each(|value| cut_texts(value, characters)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                // The beginning of a path is another path.
+                if name == "edits" && has_longer_text(value, characters) {
+                    *value = Value::Null;
+                }
+                cut_texts(value, characters);
+            }
+        }
         _ => {}
+    }
+}
+
+fn has_longer_text(value: &Value, characters: usize) -> bool {
+    match value {
+        Value::String(text) => text.chars().nth(characters).is_some(),
+        Value::Array(list) => list.iter().any(|value| has_longer_text(value, characters)),
+        Value::Object(fields) => fields.values().any(|value| has_longer_text(value, characters)),
+        _ => false,
     }
 }
 
@@ -194,6 +218,8 @@ pub(crate) fn refused(
         json!({
             "verdict": report.verdict,
             "cause": report.cause,
+            "help": report.help,
+            "edits": report.edits,
             "exit_code": report.return_code,
             "script": script.map_or_else(unread, script_fields),
             "args": texts(request.args),
@@ -211,7 +237,13 @@ pub(crate) fn refused(
 pub(crate) fn not_built(at: &str, run: SpanId, report: &Report) -> Value {
     with(
         base("refused", at, run),
-        json!({"verdict": report.verdict, "cause": report.cause, "exit_code": report.return_code}),
+        json!({
+            "verdict": report.verdict,
+            "cause": report.cause,
+            "help": report.help,
+            "edits": report.edits,
+            "exit_code": report.return_code,
+        }),
     )
 }
 
@@ -228,6 +260,8 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
             "verdict": report.verdict,
             "cause": report.cause,
             "exit_code": report.return_code,
+            "limit": report.limit,
+            "edits": report.edits,
             "usage": usage.counters,
             "stdout": {"bytes": report.stdout_bytes, "sha256": report.stdout_sha256},
             "stderr": {"bytes": report.stderr_bytes, "sha256": report.stderr_sha256},
@@ -253,6 +287,30 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
             },
         }),
     )
+}
+
+/// `violations`: the whole list, where the closing record has no room for it; as many records as it takes.
+pub(crate) fn violations(at: &str, run: SpanId, finished: &Value) -> Vec<Value> {
+    const MANY: usize = MAX_PAYLOAD - 1024;
+    let mut records = Vec::new();
+    if bytes(finished).len() + 64 <= MOST {
+        return records;
+    }
+    let mut list = finished.get("violations").and_then(Value::as_array).into_iter().flatten().peekable();
+    while list.peek().is_some() {
+        let (mut part, mut size) = (Vec::new(), 0);
+        while let Some(violation) = list.next_if(|next| part.is_empty() || size + bytes(next).len() < MANY) {
+            size += bytes(violation).len() + 1;
+            part.push(violation.clone());
+        }
+        records.push(with(base("violations", at, run), json!({"violations": part})));
+    }
+    records
+}
+
+/// As [`indexed`], for a record that may take as much as the journal takes at all.
+pub(crate) fn indexed_in_full(record: Value, index: u64) -> Vec<u8> {
+    indexed_within(record, index, MAX_PAYLOAD)
 }
 
 /// `lost`: a run was started and nobody is left who could say how it ended.

@@ -11,6 +11,8 @@ use waxcell_journal::{Receipt, SpanId};
 use waxcell_sandbox::{Enforced, Usage};
 
 use crate::changes::Change;
+use crate::edit::Edit;
+use crate::limit::Limit;
 use crate::record;
 use crate::run::Request;
 use crate::script::Script;
@@ -40,6 +42,10 @@ pub struct Report {
     pub cause: String,
     /// What to do about it, where that is known.
     pub help: Option<String>,
+    /// The limit that ended the run, or that refused something in it.
+    pub limit: Option<Limit>,
+    /// Changes of the policy with which the run would have begun, or gone on. For a limit, a guess.
+    pub edits: Vec<Edit>,
     /// The run's name in the journal; empty if nothing of it is there.
     pub run_id: String,
     /// The script.
@@ -131,6 +137,8 @@ impl Report {
             verdict,
             cause: String::new(),
             help: None,
+            limit: None,
+            edits: Vec::new(),
             run_id: String::new(),
             script: [("path", None), ("sha256", None)].into(),
             policy: [("path", None), ("sha256", None)].into(),

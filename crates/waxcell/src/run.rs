@@ -12,6 +12,7 @@ use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio
 use crate::attempt::Lookout;
 use crate::interpreter::{self, Interpreter, InterpreterError, Search};
 use crate::judge;
+use crate::limit::Limit;
 use crate::not_run::{NotRun, Progress, RunError};
 use crate::planning::{self, Places, Planned};
 use crate::policy::{LoadError, Policy};
@@ -213,12 +214,15 @@ fn story(
     state.clear_away(placeholders, progress.alive.as_mut());
     let changes = before.compare();
     let (verdict, cause) = Verdict::of(&ending);
+    let limit = ending.stop.map(|stop| Limit::of(stop, &ending.usage, policy));
     let mut report = Report {
         success: verdict == Verdict::Ok,
         return_code: verdict.exit_code(&ending),
         execution_time: ending.usage.wall.as_secs_f64(),
         resource_usage: ResourceUsage::of(&ending.usage),
         cause,
+        edits: limit.as_ref().and_then(Limit::edit).into_iter().collect(),
+        limit,
         violations: ending.denials.iter().map(|denial| Violation::of(denial, policy)).collect(),
         violations_beyond: ending.denials_beyond,
         files_changed: changes.list,
@@ -232,6 +236,10 @@ fn story(
 
     // Closed on record before anybody is told.
     let record = record::finished(&now(), run, &report, &enforced);
+    for more in record::violations(&now(), run, &record) {
+        // If there is no room for them, the closing record says how many it leaves out.
+        let _ = state.append(Mark::None, run, |index| record::indexed_in_full(more, index));
+    }
     match state.append(Mark::Close, run, |index| record::indexed(record, index)) {
         Ok(receipt) => report.record = Some(RecordProof::of(&receipt)),
         // It did run, and whoever asked has to know both. The next run closes it as `lost`.

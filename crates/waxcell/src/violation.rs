@@ -171,7 +171,7 @@ fn out_of_reach(operation: Operation, target: &[u8], policy: &Policy) -> (String
 }
 
 /// Where a setting stands.
-fn place(policy: &Policy, key: &str) -> String {
+pub(crate) fn place(policy: &Policy, key: &str) -> String {
     match (&policy.source.path, policy.lines.get(key)) {
         (Some(path), Some(line)) => format!("{}:{line}", path.display()),
         _ => "the default".to_owned(),
