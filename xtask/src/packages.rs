@@ -46,7 +46,7 @@ fn missing() -> Vec<String> {
     {
         missing.push(format!("libpython{}-testsuite", version.trim()));
     }
-    for (tool, package) in [("git", "git"), ("setpriv", "util-linux"), ("cc", "gcc")] {
+    for (tool, package) in [("git", "git"), ("patch", "patch"), ("setpriv", "util-linux"), ("cc", "gcc")] {
         if !succeeds(program(tool).arg("--version")) {
             missing.push(package.to_owned());
         }

@@ -25,19 +25,8 @@ pub(crate) struct Arguments {
 }
 
 /// Commands that are known and not there yet.
-const LATER: [&str; 11] = [
-    "check",
-    "why",
-    "events",
-    "stats",
-    "alerts",
-    "incidents",
-    "diff",
-    "test",
-    "prove",
-    "export",
-    "checkpoint",
-];
+const LATER: [&str; 10] =
+    ["check", "events", "stats", "alerts", "incidents", "diff", "test", "prove", "export", "checkpoint"];
 
 impl Arguments {
     /// Reads the command line; ends the process with usage and exit code 2 where it makes no sense.
@@ -79,6 +68,7 @@ Start here:
   waxcell policy init > security_policy.yml
   waxcell policy explain                  what each line becomes on this machine
   waxcell run scripts/tally.py --bip 25   instead of `python3 scripts/tally.py --bip 25`
+  waxcell why                             what was refused in the last run, and what would allow it
   waxcell audit show                      what the last run did
 
 Exit codes of `run`: the script's own; 124 timeout, 125 waxcell failed, 126 refused, 127 not found,
@@ -119,6 +109,8 @@ pub(crate) enum Command {
     /// Check, explain and write policies
     #[command(subcommand)]
     Policy(Policy),
+    /// What was refused in a run, by which line of the policy, and what would allow it
+    Why(WhyArgs),
     /// Look into the record
     #[command(subcommand)]
     Audit(Audit),
@@ -194,6 +186,23 @@ impl Run {
             None => (Path::new(""), &[]),
         }
     }
+}
+
+const OF_WHY: &str = "\
+Example:
+  waxcell why --patch | patch -p0         allow all of it that a policy can allow
+
+Exit codes: 0 told; 1 no such run, or with --patch: not all of it can be changed so;
+3 the record cannot be read; 126 with --patch: the policy cannot be used; 2 wrong usage.";
+
+#[derive(Args, Debug)]
+#[command(after_help = OF_WHY)]
+pub(crate) struct WhyArgs {
+    /// A run's name, its first digits, or `last` [default: the run that began last]
+    pub(crate) run: Option<String>,
+    /// Print the change of the policy that would allow it, as a diff
+    #[arg(long)]
+    pub(crate) patch: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -145,6 +145,11 @@ pub(crate) fn complain(message: &str) {
     eprintln!("waxcell: error: {}", printable(message));
 }
 
+/// What to do, or to know.
+pub(crate) fn advise(message: &str) {
+    eprintln!("waxcell: help: {}", printable(message));
+}
+
 /// An error with its causes.
 pub(crate) fn complain_of(error: &dyn std::error::Error) {
     complain(&with_causes(error));

@@ -12,6 +12,7 @@ mod exit;
 mod policy;
 mod report_file;
 mod run;
+mod why;
 
 use clap::CommandFactory;
 
@@ -26,6 +27,7 @@ fn main() -> std::process::ExitCode {
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run, common),
         Command::Policy(policy) => policy::run(policy, common),
+        Command::Why(why) => why::run(why, common),
         Command::Audit(audit) => audit::run(audit, common),
         Command::Attack(attack) => attack::run(attack, common),
         Command::Doctor => doctor::run(common),

@@ -99,7 +99,7 @@ fn say_why_not(not_run: &NotRun) {
         _ => edge::complain(&report.cause),
     }
     for help in error.help() {
-        eprintln!("waxcell: help: {}", edge::printable(&help));
+        edge::advise(&help);
     }
 }
 
@@ -139,14 +139,19 @@ fn notes(report: &Report) -> Vec<String> {
     }
     for violation in report.violations.iter().take(SHOWN) {
         let times = if violation.count > 1 { format!(" ({} times)", violation.count) } else { String::new() };
+        let place = match (&violation.file, violation.line) {
+            (_, None) => String::new(),
+            (None, Some(line)) => format!(" at line {line}"),
+            (Some(file), Some(line)) => format!(" at {file}:{line}"),
+        };
         lines.push(format!(
-            "denied {} on {}{times}: {}",
+            "denied {} on {}{place}{times}: {}",
             violation.operation, violation.target, violation.rule
         ));
     }
     let more = report.violations.len().saturating_sub(SHOWN) as u64 + report.violations_beyond;
     if more > 0 {
-        lines.push(format!("and {more} more; `waxcell audit show {}` has them all", report.run_id));
+        lines.push(format!("and {more} more; `waxcell why {}` has them all", report.run_id));
     }
     lines
 }

@@ -1,5 +1,5 @@
-//! The smallest change of a policy that allows something, as a value: shown in words, kept in the record, and to be made
-//! by a program.
+//! The smallest change of a policy that allows something, as a value: shown in words, kept in the record, and made by
+//! [`crate::policy::amend`].
 
 use std::fmt;
 use std::path::Path;

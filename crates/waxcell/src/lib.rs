@@ -7,6 +7,7 @@ mod attempt;
 mod changes;
 mod closed;
 mod credentials;
+mod diff;
 mod edit;
 mod git_config;
 pub mod interpreter;
@@ -30,6 +31,7 @@ mod verdict;
 mod view;
 mod views;
 mod violation;
+mod why;
 
 pub use changes::Change;
 pub use edit::Edit;
@@ -47,3 +49,4 @@ pub use waxcell_analysis::{Finding, PythonVersion};
 pub use waxcell_sandbox::{
     Enforced, Interrupts, ReceivedSignal, SignalSet, Stream, Switch, Switches, read_signal,
 };
+pub use why::{Denied, Left, Outcome, Patch, PatchError, Why, WhyError, records_of};

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use proptest::prelude::*;
-use waxcell::policy::{KEYS, Kind, parse_all};
+use waxcell::Edit;
+use waxcell::policy::{KEYS, Kind, PathAccess, amend, parse_all};
+use waxcell_operations::Operation;
 
 /// Decodes and renders, as `policy lint` would.
 fn survive(text: &str) {
@@ -18,6 +20,20 @@ fn survive(text: &str) {
     }
     let _ = report.render(true);
     let _ = report.to_json();
+    if let Some(policy) = policy {
+        // Made, or refused; what is made loads.
+        let _ = amend(&policy, &edits());
+    }
+}
+
+/// One of each kind.
+fn edits() -> [Edit; 4] {
+    [
+        Edit::unblock(Operation::FsDelete),
+        Edit::Add { key: "degrade", value: "landlock".to_owned() },
+        Edit::Set { key: "execution.timeout_seconds", value: "1".to_owned() },
+        Edit::AddPath { path: "./data".to_owned(), access: PathAccess::Write },
+    ]
 }
 
 /// Pieces that mean something to YAML or to a policy.

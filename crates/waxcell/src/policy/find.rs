@@ -8,7 +8,7 @@ use super::text::escaped;
 use super::{LoadError, Policy};
 
 /// Name of a policy file that is found without being named.
-const FILE_NAME: &str = "security_policy.yml";
+pub(super) const FILE_NAME: &str = "security_policy.yml";
 /// Folders of a project in which it is looked for, in this order.
 const FOLDERS: [&str; 3] = ["", "config", "scripts/config"];
 

@@ -6,6 +6,7 @@
 //!
 //! Every problem of a file is collected, not only the first; a policy with one error is no policy.
 
+mod amend;
 mod decode;
 mod diagnostic;
 mod document;
@@ -29,6 +30,8 @@ mod text;
 mod values;
 mod written;
 
+pub(crate) use amend::file_of;
+pub use amend::{AmendError, amend};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use explain::explain;
 pub use explanation::{Explanation, HostFacts, LimitsRung, Provenance, Setting};
