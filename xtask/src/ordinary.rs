@@ -44,6 +44,7 @@ pub(crate) fn test(built: &[Built], python: &Path, skipped: &mut List) -> Done {
             .env("CARGO_MANIFEST_DIR", &package)
             .env("HOME", place.0.join("home"))
             .env("TMPDIR", place.0.join("tmp"))
+            .env("XDG_CACHE_HOME", place.cache())
             .env("WAXCELL_BIN", &waxcell)
             .env("WAXCELL_TREE", &tree)
             .env("WAXCELL_TEST_PYTHON", place.0.join("python/bin/python3"))
@@ -71,7 +72,8 @@ pub(crate) fn as_ordinary_user(executable: &Path) -> std::process::Command {
     command
 }
 
-/// A folder that everybody can read, with a home and a place for temporary files that the ordinary user can write.
+/// A folder that everybody can read, with a home and a place for temporary files that the ordinary user can write; and
+/// one that is no scratch space to a run.
 pub(crate) struct Place(pub(crate) PathBuf);
 
 impl Place {
@@ -84,7 +86,14 @@ impl Place {
             let folder = place.0.join(name);
             at(&folder, fs::create_dir(&folder).and_then(|()| chown(&folder, Some(USER), Some(USER))))?;
         }
+        let cache = place.cache();
+        at(&cache, fs::create_dir(&cache).and_then(|()| chown(&cache, Some(USER), Some(USER))))?;
         Ok(place)
+    }
+
+    /// A folder of the ordinary user that is not below `/tmp`.
+    pub(crate) fn cache(&self) -> PathBuf {
+        Path::new("/var/cache").join(self.0.file_name().unwrap_or_default())
     }
 }
 
@@ -92,6 +101,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         // What cannot be removed stays in /tmp; the tests have told what matters.
         let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(self.cache());
     }
 }
 

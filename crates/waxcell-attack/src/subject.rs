@@ -18,7 +18,8 @@ pub struct Tools {
     pub python: PathBuf,
     /// The search path that everything is started with.
     pub path: String,
-    /// A folder that everybody can enter, for what is made on the way.
+    /// A folder that everybody can enter, for what is made on the way. Not below `/tmp` and the like: what lies there is
+    /// hidden by a run's scratch space, so that nobody attempts anything, and may be written to as far as Landlock goes.
     pub place: PathBuf,
 }
 

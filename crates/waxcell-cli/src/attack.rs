@@ -111,34 +111,27 @@ fn say(report: &CaseReport, without_layers: bool) {
 struct Room(PathBuf);
 
 impl Room {
+    /// Where projects may lie. In `/tmp`, which is scratch space to a run, nothing would be as it is for a project.
     fn new() -> Result<Room, String> {
-        let name = format!("waxcell-attack-{}", std::process::id());
-        let mut failed = String::new();
-        for place in Room::places() {
-            match Room::at(place.join(&name)) {
-                Ok(room) => return Ok(room),
-                Err(why) => failed = why,
-            }
-        }
-        Err(failed)
-    }
-
-    /// Where projects are rather than in `/tmp`, which is scratch space to a run; unless a place is asked for.
-    fn places() -> Vec<PathBuf> {
         let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let cache = if rustix::process::geteuid().is_root() {
             Some(PathBuf::from("/var/cache"))
         } else {
             variable("XDG_CACHE_HOME").or_else(|| Some(edge::home()?.join(".cache")))
         };
-        variable("TMPDIR").into_iter().chain(cache).chain([std::env::temp_dir()]).collect()
-    }
-
-    fn at(folder: PathBuf) -> Result<Room, String> {
-        let made = std::fs::create_dir(&folder)
+        let cache = cache.ok_or("there is no place for the cases: set HOME or XDG_CACHE_HOME")?;
+        let folder = cache.join(format!("waxcell-attack-{}", std::process::id()));
+        let made = std::fs::create_dir_all(&folder)
             .and_then(|()| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)))
             .and_then(|()| folder.canonicalize());
-        made.map(Room).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))
+        let room = made.map(Room).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
+        match ["/tmp", "/var/tmp", "/dev/shm"].iter().find(|scratch| room.0.starts_with(scratch)) {
+            Some(scratch) => Err(format!(
+                "`{}` lies in {scratch}, which is scratch space to a run: set XDG_CACHE_HOME to another folder",
+                cache.display()
+            )),
+            None => Ok(room),
+        }
     }
 
     fn tools(&self) -> Result<Tools, String> {
