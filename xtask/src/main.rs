@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test | tidy | ledger | stdlib | bench | vm`.
+//! Developer commands: `cargo xtask test | controls | tidy | ledger | stdlib | bench | vm`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod controls;
 mod deny;
 mod ledger;
 mod ordinary;
@@ -25,6 +26,7 @@ usage: cargo xtask COMMAND
 
   test                everything: install what the tests need, format, lints, tests, tidy, tests as an ordinary
                       user (when run as root), licences and sources of dependencies
+  controls            the attack corpus without the layers that stop each case, in a test build: all have to escape
   tidy                the invariants of ARCHITECTURE.md that are checked on the source
   ledger              writes attacks/LEDGER.md from the catalogue and the cases
   stdlib [MODULES]    the standard library's own tests inside and outside: the tables of docs/compatibility.md;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
         ["test"] => test::test(),
+        ["controls"] => controls::test(),
         ["tidy"] => tidy::tidy(),
         ["ledger"] => ledger::ledger(),
         ["stdlib", ref modules @ ..] => stdlib::stdlib(modules),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::shell::{Done, cargo, is_root, output, run};
-use crate::{deny, ordinary, packages, skips, tidy};
+use crate::{controls, deny, ordinary, packages, skips, tidy};
 
 /// A test program that cargo built.
 pub(crate) struct Built {
@@ -38,6 +38,7 @@ pub(crate) fn test() -> Done {
     if is_root() && !built.is_empty() {
         report.step("tests as an ordinary user", || ordinary::test(&built, &python, &mut skipped));
     }
+    report.step("attacks without the layers that stop them", controls::test);
     report.step("dependencies", deny::check);
     report.step("skips", || skipped.check());
     report.finish()

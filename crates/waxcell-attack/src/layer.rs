@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::need::Host;
+
 /// A layer of the sandbox: what a case says it is stopped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -38,10 +40,23 @@ pub enum Layer {
     Environment,
     /// Descriptors are closed before the script starts.
     Descriptors,
+    /// The init, a copy of the supervisor, may not be looked into.
+    Dumpable,
     /// What is written down about the run, on the host's side.
     Journal,
     /// What is refused before anything runs.
     Gate,
+}
+
+impl Layer {
+    /// Why a test build cannot be without it here, if so.
+    pub(crate) fn stays(self, host: &Host) -> Option<String> {
+        match self {
+            Layer::Journal | Layer::Gate => Some(format!("`{self}` has no switch")),
+            Layer::Userns if !host.root => Some(format!("only root can do without `{self}`")),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Layer {

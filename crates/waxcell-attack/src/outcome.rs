@@ -69,7 +69,10 @@ pub struct CaseReport {
 /// Runs a case: the attempt, and unless it came out wrong the control.
 pub fn run(case: &Case, against: Against<'_>, host: &Host, tools: &Tools) -> CaseReport {
     let begun = Instant::now();
-    let missing: Vec<String> = case.told.needs.iter().filter_map(|need| need.missing(host)).collect();
+    let mut missing: Vec<String> = case.told.needs.iter().filter_map(|need| need.missing(host)).collect();
+    if matches!(against, Against::WaxcellWithoutLayers) {
+        missing.extend(case.told.layers.iter().filter_map(|layer| layer.stays(host)));
+    }
     let judged = if missing.is_empty() {
         judge(case, against, tools)
             .unwrap_or_else(|error| Judged::of(Outcome::Broken, format!("it could not be tried: {error}")))

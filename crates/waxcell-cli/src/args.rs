@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// What `--version` says.
-const VERSION: &str = if cfg!(feature = "switches") {
+pub(crate) const VERSION: &str = if cfg!(feature = "switches") {
     concat!(env!("CARGO_PKG_VERSION"), " (a test build, which is no sandbox)")
 } else {
     env!("CARGO_PKG_VERSION")

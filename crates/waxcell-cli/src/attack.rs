@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 use waxcell_attack::{Against, Case, CaseReport, Catalogue, Host, Outcome, Tools};
 
-use crate::args::{Attack, Common};
+use crate::args::{Attack, Common, VERSION};
 use crate::edge;
 use crate::exit::Exit;
 
@@ -210,7 +210,7 @@ impl<'a> Whole<'a> {
             }
         }
         Ok(Whole {
-            waxcell: env!("CARGO_PKG_VERSION"),
+            waxcell: VERSION,
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             machine: std::env::consts::ARCH,
             against: arguments.against.as_deref(),
