@@ -182,6 +182,13 @@ impl<'a> Watch<'a> {
             let held = held.into_iter().find(|path| prefixes.iter().any(|prefix| path.starts_with(prefix)));
             evidence.extend(held.map(|path| format!("it holds `{path}`")));
         }
+        for kind in &told.shares {
+            let file = format!("ns/{kind}");
+            let ours = fs::read_link(format!("/proc/self/{file}")).ok();
+            if ours.is_some() && processes.iter().any(|process| process.link(&file) == ours) {
+                evidence.push(format!("it is in the host's {kind} namespace"));
+            }
+        }
         for kind in &told.apart {
             let file = format!("ns/{kind}");
             let mut namespaces: Vec<_> = processes.iter().filter_map(|process| process.link(&file)).collect();

@@ -193,6 +193,8 @@ pub struct Evidence {
     pub holds: Vec<String>,
     /// Waiting processes of the script are not all in one and the same namespace of these kinds.
     pub apart: Vec<String>,
+    /// A waiting process of the script is in the judge's own namespace of one of these kinds.
+    pub shares: Vec<String>,
     /// One of these files of the host, in `/proc` or `/sys`, says something else.
     pub host: Vec<String>,
     /// Something of the run is there after so many seconds.
@@ -220,6 +222,7 @@ impl Evidence {
             &self.hurt,
             &self.holds,
             &self.apart,
+            &self.shares,
             &self.host,
         ];
         self.loot
