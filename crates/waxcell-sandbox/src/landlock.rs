@@ -96,6 +96,8 @@ impl Rules {
                 Mount::Bind { target, access: Access::WriteExecute, .. } => (target, READ | CHANGE | EXECUTE),
                 Mount::Bind { target, access: Access::Read, .. } if is_plain => (target, READ),
                 Mount::Bind { target, access: Access::List, .. } => (target, READ_DIR),
+                // The host's own folder of that name is no scratch space.
+                Mount::Scratch { .. } if plan.switches.off(Switch::Mounts) => continue,
                 Mount::Scratch { target, execute, .. } => {
                     (target, if *execute { scratch | EXECUTE } else { scratch })
                 }
