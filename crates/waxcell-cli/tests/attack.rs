@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use support::{Place, Said, skip};
@@ -10,11 +11,15 @@ use support::{Place, Said, skip};
 /// All cases take minutes on a slow machine.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(900);
 
+/// Cases look at what there is one of on a host.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 #[expect(
     clippy::disallowed_methods,
     reason = "where the cases of an ordinary user can lie is known to who starts the tests"
 )]
 fn attack(args: &[&str]) -> Said {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let place = Place::new("");
     let mut command = place.waxcell(&["--json", "attack"]);
     command.args(args);
