@@ -3,10 +3,11 @@
 //! To open a file that is nowhere is no attempt, nor is what programs and libraries look for wherever they run. To open one
 //! that the host has is; so is to look where people keep secrets, whether there are any or not.
 
-use std::ffi::OsStr;
+use std::cell::OnceCell;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use waxcell_operations::Operation;
@@ -159,13 +160,15 @@ const OF_PEOPLE: [&str; 10] = [
 pub(crate) struct Lookout {
     /// Folders in which programs are looked for, one after the other.
     programs: Vec<PathBuf>,
+    /// Where a look may have to wait for another machine or program, and nobody looks.
+    distant: OnceCell<Vec<PathBuf>>,
 }
 
 impl Lookout {
     /// `path` is the run's `PATH`.
     pub(crate) fn new(path: Option<&[u8]>) -> Lookout {
         let path = OsStr::from_bytes(path.unwrap_or_default());
-        Lookout { programs: std::env::split_paths(path).collect() }
+        Lookout { programs: std::env::split_paths(path).collect(), distant: OnceCell::new() }
     }
 
     /// Whether an attempt on a path that is not shown counts. A target that begins with `@` is an abstract socket.
@@ -180,6 +183,9 @@ impl Lookout {
         if path.starts_with(HOME) || is_habit(path) {
             return false;
         }
+        if self.is_distant(path) {
+            return true;
+        }
         match operation {
             // A command is looked for in every one of them.
             Operation::ProcExec if self.programs.iter().any(|folder| path.parent() == Some(folder)) => false,
@@ -187,6 +193,44 @@ impl Lookout {
             _ => exists(path),
         }
     }
+}
+
+impl Lookout {
+    /// Whether a path leads into a file system of another machine, or of a program: a script must not be able to make
+    /// its supervisor wait for those.
+    fn is_distant(&self, path: &Path) -> bool {
+        let distant =
+            self.distant.get_or_init(|| distant(&fs::read("/proc/self/mountinfo").unwrap_or_default()));
+        distant.iter().any(|place| path.starts_with(place))
+    }
+}
+
+/// The places of such file systems (`proc_pid_mountinfo(5)`).
+fn distant(table: &[u8]) -> Vec<PathBuf> {
+    const KINDS: [&[u8]; 11] =
+        [b"autofs", b"nfs", b"nfs4", b"cifs", b"smb3", b"ceph", b"afs", b"9p", b"fuse", b"fuseblk", b"coda"];
+    let place = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let place = fields.nth(4)?;
+        let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+        let is_one = KINDS.contains(&kind) || kind.starts_with(b"fuse.") || kind.starts_with(b"gluster");
+        is_one.then(|| PathBuf::from(OsString::from_vec(unescaped(place))))
+    };
+    table.split(|byte| *byte == b'\n').filter_map(place).collect()
+}
+
+/// White space and backslashes stand as `\040` in that table.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        let digits =
+            tail.get(..3).filter(|_| *first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[3..] } else { tail };
+    }
+    bytes
 }
 
 fn is_habit(path: &Path) -> bool {
@@ -276,6 +320,15 @@ mod tests {
         ] {
             assert!(counts(Operation::FsRead, path), "{path}");
         }
+    }
+
+    #[test]
+    fn where_a_look_could_wait_nobody_looks() {
+        let table = b"1 0 8:1 / / rw shared:1 - ext4 /dev/vda rw\n\
+            2 1 0:9 / /net/a\\040b rw,nosuid shared:2 master:1 - nfs4 server:/x rw\n\
+            3 1 0:8 / /mnt/s rw - fuse.sshfs user@host: rw\n4 1 0:7 / /tmp rw - tmpfs tmpfs rw\n";
+        assert_eq!(distant(table), [Path::new("/net/a b"), Path::new("/mnt/s")]);
+        assert_eq!(distant(b"\n1 2 3\n\\"), Vec::<PathBuf>::new());
     }
 
     #[test]

@@ -396,16 +396,21 @@ def without_landlock():
 
 
 def attacks():
-    """The attack corpus, where limits are held by control groups of version 2."""
+    """The attack corpus, where limits are held by control groups of version 2: both users at once, each on a processor."""
     leaf = make(delegate("given") / "leaf", USER)
+    begun, running = time.monotonic(), []
     for who, user, group in [("root", ROOT, make(GROUPS / "login")), ("user", USER, leaf)]:
-        begun = time.monotonic()
-        process = start([WAXCELL, "attack", "--json"], user, group, env={"TMPDIR": str(make(f"/tmp/attacks-{user}", user))})
-        out, err = process.communicate(timeout=3000)
+        environment = {"TMPDIR": str(make(f"/opt/attacks-{user}", user))}
+        running.append((who, start([WAXCELL, "attack", "--json"], user, group, "/", env=environment)))
+    for who, process in running:
+        out, err = process.communicate(timeout=3400)
         report = json.loads(out) if out.startswith("{") else {"cases": []}
-        print(json.dumps({key: value for key, value in report.items() if key != "cases"}))
-        print(f"{who}: {time.monotonic() - begun:.0f} s")
-        check(f"{who}: waxcell attack", process.returncode == 0 and report["cases"], err)
+        print(f"{who}: {json.dumps({key: value for key, value in report.items() if key != 'cases'})}")
+        for case in report["cases"]:
+            if case["outcome"] != "contained":
+                print(f"{who}: {case['name']}: {case['outcome']} {case['why']}")
+        check(f"{who}: every attack is contained or cannot be shown here", process.returncode == 0 and report["cases"], err)
+    print(f"{time.monotonic() - begun:.0f} s")
 
 
 def tests():
