@@ -24,7 +24,7 @@ use crate::plan::{self, Guard, Mount, Plan};
 use crate::procfs;
 use crate::seccomp::Call;
 
-use crate::target::{open_descriptor, own_descriptor, read_exactly, read_string, still_waiting};
+use crate::target::{name_of, open_descriptor, own_descriptor, read_exactly, read_string, still_waiting};
 use crate::wire::{Attempt, PATH_MAX};
 
 use walk::{End, Walk};
@@ -128,7 +128,10 @@ fn wishes(kind: Call, a: &[u64; 6]) -> [Option<Wish>; 2] {
             return [Some(at(FsRename, a[0], a[1]).name()), Some(at(FsRename, a[2], a[3]).fresh())];
         }
         Call::Link => return [Some(here(FsLink, a[0]).name()), Some(here(FsLink, a[1]).fresh())],
-        Call::LinkAt => return [Some(at(FsLink, a[0], a[1]).name()), Some(at(FsLink, a[2], a[3]).fresh())],
+        Call::LinkAt => {
+            let follow = a[4] as u32 & AtFlags::SYMLINK_FOLLOW.bits() != 0;
+            return [Some(Wish { follow, ..at(FsLink, a[0], a[1]) }), Some(at(FsLink, a[2], a[3]).fresh())];
+        }
         Call::Creat => Wish { makes: Makes::File, ..here(FsWrite, a[0]) },
         Call::Truncate => here(FsWrite, a[0]),
         Call::Mkdir => here(FsCreate, a[0]).fresh(),
@@ -284,7 +287,7 @@ impl Attempts {
         }
         let mut walk = self.start(tid, wish, &path[..length])?;
         let end = walk.go(wish.follow);
-        let (End::There(at, stat) | End::Missing(at, stat) | End::Shut(at, stat)) = &end else { return None };
+        let (End::There(at, _) | End::Missing(at, _) | End::Shut(at, _)) = &end else { return None };
         let mut seen = self.judge(wish, &end, &walk);
         if matches!(seen, Seen::Fine) {
             return Some(false);
@@ -296,7 +299,7 @@ impl Attempts {
             attempt.errno = Errno::XDEV;
         }
         let mut text = [0u8; PATH_MAX];
-        let text = name_of(at, is_blank(stat, self.devices.root), walk.rest(), &mut text)?;
+        let text = name_of(at.as_fd(), walk.rest(), &mut text).ok()?;
         still_waiting(asked.listener, asked.call).ok()?;
         match seen {
             Seen::Fine => {}
@@ -446,7 +449,7 @@ fn judge_plainly(reach: &[(Vec<u8>, plan::Access)], wish: &Wish, end: &End, walk
         End::Shut(..) | End::Nowhere => return Seen::Fine,
     };
     let mut text = [0u8; PATH_MAX];
-    let Some(text) = name_of(at, false, walk.rest(), &mut text) else { return Seen::Fine };
+    let Ok(text) = name_of(at.as_fd(), walk.rest(), &mut text) else { return Seen::Fine };
     let given = |needed: &dyn Fn(plan::Access) -> bool| {
         reach.iter().any(|(place, access)| {
             let below = text.strip_prefix(place.as_slice());
@@ -506,29 +509,4 @@ fn is_read_only(at: &OwnedFd) -> bool {
 /// What Python does wherever it imports from, and does without.
 fn is_habit(path: &[u8]) -> bool {
     path.split(|b| *b == b'/').any(|name| name == b"__pycache__")
-}
-
-/// The path of what is open, and what is behind it. A blank has no name of its own, which the kernel notes behind it.
-fn name_of<'a>(
-    at: &OwnedFd,
-    is_blank: bool,
-    rest: &[u8],
-    buffer: &'a mut [u8; PATH_MAX],
-) -> Option<&'a [u8]> {
-    let mut own = [0u8; 64];
-    let own = own_descriptor(at.as_fd(), &mut own).ok()?;
-    let mut length = fs::readlinkat_raw(CWD, own, &mut buffer[..]).ok()?;
-    if is_blank && let Some(name) = buffer[..length].strip_suffix(b" (deleted)") {
-        length = name.len();
-    }
-    if !rest.is_empty() {
-        if length > 1 && length < PATH_MAX {
-            buffer[length] = b'/';
-            length += 1;
-        }
-        let room = rest.len().min(PATH_MAX - length);
-        buffer[length..length + room].copy_from_slice(&rest[..room]);
-        length += room;
-    }
-    Some(&buffer[..length])
 }

@@ -13,7 +13,7 @@ mod outside;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process;
 use waxcell_operations::Operation;
@@ -28,7 +28,8 @@ use crate::seccomp::Call;
 use crate::switches::{Switch, Switches};
 use crate::sys::{self, Answer, Notification};
 use crate::target::{
-    NOFOLLOW, Target, open_descriptor, own_descriptor, read_exactly, read_string, still_waiting, trimmed,
+    NOFOLLOW, Target, name_of, open_descriptor, own_descriptor, read_exactly, read_string, still_waiting,
+    trimmed,
 };
 use crate::wire::{self, Attempt, PATH_MAX, Report};
 
@@ -381,21 +382,8 @@ impl Guarded {
 
     fn deny(&self, asked: &mut Asked<'_>, operation: Operation, at: BorrowedFd<'_>, name: Option<&CStr>) {
         let mut path = [0u8; PATH_MAX];
-        let mut link = [0; 64];
-        let mut length = own_descriptor(at, &mut link)
-            .and_then(|link| fs::readlinkat_raw(CWD, link, &mut path[..]))
-            .unwrap_or(0);
-        if let Some(name) = name {
-            let name = name.to_bytes();
-            if length > 1 && length < PATH_MAX {
-                path[length] = b'/';
-                length += 1;
-            }
-            let room = name.len().min(PATH_MAX - length);
-            path[length..length + room].copy_from_slice(&name[..room]);
-            length += room;
-        }
-        asked.deny(Attempt { operation, layer: Layer::Guard, errno: Errno::PERM }, &path[..length]);
+        let path = name_of(at, name.map_or(b"", CStr::to_bytes), &mut path).unwrap_or_default();
+        asked.deny(Attempt { operation, layer: Layer::Guard, errno: Errno::PERM }, path);
     }
 }
 

@@ -92,6 +92,33 @@ impl Target {
     }
 }
 
+/// The path of what is open, and what is behind it, without slashes at the end. What covers something or was laid over it
+/// has no name of its own any more, which the kernel notes behind the path.
+pub(crate) fn name_of<'a>(
+    at: BorrowedFd<'_>,
+    rest: &[u8],
+    buffer: &'a mut [u8; PATH_MAX],
+) -> Result<&'a [u8], Errno> {
+    let mut own = [0u8; 64];
+    let mut length = fs::readlinkat_raw(CWD, own_descriptor(at, &mut own)?, &mut buffer[..])?;
+    if let Some(name) = buffer[..length].strip_suffix(b" (deleted)")
+        && fs::fstat(at)?.st_nlink == 0
+    {
+        length = name.len();
+    }
+    let end = rest.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
+    if end > 0 {
+        if length > 1 && length < PATH_MAX {
+            buffer[length] = b'/';
+            length += 1;
+        }
+        let room = end.min(PATH_MAX - length);
+        buffer[length..length + room].copy_from_slice(&rest[..room]);
+        length += room;
+    }
+    Ok(&buffer[..length])
+}
+
 /// A name without the slashes behind it.
 pub(crate) fn trimmed<'a>(name: &CStr, buffer: &'a mut [u8; PATH_MAX]) -> Result<&'a CStr, Errno> {
     let bytes = name.to_bytes();

@@ -80,11 +80,11 @@ impl Rule {
         self
     }
 
-    /// How many arguments it looks at: those up to the last that is tested.
-    pub(super) fn arguments(&self) -> usize {
+    /// Which arguments it looks at.
+    pub(super) fn looks_at(&self, argument: usize) -> bool {
         match self {
-            Rule::Always(_) => 0,
-            Rule::Tests(tests) => tests.iter().map(|test| usize::from(test.argument) + 1).max().unwrap_or(0),
+            Rule::Always(_) => false,
+            Rule::Tests(tests) => tests.iter().any(|test| usize::from(test.argument) == argument),
         }
     }
 }

@@ -103,10 +103,12 @@ impl Rules {
         self.rule(nr).map_or(Action::Errno(libc::ENOSYS), |rule| rule.answer(args))
     }
 
-    /// Writes a call as a person would: its name, and the arguments that decided.
+    /// Writes a call as a person would: its name, and the arguments that decided; `_` stands for others between them,
+    /// which may be different each time.
     pub(crate) fn describe<'a>(&self, nr: i32, args: &[u64; 6], buffer: &'a mut [u8; 128]) -> &'a [u8] {
         let mut text = Text::new(buffer);
-        let shown = self.rule(nr).map_or(0, Rule::arguments);
+        let looks_at = |argument| self.rule(nr).is_some_and(|rule| rule.looks_at(argument));
+        let shown = (0..args.len()).rev().find(|argument| looks_at(*argument)).map_or(0, |last| last + 1);
         // Longer than the buffer, it is cut.
         let _ = match table::name(nr) {
             Some(name) => write!(text, "{name}("),
@@ -114,7 +116,10 @@ impl Rules {
         };
         for (position, argument) in args.iter().take(shown).enumerate() {
             let comma = if position == 0 { "" } else { ", " };
-            let _ = write!(text, "{comma}{:#x}", *argument as u32);
+            let _ = match looks_at(position) {
+                true => write!(text, "{comma}{:#x}", *argument as u32),
+                false => write!(text, "{comma}_"),
+            };
         }
         let _ = text.write_str(")");
         text.bytes()
