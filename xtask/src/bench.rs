@@ -37,7 +37,12 @@ enum Way {
     Bare,
     Waxcell,
     Bubblewrap,
+    /// Waxcell, under a policy that does not ask which files are reached for in vain.
+    Untold,
 }
+
+/// The same policy as the other, but for that.
+const UNTOLD: &str = "untold.yml";
 
 pub(crate) fn bench(runs: usize) -> Done {
     run(&mut cargo(&["build", "--release", "--package", "waxcell-cli"]))?;
@@ -55,8 +60,15 @@ pub(crate) fn bench(runs: usize) -> Done {
         let peer = succeeds(person.command(Path::new("bwrap")).args(["--ro-bind", "/", "/", "true"]));
         println!("### As {}\n", person.name);
         println!("{}", numbers::head(peer));
+        let ways =
+            if peer { vec![Way::Bare, Way::Waxcell, Way::Bubblewrap] } else { vec![Way::Bare, Way::Waxcell] };
         for script in scripts::ALL {
-            println!("{}", numbers::row(script.name, &measure(person, script, runs, peer)?));
+            println!("{}", numbers::row(script.name, &measure(person, script, runs, &ways)?));
+        }
+        println!("\n{}", numbers::told_head());
+        for script in scripts::ALL.iter().filter(|script| script.reads) {
+            let times = measure(person, script, runs, &[Way::Untold, Way::Waxcell])?;
+            println!("{}", numbers::row(script.name, &times));
         }
         println!("\n{}", memory::supervisor(person)?);
         println!("{}\n", facts::disk(&person.folder)?);
@@ -65,9 +77,7 @@ pub(crate) fn bench(runs: usize) -> Done {
 }
 
 /// The times of one script: a list for each way.
-fn measure(person: &Person, script: &Script, runs: usize, peer: bool) -> Done<Vec<Vec<Duration>>> {
-    let ways = [Way::Bare, Way::Waxcell, Way::Bubblewrap];
-    let ways = &ways[..if peer { 3 } else { 2 }];
+fn measure(person: &Person, script: &Script, runs: usize, ways: &[Way]) -> Done<Vec<Vec<Duration>>> {
     let mut times = vec![Vec::new(); ways.len()];
     for turn in 0..WARM_UP + runs {
         for (way, times) in ways.iter().zip(&mut times) {
@@ -100,6 +110,16 @@ impl Person {
         }
         let policy = project.join("security_policy.yml");
         at(&policy, fs::copy(root().join("examples/hive/security_policy.yml"), &policy))?;
+        let told = at(&policy, fs::read_to_string(&policy))?;
+        let untold = told.replacen("  monitoring:\n", "  monitoring:\n    file_attempts: false\n", 1);
+        for folder in [&project, &person.folder.join("hive")] {
+            at(folder, fs::write(folder.join(UNTOLD), &untold))?;
+        }
+        let read = project.join("read");
+        at(&read, fs::create_dir(&read))?;
+        for number in 0..100 {
+            at(&read, fs::write(read.join(number.to_string()), "x".repeat(1000)))?;
+        }
         if let Some(user) = user {
             give(&person.folder, user)?;
         }
@@ -120,11 +140,10 @@ impl Person {
     fn way(&self, way: Way, script: &Script) -> Command {
         let mut command = match way {
             Way::Bare => self.command(Path::new(PYTHON)),
-            Way::Waxcell => {
+            Way::Waxcell | Way::Untold => {
                 let mut command = self.command(&self.waxcell);
-                command
-                    .args(["run", "--policy", "security_policy.yml", "--state"])
-                    .arg(self.folder.join("state"));
+                let policy = if way == Way::Untold { UNTOLD } else { "security_policy.yml" };
+                command.args(["run", "--policy", policy, "--state"]).arg(self.folder.join("state"));
                 command
             }
             Way::Bubblewrap => {

@@ -13,6 +13,7 @@ const SLEEPER: Script = Script {
     args: &[],
     text: "import time\nprint('up', flush=True)\ntime.sleep(2)\n",
     least_output: 0,
+    reads: false,
 };
 
 /// One process as `/proc` shows it.

@@ -30,6 +30,11 @@ pub(crate) fn head(peer: bool) -> String {
     format!("| script | bare, ms | waxcell, ms | added | ratio |{names}\n|---|---|---|---|---|{rule}")
 }
 
+/// Of a table that compares runs with themselves.
+pub(crate) fn told_head() -> &'static str {
+    "| script | attempts on files not told, ms | told, ms | added | ratio |\n|---|---|---|---|---|"
+}
+
 /// One script: the medians, and the medians of what each pair says about itself.
 pub(crate) fn row(name: &str, times: &[Vec<Duration>]) -> String {
     let seconds = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<f64>>();
