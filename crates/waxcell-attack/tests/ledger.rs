@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use waxcell_attack::{Catalogue, of_folder};
+use waxcell_attack::{Case, Catalogue, of_folder};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../attacks")
@@ -62,4 +62,68 @@ fn what_the_catalogue_does_not_know_is_refused() {
     stranger[0].told.id = "Z01".to_owned();
     let fault = catalogue.ledger(&stranger, "").expect_err("a fault").to_string();
     assert!(fault.contains("there is no `Z01`"), "{fault}");
+}
+
+/// Words of the form `E04`.
+fn ids(text: &str) -> Vec<&str> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let is_id = |word: &&str| match word.as_bytes() {
+        [letter, digits @ ..] => {
+            letter.is_ascii_uppercase() && digits.len() == 2 && digits.iter().all(u8::is_ascii_digit)
+        }
+        [] => false,
+    };
+    words.filter(is_id).collect()
+}
+
+#[test]
+fn the_threat_model_names_what_is_there() {
+    let page = read("../docs/threat-model.md");
+    let (held, rest) = page.split_once("\n## What nothing here stops\n").expect("the heading");
+    let catalogue = Catalogue::read(&read("catalogue.toml")).expect("a catalogue");
+    let cases = of_folder(&corpus()).expect("cases");
+    let mut faults = Vec::new();
+    for id in ids(held) {
+        if !cases.iter().any(|case| case.told.id == id) {
+            faults.push(format!("{id} has no case"));
+        }
+    }
+    for id in ids(rest) {
+        if !catalogue.classes.values().any(|class| class.ids.contains_key(id)) {
+            faults.push(format!("there is no {id}"));
+        }
+    }
+    // The layers of its table, as the cases call them.
+    let rows: [(&str, &[&str]); 15] = [
+        ("identity", &["identity"]),
+        ("user namespace", &["userns"]),
+        ("mounts", &["mounts"]),
+        ("pid namespace", &["pidns"]),
+        ("network namespace", &["netns"]),
+        ("IPC namespace", &["ipcns"]),
+        ("UTS, control-group namespace", &["utsns", "cgroupns"]),
+        ("Landlock", &["landlock"]),
+        ("system-call filter", &["seccomp"]),
+        ("init as broker", &["broker"]),
+        ("init and supervisor", &["dumpable"]),
+        ("limits", &["limits", "cgroup"]),
+        ("environment", &["environment"]),
+        ("descriptors", &["descriptors"]),
+        ("gate", &["gate"]),
+    ];
+    for (begin, names) in rows {
+        let row = held.lines().find(|line| line.starts_with(&format!("| {begin}"))).expect(begin);
+        let named = ids(row);
+        if named.is_empty() {
+            faults.push(format!("nothing shows `{begin}`"));
+        }
+        for id in named {
+            let stops =
+                |case: &Case| case.told.layers.iter().any(|layer| names.contains(&&*layer.to_string()));
+            if !cases.iter().any(|case| case.told.id == id && stops(case)) {
+                faults.push(format!("no case of {id} says that {} stops it", names.join(" or ")));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "docs/threat-model.md:\n{}", faults.join("\n"));
 }

@@ -829,7 +829,7 @@ fn requests(own: &Own) -> Vec<Test> {
     ]
 }
 
-fn ioctls(own: &Own) -> Vec<u32> {
+pub(super) fn ioctls(own: &Own) -> Vec<u32> {
     let controlling = own.may_take_terminal.then_some(TIOCSCTTY);
     [
         TCGETS,

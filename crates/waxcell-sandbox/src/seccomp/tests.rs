@@ -492,3 +492,38 @@ fn without_namespaces_what_reaches_the_host_is_refused_or_asked_for() {
         );
     }
 }
+
+/// What the page of threats says about the filter, counted from the rules of a run with every default.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_threat_model_has_the_numbers_of_the_table() {
+    let blocked = Guard { xattr: false, ..EVERYTHING };
+    let own = Own { newborn_asks: true, file_attempts: true, ..OWN };
+    let rules = build(&blocked, &own, None).0;
+    let count = |which: &dyn Fn(&Rule) -> bool| rules.values().filter(|rule| which(rule)).count();
+    let asks = |tests: &[super::bpf::Test]| {
+        tests.iter().flat_map(|test| [test.hit, test.miss]).any(|action| action == Some(Action::Notify))
+    };
+    let refused =
+        |errno| count(&|rule| matches!(rule, Rule::Always(Action::Refuse(number, _)) if *number == errno));
+    let rows = [
+        ("allowed, whatever the arguments", count(&|rule| *rule == Rule::Always(Action::Allow))),
+        ("allowed for some arguments", count(&|rule| matches!(rule, Rule::Tests(tests) if !asks(tests)))),
+        (
+            "for some arguments sent to the init",
+            count(&|rule| matches!(rule, Rule::Tests(tests) if asks(tests))),
+        ),
+        ("always sent to the init", count(&|rule| *rule == Rule::Always(Action::Notify))),
+        ("refused (`EPERM`) and recorded", refused(libc::EPERM)),
+        ("absent (`ENOSYS`) and recorded", refused(libc::ENOSYS)),
+        ("requests of `ioctl`", table::ioctls(&own).len()),
+        ("options of `prctl`", table::prctls().len()),
+    ];
+    let reached = rules.len() - rows[4].1 - rows[5].1;
+    assert_eq!(rows[..4].iter().map(|(_, count)| count).sum::<usize>(), reached);
+    let page = include_str!("../../../../docs/threat-model.md");
+    let rows = rows.into_iter().chain([("**numbers that do something**", reached)]);
+    let lines = rows.map(|(what, count)| format!("| {what} | {count} |"));
+    let missing: Vec<String> = lines.filter(|line| !page.contains(line)).collect();
+    assert!(missing.is_empty(), "docs/threat-model.md has no line\n{}", missing.join("\n"));
+}
