@@ -1,0 +1,5 @@
+import os, time
+
+for _ in range(60):
+    os.posix_spawn("/bin/sleep", ["sleep", "1"], {})
+time.sleep(1)
