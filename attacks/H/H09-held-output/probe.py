@@ -1,0 +1,6 @@
+import os, time
+
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(3)
+    os._exit(0)
