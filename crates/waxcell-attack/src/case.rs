@@ -28,6 +28,13 @@ impl Case {
     pub fn class(&self) -> char {
         self.name.chars().next().unwrap_or('?')
     }
+
+    /// Lets everything take so many times as long as it is written.
+    pub fn wait_longer(&mut self, times: u32) {
+        let times = f64::from(times);
+        self.told.deadline *= times;
+        self.told.escaped.lasted = self.told.escaped.lasted.map(|seconds| seconds * times);
+    }
 }
 
 /// `case.toml`.

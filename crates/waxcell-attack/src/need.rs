@@ -31,6 +31,8 @@ pub enum Need {
     Userns,
     /// `landlock>=6`
     Landlock(u32),
+    /// `kernel>=6.3`
+    Kernel(u32, u32),
     /// `cgroup`, of any version.
     Cgroup,
     /// `route`: an IPv4 address beside that of loopback.
@@ -58,7 +60,10 @@ impl TryFrom<String> for Need {
             "route" => Need::Route,
             "x86_64" | "aarch64" => Need::Architecture(text),
             other => {
-                if let Some(abi) = other.strip_prefix("landlock>=") {
+                if let Some(version) = other.strip_prefix("kernel>=") {
+                    let (major, minor) = release(version).ok_or_else(unknown)?;
+                    Need::Kernel(major, minor)
+                } else if let Some(abi) = other.strip_prefix("landlock>=") {
                     Need::Landlock(abi.parse().map_err(|_| unknown())?)
                 } else if let Some(program) = other.strip_prefix("program:") {
                     Need::Program(program.to_owned())
@@ -82,6 +87,10 @@ impl Need {
             Need::User => (!host.root, "a user who is not root".to_owned()),
             Need::Userns => (host.user_namespaces, "namespaces".to_owned()),
             Need::Landlock(abi) => (host.landlock_abi >= Some(*abi), format!("Landlock ABI {abi}")),
+            Need::Kernel(major, minor) => {
+                let said = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+                (release(&said) >= Some((*major, *minor)), format!("Linux {major}.{minor}"))
+            }
             Need::Cgroup => (host.limits_by.starts_with("cgroup"), "control groups".to_owned()),
             Need::Route => (address().is_some(), "an address beside that of loopback".to_owned()),
             Need::Architecture(name) => (std::env::consts::ARCH == name, name.clone()),
@@ -94,6 +103,12 @@ impl Need {
         };
         (!there).then(|| format!("needs {what}"))
     }
+}
+
+/// The first two numbers of a kernel's version.
+fn release(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// The address that this host has towards others. Nothing is sent.

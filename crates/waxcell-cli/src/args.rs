@@ -152,6 +152,9 @@ pub(crate) struct Attack {
     /// Cases of a folder that looks as `attacks/` does, in place of those that are built in
     #[arg(long, value_name = "DIR")]
     pub(crate) corpus: Option<PathBuf>,
+    /// How many times as long as written each case may take: for a slow machine
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) patience: u32,
     /// With each case's layers switched off, which only a test build can do: every attack has to succeed
     #[arg(long, hide = true, conflicts_with = "against")]
     pub(crate) without_layers: bool,

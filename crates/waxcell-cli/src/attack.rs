@@ -23,7 +23,8 @@ pub(crate) fn run(arguments: &Attack, common: &Common) -> Exit {
 }
 
 fn judge(arguments: &Attack, common: &Common) -> Result<Exit, String> {
-    let cases = chosen(arguments)?;
+    let mut cases = chosen(arguments)?;
+    cases.iter_mut().for_each(|case| case.wait_longer(arguments.patience));
     if arguments.list {
         let lines = cases.iter().map(|case| format!("{:<40} {}\n", case.name, case.told.title));
         return Ok(edge::print(&lines.collect::<String>(), Exit::SUCCESS));
