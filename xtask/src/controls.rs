@@ -19,7 +19,11 @@ pub(crate) fn test() -> Done {
     let copy = place.0.join("waxcell");
     at(&copy, fs::copy(&waxcell, &copy))?;
     let mut command = as_ordinary_user(&copy);
-    command.args(words).current_dir("/").env("HOME", place.0.join("home")).env("TMPDIR", place.0.join("tmp"));
+    command
+        .args(words)
+        .current_dir("/")
+        .env("HOME", place.0.join("home"))
+        .env("XDG_CACHE_HOME", place.cache());
     ours.and(run(&mut command))
 }
 

@@ -1,11 +1,19 @@
-import subprocess, sys
+import os, subprocess, sys, time
 
 nested = subprocess.Popen(["unshare", "--user", "cat"], stderr=subprocess.DEVNULL)
-# It either fails at once or stays.
-try:
-    nested.wait(0.3)
-except subprocess.TimeoutExpired:
-    pass
+
+
+def is_outside():
+    try:
+        return os.readlink(f"/proc/{nested.pid}/ns/user") == os.readlink("/proc/self/ns/user")
+    except OSError:
+        return False
+
+
+# It either fails or stays.
+end = time.monotonic() + 2
+while nested.poll() is None and is_outside() and time.monotonic() < end:
+    time.sleep(0.005)
 
 print("ready", flush=True)
 sys.stdin.read()
