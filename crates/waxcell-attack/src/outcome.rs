@@ -17,8 +17,8 @@ pub enum Against<'a> {
     /// Waxcell: contained, and with the right record.
     Waxcell,
     /// A test build of waxcell with the case's layers switched off: the attack has to succeed; and with all of them off
-    /// but one, whichever, it must not.
-    WaxcellWithoutLayers,
+    /// but one, whichever, it must not. With the variable that names them.
+    WaxcellWithoutLayers(&'a str),
     /// Another sandbox's command line, in words; without a record to judge.
     Other(&'a [String]),
 }
@@ -70,7 +70,7 @@ pub struct CaseReport {
 pub fn run(case: &Case, against: Against<'_>, host: &Host, tools: &Tools) -> CaseReport {
     let begun = Instant::now();
     let mut missing: Vec<String> = case.told.needs.iter().filter_map(|need| need.missing(host)).collect();
-    if matches!(against, Against::WaxcellWithoutLayers) {
+    if matches!(against, Against::WaxcellWithoutLayers(_)) {
         missing.extend(case.told.layers.iter().filter_map(|layer| layer.stays(host)));
     }
     let judged = if missing.is_empty() {
@@ -109,13 +109,15 @@ impl Judged {
 fn judge(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<Judged> {
     let policy = case.deny.as_deref();
     let subject = match against {
-        Against::Waxcell => Subject::Waxcell { policy, without: &[] },
-        Against::WaxcellWithoutLayers => Subject::Waxcell { policy, without: &case.told.layers },
+        Against::Waxcell => Subject::Waxcell { policy, without: None },
+        Against::WaxcellWithoutLayers(variable) => {
+            Subject::Waxcell { policy, without: Some((variable, &case.told.layers)) }
+        }
         Against::Other(words) => Subject::Other(words),
     };
     let seen = attempt(case, &subject, tools)?;
-    if matches!(against, Against::WaxcellWithoutLayers) {
-        return without_layers(case, &seen, tools);
+    if let Against::WaxcellWithoutLayers(variable) = against {
+        return without_layers(case, variable, &seen, tools);
     }
     let recorded = seen.report.as_ref().map(record::recorded).unwrap_or_default();
     if !seen.evidence.is_empty() {
@@ -137,7 +139,7 @@ fn judge(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<Ju
 }
 
 /// What a test build shows that has seen the attempt with all of a case's layers off.
-fn without_layers(case: &Case, seen: &Seen, tools: &Tools) -> std::io::Result<Judged> {
+fn without_layers(case: &Case, variable: &str, seen: &Seen, tools: &Tools) -> std::io::Result<Judged> {
     if seen.evidence.is_empty() {
         return Ok(Judged::of(Outcome::Contained, ending(seen)));
     }
@@ -147,7 +149,7 @@ fn without_layers(case: &Case, seen: &Seen, tools: &Tools) -> std::io::Result<Ju
         if others.is_empty() {
             break;
         }
-        let seen = attempt(case, &Subject::Waxcell { policy, without: &others }, tools)?;
+        let seen = attempt(case, &Subject::Waxcell { policy, without: Some((variable, &others)) }, tools)?;
         if let Some(evidence) = seen.evidence.first() {
             return Ok(Judged::of(Outcome::LayerWrong, format!("with `{layer}` alone: {evidence}")));
         }
@@ -161,7 +163,7 @@ fn control(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<
     // Another sandbox knows no policy of ours: the attack has to work where nobody holds it.
     let subject = match (told.control, against) {
         (Control::Allow, Against::Waxcell) => {
-            Subject::Waxcell { policy: case.allow.as_deref(), without: &[] }
+            Subject::Waxcell { policy: case.allow.as_deref(), without: None }
         }
         _ => Subject::Nothing,
     };

@@ -26,8 +26,9 @@ pub struct Tools {
 /// Who holds the probe.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject<'a> {
-    /// Waxcell, with a policy or the built-in default.
-    Waxcell { policy: Option<&'a str>, without: &'a [Layer] },
+    /// Waxcell, with a policy or the built-in default; in a test build, without the layers that a variable of this name is
+    /// set to.
+    Waxcell { policy: Option<&'a str>, without: Option<(&'a str, &'a [Layer])> },
     /// Another sandbox's command line, in words.
     Other(&'a [String]),
     /// Nobody.
@@ -59,9 +60,9 @@ impl Subject<'_> {
                 let mut command = Command::new(&tools.waxcell);
                 command.arg("run").arg("--report").arg(report(place)).arg(&probe).args(args);
                 command.env_clear().env("WAXCELL_STATE", place.root().join("state"));
-                if !without.is_empty() {
-                    let names: Vec<String> = without.iter().map(Layer::to_string).collect();
-                    command.env("WAXCELL_TEST_WITHOUT", names.join(","));
+                if let Some((variable, layers)) = without {
+                    let names: Vec<String> = layers.iter().map(Layer::to_string).collect();
+                    command.env(variable, names.join(","));
                 }
                 command
             }

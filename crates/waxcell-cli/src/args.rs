@@ -156,8 +156,23 @@ pub(crate) struct Attack {
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) patience: u32,
     /// With each case's layers switched off, which only a test build can do: every attack has to succeed
+    #[cfg(feature = "switches")]
     #[arg(long, hide = true, conflicts_with = "against")]
-    pub(crate) without_layers: bool,
+    without_layers: bool,
+}
+
+impl Attack {
+    /// Whether each case's layers are switched off.
+    #[cfg(feature = "switches")]
+    pub(crate) fn without_layers(&self) -> bool {
+        self.without_layers
+    }
+
+    /// Whether each case's layers are switched off; nobody can do so in this build.
+    #[cfg(not(feature = "switches"))]
+    pub(crate) fn without_layers(&self) -> bool {
+        false
+    }
 }
 
 const OF_RUN: &str = "\

@@ -47,18 +47,18 @@ fn judge(arguments: &Attack, common: &Common) -> Result<Exit, String> {
     let words = words.map_err(|error| format!("--against: {error}"))?;
     let against = match &words {
         Some(words) => Against::Other(words),
-        None if arguments.without_layers => Against::WaxcellWithoutLayers,
+        None if arguments.without_layers() => Against::WaxcellWithoutLayers(edge::SWITCHES),
         None => Against::Waxcell,
     };
     let mut reports = Vec::new();
     for case in &cases {
         let report = waxcell_attack::run(case, against, &host, &tools);
         if !common.quiet && !common.json {
-            say(&report, arguments.without_layers);
+            say(&report, arguments.without_layers());
         }
         reports.push(report);
     }
-    let wanted = if arguments.without_layers { Outcome::Escaped } else { Outcome::Contained };
+    let wanted = if arguments.without_layers() { Outcome::Escaped } else { Outcome::Contained };
     let whole = Whole::of(arguments, &facts, &reports, wanted, begun)?;
     let text = if common.json {
         serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
@@ -215,7 +215,7 @@ impl<'a> Whole<'a> {
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             machine: std::env::consts::ARCH,
             against: arguments.against.as_deref(),
-            without_layers: arguments.without_layers,
+            without_layers: arguments.without_layers(),
             host,
             seconds: begun.elapsed().as_secs_f64(),
             outcomes,

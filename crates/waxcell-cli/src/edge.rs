@@ -204,24 +204,27 @@ pub(crate) fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
+/// The variable that says which layers a test build leaves out. No other knows it.
+pub(crate) const SWITCHES: &str = if cfg!(feature = "switches") { "WAXCELL_TEST_WITHOUT" } else { "" };
+
 /// The layers to leave out: none, in a build that cannot.
 #[cfg(not(feature = "switches"))]
 pub(crate) fn switches() -> Result<Switches, String> {
     Ok(Switches::default())
 }
 
-/// The layers that `WAXCELL_TEST_WITHOUT` names, and a word about it on every run.
+/// The layers that [`SWITCHES`] names, and a word about it on every run.
 #[cfg(feature = "switches")]
 pub(crate) fn switches() -> Result<Switches, String> {
-    let list = std::env::var("WAXCELL_TEST_WITHOUT").unwrap_or_default();
+    let list = std::env::var(SWITCHES).unwrap_or_default();
     eprintln!(
         "waxcell: A TEST BUILD, WHICH IS NO SANDBOX: layers can be switched off; off now: `{}`",
         printable(&list)
     );
-    let switches = Switches::of_list(&list)
-        .map_err(|name| format!("`WAXCELL_TEST_WITHOUT` names `{name}`, which is no layer"))?;
+    let switches =
+        Switches::of_list(&list).map_err(|name| format!("`{SWITCHES}` names `{name}`, which is no layer"))?;
     if switches.off(waxcell::Switch::Userns) && !rustix::process::geteuid().is_root() {
-        return Err("`WAXCELL_TEST_WITHOUT`: only root can do without `userns`".to_owned());
+        return Err(format!("`{SWITCHES}`: only root can do without `userns`"));
     }
     Ok(switches)
 }
