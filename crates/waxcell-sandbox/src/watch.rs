@@ -22,6 +22,7 @@ use crate::procfs::{self, Sample};
 use crate::relay::{Relay, Stream};
 use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
+use crate::switches::Switch;
 use crate::sys;
 use crate::tally::Tally;
 use crate::wire::{self, Counted, Inbox, Order, Report};
@@ -129,6 +130,8 @@ impl Running {
         }
         let root = format!("/proc/{init}/root");
         self.scratch = scratch_target(plan)
+            // What the host has under that name is not the run's.
+            .filter(|_| !plan.switches.off(Switch::Mounts))
             .and_then(|path| open(format!("{root}{}", path.display())))
             .map(|fd| Scratch::Tmpfs(fd, mounts::scratch_overhead(&plan.mounts)));
         self.processes = open(format!("{root}/proc"));
