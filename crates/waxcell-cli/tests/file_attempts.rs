@@ -247,3 +247,18 @@ fn where_nobody_wants_to_know_nothing_is_told_and_all_is_refused() {
     let (printed, violations) = run(&place, "print(tried(read, '/etc/shadow'), tried(write, 'f'))\n");
     assert_eq!((printed.as_str(), violations), ("ENOENT EROFS\n", Vec::new()));
 }
+
+#[test]
+fn what_has_no_name_may_be_changed_whatever_is_blocked() {
+    let place = Place::new("filesystem: {allowed_paths: [./data]}");
+    let (printed, violations) = run(
+        &place,
+        "
+ends = os.pipe()
+print(tried(os.fchmod, ends[0], 0o600), tried(os.fchown, ends[1], os.getuid(), -1))
+pair = socket.socketpair()
+print(tried(os.fchmod, pair[0].fileno(), 0o600))
+",
+    );
+    assert_eq!((printed.as_str(), violations), ("fine fine\nfine\n", Vec::new()));
+}

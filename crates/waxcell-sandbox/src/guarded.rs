@@ -335,7 +335,7 @@ impl Guarded {
     fn is_scratch(&self, file: BorrowedFd<'_>) -> bool {
         match &self.outside {
             Some(outside) => outside.is_scratch(file),
-            None => fs::fstat(file).is_ok_and(|stat| stat.st_dev == self.scratch_device),
+            None => fs::fstat(file).is_ok_and(|stat| stat.st_dev == self.scratch_device) || is_nameless(file),
         }
     }
 
@@ -385,6 +385,13 @@ impl Guarded {
         let path = name_of(at, name.map_or(b"", CStr::to_bytes), &mut path).unwrap_or_default();
         asked.deny(Attempt { operation, layer: Layer::Guard, errno: Errno::PERM }, path);
     }
+}
+
+/// Whether this is a pipe or a socket without a name, which ends with those who hold it.
+fn is_nameless(file: BorrowedFd<'_>) -> bool {
+    let mut path = [0u8; PATH_MAX];
+    name_of(file, b"", &mut path)
+        .is_ok_and(|path| [&b"pipe:["[..], b"socket:["].iter().any(|kind| path.starts_with(kind)))
 }
 
 /// Opens what a call names.

@@ -16,7 +16,7 @@ use crate::credentials;
 use crate::policy::HOME;
 
 /// Where programs and the C library look by habit, and do without: files, and folders with all that is in them.
-const HABITS: [&str; 64] = [
+const HABITS: [&str; 63] = [
     // The loader and the C library: names, places, languages.
     "/etc/ld.so.preload",
     "/etc/ld.so.conf",
@@ -48,8 +48,6 @@ const HABITS: [&str; 64] = [
     "/run/systemd/userdb",
     "/run/systemd/resolve/io.systemd.Resolve",
     "/etc/selinux",
-    // Who asks at the terminal (`getpass`).
-    "/dev/tty",
     // Which system this is.
     "/etc/debian_version",
     "/etc/lsb-release",
@@ -87,6 +85,9 @@ const HABITS: [&str; 64] = [
     "/etc/httpd/mime.types",
     "/etc/httpd/conf/mime.types",
 ];
+
+/// Who asks a person opens it to read and to write (`getpass`).
+const TERMINAL: &str = "/dev/tty";
 
 /// What libraries ask the kernel about the machine and the process.
 const MACHINE: [&str; 28] = [
@@ -180,7 +181,9 @@ impl Lookout {
         if is_secret(path) {
             return true;
         }
-        if path.starts_with(HOME) || is_habit(path) {
+        // To ask is a habit, to change something is none.
+        let only_asks = matches!(operation, Operation::FsRead | Operation::ProcExec | Operation::IpcUnix);
+        if path.starts_with(HOME) || path == Path::new(TERMINAL) || only_asks && is_habit(path) {
             return false;
         }
         if self.is_distant(path) {
@@ -337,6 +340,8 @@ mod tests {
         assert!(counts(Operation::ProcExec, "/boot"));
         assert!(counts(Operation::FsCreate, "/boot/new"));
         assert!(!counts(Operation::FsCreate, "/nowhere/new"));
+        assert!(counts(Operation::FsWrite, "/proc/sys/vm/overcommit_memory"));
+        assert!(!counts(Operation::FsWrite, "/dev/tty"));
     }
 
     #[test]
