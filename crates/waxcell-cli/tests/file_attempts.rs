@@ -101,11 +101,12 @@ print(tried(write, 'f'), tried(write, 'new'), tried(write, 'given/f'), tried(wri
 print(tried(os.rename, 'f', 'g'), tried(os.rename, 'data/own', 'g'), tried(os.link, 'f', 'data/f'), tried(os.symlink, 'a', 'l'))
 print(tried(os.unlink, 'f'), tried(os.truncate, 'f', 0), tried(os.utime, 'f'), tried(os.chmod, 'f', 0o600), tried(write, '/boot/x'))
 print(tried(write, '/dev/null'), tried(os.mkdir, '__pycache__'), tried(os.unlink, 'none'), tried(os.mkdir, 'given'))
+print(tried(os.symlink, 'a', '/etc/l'), tried(os.rename, 'data/own', '/etc/own'), tried(write, '/etc/none/x'))
 ",
     );
     assert_eq!(
         printed,
-        "EROFS EROFS EROFS EROFS EROFS\nEROFS EXDEV EXDEV EROFS\nEROFS EROFS EROFS EROFS ENOENT\nfine EROFS ENOENT EEXIST\n"
+        "EROFS EROFS EROFS EROFS EROFS\nEROFS EXDEV EXDEV EROFS\nEROFS EROFS EROFS EROFS ENOENT\nfine EROFS ENOENT EEXIST\nEROFS EXDEV ENOENT\n"
     );
     let (rofs, xdev) = (libc::EROFS, libc::EXDEV);
     assert_eq!(
@@ -124,6 +125,8 @@ print(tried(write, '/dev/null'), tried(os.mkdir, '__pycache__'), tried(os.unlink
             mounts("fs.delete", at("f"), rofs, 1),
             mounts("fs.chmod", at("f"), rofs, 1),
             mounts("fs.create", "/boot/x", libc::ENOENT, 1),
+            mounts("fs.link", "/etc/l", rofs, 1),
+            mounts("fs.rename", "/etc/own", xdev, 1),
         ]
     );
 }

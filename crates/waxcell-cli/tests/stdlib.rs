@@ -201,6 +201,8 @@ const WHOLE: &str = " (the module)";
 struct Outcomes {
     seen: BTreeMap<String, BTreeSet<String>>,
     why: BTreeMap<String, String>,
+    /// What the sandbox took for an attempt on files.
+    attempts: BTreeSet<String>,
 }
 
 /// One test that differs.
@@ -220,6 +222,7 @@ struct Told {
     /// The last output inside.
     end: String,
     differences: Vec<Difference>,
+    attempts: BTreeSet<String>,
     seconds: f64,
 }
 
@@ -261,7 +264,7 @@ impl Stand {
         for folder in [&project, &work, &home] {
             fs::create_dir_all(folder).unwrap();
         }
-        let policy = project.join("security_policy.yml");
+        let (policy, report) = (project.join("security_policy.yml"), project.join("report.json"));
         let text = POLICY
             .replace("{open_files}", &open_files().to_string())
             .replace("{python}", self.python.to_str().unwrap());
@@ -279,6 +282,7 @@ impl Stand {
                 words.push(host::waxcell());
                 words.extend(["run", "--policy"].map(PathBuf::from));
                 words.extend([policy, "--state".into(), self.folder.path().join("state")]);
+                words.extend(["--report".into(), report.clone()]);
             }
             Side::Outside => {
                 words.extend(["setsid", "--wait"].map(PathBuf::from));
@@ -314,6 +318,9 @@ impl Stand {
         let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", words[0].display()));
         let notes = fs::read_to_string(work.join("notes")).unwrap_or_default();
         outcomes.add(&notes);
+        let told =
+            fs::read_to_string(&report).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        outcomes.attempts.extend(told.iter().flat_map(attempts_on_files));
         let tail = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes).into_owned();
             let from = text.char_indices().rev().nth(1500).map_or(0, |(at, _)| at);
@@ -346,6 +353,7 @@ impl Stand {
             passed: inside.seen.values().filter(|seen| seen.contains("pass")).count(),
             end: inside.why.get(&format!("{module}{WHOLE}")).cloned().unwrap_or_default(),
             differences: differences(&outside, &inside),
+            attempts: inside.attempts,
             seconds: started.elapsed().as_secs_f64(),
         }
     }
@@ -400,6 +408,14 @@ fn differences(outside: &Outcomes, inside: &Outcomes) -> Vec<Difference> {
     let tests_alone: Vec<Difference> = differing.iter().filter(is_test).cloned().collect();
     let ended_early = tests_alone.iter().any(|difference| difference.inside == "did not run");
     if tests_alone.is_empty() || ended_early { differing } else { tests_alone }
+}
+
+/// What a report tells of files that were not given.
+fn attempts_on_files(report: &Value) -> Vec<String> {
+    let none = Vec::new();
+    let all = report["violations"].as_array().unwrap_or(&none).iter();
+    let of_files = all.filter(|told| told["layer"] == "mounts" || told["layer"] == "processes");
+    of_files.map(|told| format!("{} {}", told["operation"], told["target"])).collect()
 }
 
 fn is_root() -> bool {
@@ -502,6 +518,13 @@ fn the_standard_librarys_tests_have_the_same_outcome_inside() {
         "{}",
         unannounced.iter().map(|differs| tell(differs)).collect::<String>()
     );
+    // Nobody attacks anybody here: what these do, programs do.
+    let attempts: Vec<_> = told
+        .iter()
+        .filter(|told| !told.attempts.is_empty())
+        .map(|told| (told.module, &told.attempts))
+        .collect();
+    assert!(attempts.is_empty(), "taken for attempts: {attempts:#?}");
     let empty: Vec<_> =
         told.iter().filter(|told| told.tests == 0).map(|told| (told.module, &told.end)).collect();
     assert!(empty.is_empty(), "no test of these ran: {empty:#?}");

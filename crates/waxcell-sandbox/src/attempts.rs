@@ -292,7 +292,8 @@ impl Attempts {
         if matches!(seen, Seen::Fine) {
             return Some(false);
         }
-        if let (Seen::Refused(attempt), Some(other)) = (&mut seen, other)
+        if let (Seen::Refused(attempt) | Seen::Unshown(attempt), Some(other)) = (&mut seen, other)
+            && attempt.errno == Errno::ROFS
             && self.leads_elsewhere(tid, other, at)
         {
             // Which the kernel finds first (`rename(2)`, `link(2)`).
@@ -383,12 +384,16 @@ impl Attempts {
             End::Shut(_, stat) if is_blank(stat, self.devices.root) => {
                 Seen::Refused(mounts(wish.operation, Errno::ACCESS))
             }
-            End::Missing(at, _) if wish.makes != Makes::Nothing && walk.is_at_last() && is_read_only(at) => {
+            End::Missing(at, stat)
+                if wish.makes != Makes::Nothing && walk.is_at_last() && is_read_only(at) =>
+            {
                 let operation = match wish.operation {
                     Operation::FsWrite => Operation::FsCreate,
                     other => other,
                 };
-                Seen::Refused(mounts(operation, Errno::ROFS))
+                let refused = mounts(operation, Errno::ROFS);
+                // Among the host's own files it cannot be a habit.
+                if self.is_skeleton(at, stat) { Seen::Unshown(refused) } else { Seen::Refused(refused) }
             }
             End::Missing(at, stat) if self.is_skeleton(at, stat) => {
                 let operation = match (wish.operation, wish.makes) {

@@ -192,7 +192,10 @@ impl Lookout {
         match operation {
             // A command is looked for in every one of them.
             Operation::ProcExec if self.programs.iter().any(|folder| path.parent() == Some(folder)) => false,
-            Operation::FsCreate => path.parent().is_some_and(exists),
+            // What is made anew needs a folder only.
+            Operation::FsCreate | Operation::FsLink | Operation::FsRename => {
+                path.parent().is_some_and(exists)
+            }
             _ => exists(path),
         }
     }
@@ -340,6 +343,7 @@ mod tests {
         assert!(counts(Operation::ProcExec, "/boot"));
         assert!(counts(Operation::FsCreate, "/boot/new"));
         assert!(!counts(Operation::FsCreate, "/nowhere/new"));
+        assert!(counts(Operation::FsLink, "/boot/new") && counts(Operation::FsRename, "/boot/new"));
         assert!(counts(Operation::FsWrite, "/proc/sys/vm/overcommit_memory"));
         assert!(!counts(Operation::FsWrite, "/dev/tty"));
     }
