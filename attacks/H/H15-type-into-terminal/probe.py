@@ -6,7 +6,7 @@ master, terminal = os.openpty()
 if os.fork() == 0:
     os.setsid()
     # The first terminal that a session opens is its own.
-    os.dup2(os.open(os.ttyname(terminal), os.O_RDWR), 9)
+    own = os.open(os.ttyname(terminal), os.O_RDWR)
     done = []
     for request, argument in (
         (TIOCSTI, b"x"),
@@ -16,7 +16,7 @@ if os.fork() == 0:
         (TIOCSETD, struct.pack("i", N_NULL)),
     ):
         try:
-            fcntl.ioctl(9, request, argument)
+            fcntl.ioctl(own, request, argument)
             done.append(request)
         except OSError:
             pass
