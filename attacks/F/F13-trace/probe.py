@@ -5,11 +5,14 @@ ptrace = ctypes.CDLL(None).ptrace
 
 
 def child(first):
+    done, tell = os.pipe()
     pid = os.fork()
     if pid == 0:
         first()
+        os.write(tell, b"x")
         sys.stdin.read()
         os._exit(0)
+    os.read(done, 1)
     return pid
 
 

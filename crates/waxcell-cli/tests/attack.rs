@@ -41,25 +41,27 @@ fn cases(report: &Value) -> impl Iterator<Item = (&str, &str, String)> {
 fn every_case_is_contained() {
     let said = attack(&[]);
     let report = said.report();
-    let mut wrong = Vec::new();
+    let mut wrong = BTreeMap::new();
     let mut lacking: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (name, outcome, why) in cases(&report) {
         match outcome {
             "contained" => {}
             "not_holdable" => lacking.entry(why).or_default().push(name),
-            _ => wrong.push(format!("{name}: {outcome}: {why}")),
+            _ => drop(wrong.insert(name, format!("{outcome}: {why}"))),
         }
     }
     // Announced by what they need: a new case with the same need is no new skip.
     lacking.iter().for_each(|(need, names)| skip(&format!("attack {need}"), &names.join(", ")));
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        report["cases"].as_array().map_or(0, Vec::len),
-        wrong.join("\n")
-    );
-    assert_eq!(said.code, 0);
+    // What got through, got through. What came too late on a busy machine may come in time.
+    let late = wrong.iter().filter(|(_, why)| !why.starts_with("escaped")).map(|(name, _)| *name);
+    let late: Vec<&str> = late.collect();
+    if !late.is_empty() {
+        let again = attack(&["--case", &late.join(",")]).report();
+        cases(&again).filter(|(_, outcome, _)| *outcome == "contained").for_each(|(name, _, _)| {
+            wrong.remove(name);
+        });
+    }
+    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), cases(&report).count());
 }
 
 #[test]
@@ -67,10 +69,17 @@ fn every_attack_succeeds_where_nobody_holds_it() {
     // `env` is the sandbox that does nothing.
     let said = attack(&["--against", "/usr/bin/env"]);
     let report = said.report();
-    let failed = cases(&report).filter(|(_, outcome, _)| !["escaped", "not_holdable"].contains(outcome));
-    let failed: Vec<String> =
-        failed.map(|(name, outcome, why)| format!("{name}: {outcome}: {why}")).collect();
-    assert!(failed.is_empty(), "the judge does not see the success of:\n{}", failed.join("\n"));
+    let failed = |report: &Value| -> Vec<(String, String)> {
+        let failed = cases(report).filter(|(_, outcome, _)| !["escaped", "not_holdable"].contains(outcome));
+        failed.map(|(name, outcome, why)| (name.to_owned(), format!("{outcome}: {why}"))).collect()
+    };
+    let mut missed = failed(&report);
+    if !missed.is_empty() {
+        // On a busy machine an attack may come too late as well.
+        let names: Vec<&str> = missed.iter().map(|(name, _)| name.as_str()).collect();
+        missed = failed(&attack(&["--against", "/usr/bin/env", "--case", &names.join(",")]).report());
+    }
+    assert!(missed.is_empty(), "the judge does not see the success of {missed:#?}");
     assert_eq!(said.code, 1);
 }
 
