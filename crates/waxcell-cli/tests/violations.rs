@@ -91,10 +91,13 @@ tcp, udp, v4, v6 = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.AF_INET, socket
 print(reach(v4, tcp, '93.184.216.34', 443), reach(v4, tcp, '93.184.216.34', 443))
 print(reach(v6, tcp, '2606:2800:220:1::1', 80), reach(v6, tcp, '::ffff:169.254.169.254', 80))
 print(send(v4, '8.8.8.8', 53), send(v6, 'ff02::fb', 5353), reach(v4, udp, '10.0.2.2', 9))
+with socket.socket(v4, udp) as s:
+    of_no_family = b'\\0\\0\\0\\x35\\x08\\x08\\x04\\x04' + bytes(8)
+    print(c.sendto(s.fileno(), b'x', 1, 0, of_no_family, 16), errno.errorcode[ctypes.get_errno()])
 ");
     assert_eq!(
         printed,
-        "ENETUNREACH ENETUNREACH\nENETUNREACH ENETUNREACH\nENETUNREACH ENETUNREACH ENETUNREACH\n"
+        "ENETUNREACH ENETUNREACH\nENETUNREACH ENETUNREACH\nENETUNREACH ENETUNREACH ENETUNREACH\n-1 ENETUNREACH\n"
     );
     assert_eq!(
         violations,
@@ -105,6 +108,7 @@ print(send(v4, '8.8.8.8', 53), send(v6, 'ff02::fb', 5353), reach(v4, udp, '10.0.
             unreachable("net.udp", "8.8.8.8:53", 1),
             unreachable("net.udp", "[ff02::fb]:5353", 1),
             unreachable("net.connect", "10.0.2.2:9", 1),
+            unreachable("net.udp", "8.8.4.4:53", 1),
         ]
     );
 }

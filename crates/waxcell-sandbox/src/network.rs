@@ -33,6 +33,10 @@ pub(crate) fn reach(asked: &mut Asked<'_>, kind: Call) -> Result<Answer, Errno> 
     let bytes = &mut bytes[..length.ok_or(Errno::INVAL)?];
     read_exactly(asked.call.tid, address, bytes)?;
     still_waiting(asked.listener, asked.call)?;
+    if operation == Operation::NetUdp && bytes.starts_with(&(libc::AF_UNSPEC as u16).to_ne_bytes()) {
+        // As which the kernel takes it from a socket of version 4; one of version 6 does without the address.
+        bytes[..2].copy_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
+    }
     let Some(address) = internet_address(bytes).filter(|address| leaves(address.ip())) else {
         return Ok(Answer::Continue);
     };
