@@ -265,3 +265,15 @@ print(tried(os.fchmod, pair[0].fileno(), 0o600))
     );
     assert_eq!((printed.as_str(), violations), ("fine fine\nfine\n", Vec::new()));
 }
+
+#[test]
+fn what_a_process_of_the_run_has_not_is_no_attempt_on_one_of_the_host() {
+    let place = Place::new(POLICY);
+    let (printed, violations) = run(
+        &place,
+        "
+print(tried(read, '/proc/self/fd/99'), tried(read, f'/proc/{os.getpid()}/none'), tried(os.unlink, '/proc/self/fd/99/x'))
+",
+    );
+    assert_eq!((printed.as_str(), violations), ("ENOENT ENOENT ENOENT\n", Vec::new()));
+}

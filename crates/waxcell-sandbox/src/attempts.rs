@@ -430,8 +430,13 @@ impl Attempts {
     /// Whether a folder is of the tree that the host's parts are put into, or covers something: what is not there may be
     /// on the host.
     fn is_skeleton(&self, at: &OwnedFd, stat: &Stat) -> bool {
+        /// `PROC_ROOT_INO` (`<linux/proc_fs.h>`): what is below is of the run's own processes, not the host's.
+        const PROC_ROOT: u64 = 1;
         let Devices { root, scratch, proc } = self.devices;
-        if [root, proc, scratch].contains(&stat.st_dev) {
+        if stat.st_dev == proc {
+            return stat.st_ino == PROC_ROOT;
+        }
+        if [root, scratch].contains(&stat.st_dev) {
             return true;
         }
         /// `TMPFS_MAGIC` (`statfs(2)`).
