@@ -277,3 +277,22 @@ print(tried(read, '/proc/self/fd/99'), tried(read, f'/proc/{os.getpid()}/none'),
     );
     assert_eq!((printed.as_str(), violations), ("ENOENT ENOENT ENOENT\n", Vec::new()));
 }
+
+#[test]
+fn a_blocked_operation_is_told_whatever_links_lead_to_it() {
+    let place = Place::new("filesystem: {allowed_paths: [./data], blocked_operations: [delete, chmod]}");
+    place.write("data/kept", "precious");
+    let (printed, violations) = run(
+        &place,
+        "
+data = os.open('data', os.O_PATH)
+print(tried(os.unlink, '/proc/self/cwd/data/kept'), tried(os.chmod, f'/proc/self/fd/{data}/kept', 0o600))
+open('/tmp/own', 'w').close(); os.chdir('/tmp')
+print(tried(os.unlink, '/proc/self/cwd/own'), tried(os.unlink, '/proc/self/cwd/none'), tried(os.unlink, 'none'))
+",
+    );
+    assert_eq!(printed, "ELOOP ELOOP\nELOOP ELOOP ENOENT\n");
+    let kept = place.project().join("data/kept").to_str().expect("text").to_owned();
+    let guard = |operation: &str| (operation.into(), kept.clone(), "guard".into(), libc::ELOOP.into(), 1);
+    assert_eq!(violations, [guard("fs.delete"), guard("fs.chmod")]);
+}

@@ -23,6 +23,7 @@ use crate::network::ADDRESS_MAX;
 use crate::plan::{self, Guard, Mount, Plan};
 use crate::procfs;
 use crate::seccomp::Call;
+use crate::sys::Answer;
 
 use crate::target::{name_of, open_descriptor, own_descriptor, read_exactly, read_string, still_waiting};
 use crate::wire::{Attempt, PATH_MAX};
@@ -40,6 +41,9 @@ pub(crate) struct Attempts {
     plain: Option<Vec<(Vec<u8>, plan::Access)>>,
     /// Where the thread that asked last is: its relative paths begin there.
     cwd: Option<(u32, OwnedFd)>,
+    /// What the guard answered if it did not find what was asked for: where links of `/proc` lead that mean something to
+    /// the asking process alone, it does not go.
+    missed: Option<Errno>,
 }
 
 /// Devices of the parts of the run's own file system.
@@ -193,6 +197,7 @@ impl Attempts {
             home: plan.program.env.get("HOME").cloned().unwrap_or_default(),
             plain: plan.plain.is_some().then(|| plan.mounts.iter().filter_map(reach).collect()),
             cwd: None,
+            missed: None,
         }
     }
 
@@ -210,11 +215,15 @@ impl Attempts {
         self.cwd = None;
     }
 
-    /// Looks at what a call would do, and puts on record what it will be refused.
-    pub(crate) fn look(&mut self, asked: &mut Asked<'_>, kind: Call) {
+    /// Looks at what a call would do, and puts on record what it will be refused, or was: with this `answer`.
+    pub(crate) fn look(&mut self, asked: &mut Asked<'_>, kind: Call, answer: Answer) {
         if !self.told {
             return;
         }
+        self.missed = match answer {
+            Answer::Fail(errno @ (Errno::LOOP | Errno::NOENT)) => Some(errno),
+            _ => None,
+        };
         match kind {
             Call::Connect => self.look_at_socket(asked, asked.call.args[1], asked.call.args[2]).unwrap_or(()),
             Call::SendTo => self.look_at_socket(asked, asked.call.args[4], asked.call.args[5]).unwrap_or(()),
@@ -306,7 +315,7 @@ impl Attempts {
             Seen::Fine => {}
             Seen::Refused(_) if is_habit(text) => {}
             // By the guard, which says so.
-            Seen::Refused(attempt) if self.guards(attempt.operation) => {}
+            Seen::Refused(attempt) if self.guards(attempt.operation) && attempt.layer != Layer::Guard => {}
             Seen::Refused(attempt) => asked.deny(attempt, text),
             Seen::Unshown(attempt) => {
                 // In the script's own home there is nothing of the host's; but people keep secrets there.
@@ -379,7 +388,12 @@ impl Attempts {
             End::There(..) if wish.makes == Makes::New && wish.operation != Operation::FsRename => Seen::Fine,
             End::There(at, stat) => match self.refused(wish.operation, at, stat) {
                 Some((layer, errno)) => Seen::Refused(attempt(wish.operation, layer, errno)),
-                None => Seen::Fine,
+                None => match self.missed {
+                    Some(errno) if self.guards(wish.operation) && stat.st_dev != self.devices.scratch => {
+                        Seen::Refused(attempt(wish.operation, Layer::Guard, errno))
+                    }
+                    _ => Seen::Fine,
+                },
             },
             End::Shut(_, stat) if is_blank(stat, self.devices.root) => {
                 Seen::Refused(mounts(wish.operation, Errno::ACCESS))

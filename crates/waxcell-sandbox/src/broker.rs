@@ -276,7 +276,7 @@ impl Broker {
                 let answer = self.guarded.perform(&mut asked, kind).unwrap_or_else(Answer::Fail);
                 // What was done was no attempt.
                 if matches!(answer, Answer::Continue | Answer::Fail(_)) {
-                    self.attempts.look(&mut asked, kind);
+                    self.attempts.look(&mut asked, kind, answer);
                 }
                 answer
             }
