@@ -33,6 +33,8 @@ pub(crate) struct Seen {
     pub(crate) code: Option<i32>,
     /// The end of what it wrote to standard error.
     pub(crate) complaint: String,
+    /// What would tell is in processes of the script, and none of them could be looked at.
+    pub(crate) blind: bool,
     /// What texts of the expectation mean here.
     pub(crate) expected: Vec<Option<String>>,
 }
@@ -83,6 +85,9 @@ struct Watch<'a> {
     host: BTreeMap<&'a str, String>,
     begun: Instant,
     evidence: Vec<String>,
+    /// Whether there was something to see in processes of the script, and whether there was one to look at.
+    sought: bool,
+    met: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -98,6 +103,8 @@ impl<'a> Watch<'a> {
             host,
             begun: Instant::now(),
             evidence: Vec::new(),
+            sought: false,
+            met: false,
         };
         watch.files = watch.snapshot();
         watch
@@ -145,6 +152,8 @@ impl<'a> Watch<'a> {
             return;
         }
         let processes = self.of_the_script();
+        self.sought = true;
+        self.met |= !processes.is_empty();
         let cpu = processes.iter().map(Process::cpu_seconds).sum::<f64>();
         if told.cpu_seconds.is_some_and(|most| cpu > most) {
             self.evidence.push(format!("{cpu:.1} s of CPU time"));
@@ -162,6 +171,8 @@ impl<'a> Watch<'a> {
     fn look_at_the_script(&mut self) {
         let told = &self.case.told.escaped;
         let processes = self.of_the_script();
+        self.sought |= told.looks_at_processes();
+        self.met |= !processes.is_empty();
         let mut evidence = Vec::new();
         for process in &processes {
             let status = process.text("status");
@@ -305,6 +316,7 @@ impl<'a> Watch<'a> {
         Seen {
             report: report.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
             code: ended.map(|status| status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))),
+            blind: self.sought && !self.met,
             complaint: String::from_utf8_lossy(&err[err.len().saturating_sub(400)..]).trim().to_owned(),
             expected: expected.collect(),
             evidence: self.evidence,

@@ -56,6 +56,9 @@ pub struct Told {
     /// How the positive control runs.
     #[serde(default)]
     pub control: Control,
+    /// Whether another sandbox can be asked for the same by one command line for all cases.
+    #[serde(default = "yes")]
+    pub comparable: bool,
     /// The probe prints a line `ready` and waits for the end of its standard input; that is when it is looked at first.
     #[serde(default)]
     pub waits: bool,
@@ -84,6 +87,10 @@ pub struct Told {
     pub escaped: Evidence,
     /// What waxcell has to say instead.
     pub expect: Expect,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn ten_seconds() -> f64 {
@@ -243,6 +250,13 @@ impl Evidence {
     /// Whether something is counted while the probe runs; then there is nothing more to learn once it is reached.
     pub(crate) fn has_measures(&self) -> bool {
         self.lasted.is_some() || self.output.is_some() || self.counts_processes()
+    }
+
+    /// Whether something of a waiting process would tell.
+    pub(crate) fn looks_at_processes(&self) -> bool {
+        !self.status.is_empty()
+            || !self.seen.is_empty()
+            || [&self.holds, &self.apart, &self.shares].iter().any(|list| !list.is_empty())
     }
 
     /// Whether the processes have to be looked at again and again.

@@ -29,4 +29,4 @@ pub use corpus::{CorpusError, built_in, of_folder};
 pub use layer::Layer;
 pub use need::Host;
 pub use outcome::{Against, CaseReport, Outcome, run};
-pub use subject::{Tools, words};
+pub use subject::{Tools, runs_nothing, words};

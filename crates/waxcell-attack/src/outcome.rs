@@ -73,6 +73,9 @@ pub fn run(case: &Case, against: Against<'_>, host: &Host, tools: &Tools) -> Cas
     if matches!(against, Against::WaxcellWithoutLayers(_)) {
         missing.extend(case.told.layers.iter().filter_map(|layer| layer.stays(host)));
     }
+    if matches!(against, Against::Other(_)) && !case.told.comparable {
+        missing.push("no command line for all cases can ask another sandbox for this".to_owned());
+    }
     let judged = if missing.is_empty() {
         judge(case, against, tools)
             .unwrap_or_else(|error| Judged::of(Outcome::Broken, format!("it could not be tried: {error}")))
@@ -123,6 +126,10 @@ fn judge(case: &Case, against: Against<'_>, tools: &Tools) -> std::io::Result<Ju
     if !seen.evidence.is_empty() {
         let why = seen.evidence;
         return Ok(Judged { outcome: Outcome::Escaped, why, to_come: Vec::new(), recorded });
+    }
+    if seen.blind && matches!(against, Against::Other(_)) {
+        let why = "the sandbox lets this user look at no process of the script";
+        return Ok(Judged::of(Outcome::NotHoldable, why.to_owned()));
     }
     if let Some(why) = control(case, against, tools)? {
         return Ok(Judged { recorded, ..Judged::of(Outcome::ControlFailed, why) });

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::case::Case;
 use crate::layer::Layer;
-use crate::place::Place;
+use crate::place::{Place, token};
 
 /// Where things are on this host.
 #[derive(Clone, Debug)]
@@ -98,6 +98,17 @@ impl Subject<'_> {
             Subject::Nothing => None,
         }
     }
+}
+
+/// Why another sandbox's command line runs no script at all, if so: then every attack would fail.
+pub fn runs_nothing(words: &[String], tools: &Tools) -> io::Result<Option<String>> {
+    let place = Place::new(&tools.place, "runs")?;
+    let word = token()?;
+    fs::write(place.project().join("probe.py"), format!("print('{word}')"))?;
+    let done = Subject::Other(words).command(tools, &place, &[]).output()?;
+    let told = String::from_utf8_lossy(&done.stderr);
+    let ran = String::from_utf8_lossy(&done.stdout).contains(&word);
+    Ok((!ran).then(|| format!("it does not run a script that prints a word: {}", told.trim())))
 }
 
 /// Where waxcell's report goes.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
-use waxcell_attack::{Against, Case, CaseReport, Catalogue, Host, Outcome, Tools};
+use waxcell_attack::{Against, Case, CaseReport, Catalogue, Host, Layer, Outcome, Tools};
 
 use crate::args::{Attack, Common, VERSION};
 use crate::edge;
@@ -45,6 +45,12 @@ fn judge(arguments: &Attack, common: &Common) -> Result<Exit, String> {
     };
     let words = arguments.against.as_deref().map(waxcell_attack::words).transpose();
     let words = words.map_err(|error| format!("--against: {error}"))?;
+    if let Some(words) = &words {
+        let fault = waxcell_attack::runs_nothing(words, &tools).map_err(|error| error.to_string());
+        if let Some(why) = fault.unwrap_or_else(Some) {
+            return Err(format!("--against: {why}"));
+        }
+    }
     let against = match &words {
         Some(words) => Against::Other(words),
         None if arguments.without_layers() => Against::WaxcellWithoutLayers(edge::SWITCHES),
@@ -166,6 +172,8 @@ struct Whole<'a> {
     /// How many cases came out how.
     outcomes: BTreeMap<Outcome, usize>,
     classes: BTreeMap<char, Class>,
+    /// The same by layer: of the cases that name it as what stops them in waxcell. Several may name one case.
+    layers: BTreeMap<Layer, ByLayer>,
     cases: &'a [CaseReport],
     #[serde(skip)]
     wanted: Outcome,
@@ -184,6 +192,15 @@ struct Class {
     not_holdable: usize,
 }
 
+/// A layer of waxcell.
+#[derive(Default, Serialize)]
+struct ByLayer {
+    /// Cases that this host can show.
+    cases: usize,
+    /// Of which came out as they should.
+    contained: usize,
+}
+
 impl<'a> Whole<'a> {
     fn of(
         arguments: &'a Attack,
@@ -195,6 +212,7 @@ impl<'a> Whole<'a> {
         let catalogue = Catalogue::built_in().map_err(|error| edge::with_causes(&error))?;
         let mut outcomes = BTreeMap::new();
         let mut classes: BTreeMap<char, Class> = BTreeMap::new();
+        let mut layers: BTreeMap<Layer, ByLayer> = BTreeMap::new();
         for case in cases {
             *outcomes.entry(case.outcome).or_default() += 1;
             let letter = case.id.chars().next().unwrap_or('?');
@@ -205,6 +223,11 @@ impl<'a> Whole<'a> {
                 continue;
             }
             class.cases += 1;
+            for layer in &case.layers {
+                let layer = layers.entry(*layer).or_default();
+                layer.cases += 1;
+                layer.contained += usize::from(case.outcome == wanted);
+            }
             if case.outcome == wanted {
                 class.contained += 1;
                 case.layers.iter().for_each(|layer| *class.layers.entry(layer.to_string()).or_default() += 1);
@@ -220,6 +243,7 @@ impl<'a> Whole<'a> {
             seconds: begun.elapsed().as_secs_f64(),
             outcomes,
             classes,
+            layers,
             cases,
             wanted,
         })
@@ -234,6 +258,12 @@ impl<'a> Whole<'a> {
             let by = if self.against.is_none() { format!("  {}", layers.join(", ")) } else { String::new() };
             let (contained, cases) = (class.contained, class.cases);
             text += &format!("{letter}  {:<33} {contained:>3} of {cases:>3} {done}{by}\n", class.title);
+        }
+        if self.against.is_some() {
+            text += "what waxcell stops by\n";
+            for (layer, ByLayer { cases, contained }) in &self.layers {
+                text += &format!("   {:<33} {contained:>3} of {cases:>3} {done}\n", layer.to_string());
+            }
         }
         let count = |outcome| self.outcomes.get(&outcome).copied().unwrap_or(0);
         let here = self.cases.len() - count(Outcome::NotHoldable);

@@ -91,6 +91,7 @@ fn the_report_says_where_it_was_made() {
     assert_eq!(report["host"]["root"], support::is_root());
     assert_eq!(report["outcomes"], serde_json::json!({"contained": 1}));
     assert_eq!(report["classes"]["A"]["layers"]["mounts"], 1);
+    assert_eq!(report["layers"]["mounts"], serde_json::json!({"cases": 1, "contained": 1}));
     assert_eq!(report["cases"].as_array().map(Vec::len), Some(1));
 }
 
@@ -102,4 +103,9 @@ fn a_case_that_is_not_there_is_told() {
     let unreadable = attack(&["--against", "bwrap 'x"]);
     assert_eq!(unreadable.code, 125);
     assert!(unreadable.err().contains("is not closed"), "{unreadable:?}");
+    // Under these every attack fails.
+    for nothing in ["true", "no-such-program", "sh -c 'exit 1'"] {
+        let said = attack(&["--case", "A01-absolute-path", "--against", nothing]);
+        assert_eq!(said.code, 125, "{said:?}");
+    }
 }
