@@ -94,7 +94,7 @@ fn the_threat_model_names_what_is_there() {
         }
     }
     // The layers of its table, as the cases call them.
-    let rows: [(&str, &[&str]); 15] = [
+    let rows: [(&str, &[&str]); 16] = [
         ("identity", &["identity"]),
         ("user namespace", &["userns"]),
         ("mounts", &["mounts"]),
@@ -110,6 +110,7 @@ fn the_threat_model_names_what_is_there() {
         ("environment", &["environment"]),
         ("descriptors", &["descriptors"]),
         ("gate", &["gate"]),
+        ("journal", &["journal"]),
     ];
     for (begin, names) in rows {
         let row = held.lines().find(|line| line.starts_with(&format!("| {begin}"))).expect(begin);
