@@ -84,6 +84,12 @@ fn every_attack_succeeds_where_nobody_holds_it() {
 }
 
 #[test]
+fn what_one_command_line_cannot_say_is_not_tried_with_another_sandbox() {
+    let report = attack(&["--case", "A12-rename-over", "--against", "/usr/bin/env"]).report();
+    assert_eq!(report["outcomes"], serde_json::json!({"not_holdable": 1}));
+}
+
+#[test]
 fn the_report_says_where_it_was_made() {
     let report = attack(&["--case", "A01-absolute-path"]).report();
     assert_eq!(report["waxcell"], env!("CARGO_PKG_VERSION"));
