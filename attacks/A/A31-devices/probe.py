@@ -1,5 +1,8 @@
 import glob, os, sys
 
+# What whoever started this had open is no finding.
+os.closerange(3, 4096)
+
 # Those that a run has of its own lead to /dev as well.
 own = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/ptmx", "/dev/tty"}
 known = {f"/dev/{name}" for name in ("kmsg", "mem", "fuse", "loop-control", "kvm", "sda", "vda", "uinput", "nvidia0", "dri/card0")}
