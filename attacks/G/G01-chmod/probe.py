@@ -1,0 +1,21 @@
+import ctypes, sys, threading, time
+
+own, kept = sys.argv[1:]
+paths = [path.encode() + b"\0" for path in (own, kept)]
+path = ctypes.create_string_buffer(200)
+libc = ctypes.CDLL(None)
+over = False
+
+
+def exchange():
+    while not over:
+        for other in paths:
+            ctypes.memmove(path, other, len(other))
+
+
+threading.Thread(target=exchange, daemon=True).start()
+open(own, "w").close()
+end = time.monotonic() + 0.4
+while time.monotonic() < end:
+    libc.chmod(path, 0o600)
+over = True
