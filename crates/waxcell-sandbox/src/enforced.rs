@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::cgroup::{Group, Rung};
 use crate::landlock;
 use crate::mounts;
+use crate::overlay;
 use crate::plan::{Mount, Plan};
 use crate::procfs;
 use crate::spawn::scratch_target;
@@ -38,6 +39,8 @@ pub struct Enforced {
     pub landlock: Option<Landlock>,
     /// Mounts of the run by path, with their options.
     pub mounts: BTreeMap<String, String>,
+    /// Of them those with a layer over the host's files, into which the run writes.
+    pub layers: Vec<String>,
     /// What holds memory and CPU.
     pub limits_by: Rung,
     /// What bounds scratch space: `tmpfs`, or `watch` where it is a folder that is counted now and then.
@@ -114,7 +117,16 @@ pub(crate) struct Surroundings {
     /// Our own namespaces, as the kernel names them.
     outside: [PathBuf; NAMESPACES.len()],
     mount_namespace: PathBuf,
-    mounts: BTreeMap<String, String>,
+    mounts: BTreeMap<String, Found>,
+}
+
+/// A mount as `/proc/PID/mountinfo` shows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    /// Of this mount.
+    options: String,
+    /// Type, source and options of its file system.
+    system: String,
 }
 
 /// Reads back what is around process `init` and compares it with the plan.
@@ -220,7 +232,8 @@ pub(crate) fn read_back(
             net: rules.handled.handled_access_net,
             scoped: rules.handled.scoped,
         }),
-        mounts: around.mounts,
+        layers: layers_of(&around.mounts),
+        mounts: around.mounts.into_iter().map(|(path, found)| (path, found.options)).collect(),
         limits_by: group.map_or(Rung::RlimitWatch, Group::rung),
         scratch_by: if has_tmpfs { "tmpfs" } else { "watch" },
         memory_limit,
@@ -228,20 +241,27 @@ pub(crate) fn read_back(
     })
 }
 
-/// Mount point to per-mount options; the topmost mount of a place wins (`proc_pid_mountinfo(5)`).
-fn mounts_of(mountinfo: &str) -> BTreeMap<String, String> {
+/// By mount point; the topmost mount of a place wins (`proc_pid_mountinfo(5)`).
+fn mounts_of(mountinfo: &str) -> BTreeMap<String, Found> {
     mountinfo
         .lines()
         .filter_map(|line| {
-            let mut fields = line.split(' ').skip(4);
-            Some((unescape(fields.next()?), fields.next()?.to_owned()))
+            let (mount, system) = line.split_once(" - ")?;
+            let mut fields = mount.split(' ').skip(4);
+            let point = unescape(fields.next()?.as_bytes());
+            let found = Found { options: fields.next()?.to_owned(), system: system.to_owned() };
+            Some((String::from_utf8_lossy(&point).into_owned(), found))
         })
         .collect()
 }
 
+fn layers_of(mounts: &BTreeMap<String, Found>) -> Vec<String> {
+    let layers = mounts.iter().filter(|(_, found)| overlay::is_layer(&found.system));
+    layers.map(|(path, _)| path.clone()).collect()
+}
+
 /// `\040` and its like back to bytes.
-fn unescape(text: &str) -> String {
-    let bytes = text.as_bytes();
+pub(crate) fn unescape(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
@@ -257,16 +277,23 @@ fn unescape(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }
 
-fn compare_mounts(plan: &Plan, found: &BTreeMap<String, String>) -> Result<(), ReadBackError> {
-    let options = |path: &Path| found.get(path.to_string_lossy().as_ref()).map_or("", String::as_str);
+fn compare_mounts(plan: &Plan, found: &BTreeMap<String, Found>) -> Result<(), ReadBackError> {
+    let at = |path: &Path| found.get(path.to_string_lossy().as_ref());
+    let options = |path: &Path| at(path).map_or("", |found| found.options.as_str());
     let has = |path: &Path, option: &str| options(path).split(',').any(|o| o == option);
     require(has(Path::new("/"), "ro"), "a read-only root", options(Path::new("/")))?;
     for mount in &plan.mounts {
         let (target, attributes) = match mount {
             Mount::Bind { target, access, .. } => (target, mounts::bind_attributes(*access)),
+            Mount::Overlay { target, access, .. } => {
+                let system = at(target).map_or("", |found| found.system.as_str());
+                let what = || format!("a layer over `{}`", target.display());
+                require(overlay::is_layer(system), &what(), system)?;
+                (target, mounts::bind_attributes(*access))
+            }
             // A file of the root has no mount of its own: the root's holds, which is read-only.
             Mount::File { target, .. } if !mounts::is_below_a_mount(plan, target) => continue,
             Mount::File { target, .. } => (target, libc::MOUNT_ATTR_RDONLY),
@@ -306,14 +333,15 @@ mod tests {
 
     #[test]
     fn escapes_of_the_mount_table_are_undone() {
-        assert_eq!(unescape("/a\\040b\\134c"), "/a b\\c");
-        assert_eq!(unescape("/plain\\"), "/plain\\");
+        assert_eq!(unescape(b"/a\\040b\\134c"), b"/a b\\c");
+        assert_eq!(unescape(b"/plain\\"), b"/plain\\");
     }
 
     #[test]
     fn the_topmost_mount_of_a_place_counts() {
         let table = "1 0 0:1 / /data rw - ext4 a rw\n2 1 0:2 / /data ro,nosuid - ext4 b rw\n";
-        assert_eq!(mounts_of(table), BTreeMap::from([("/data".to_owned(), "ro,nosuid".to_owned())]));
+        let found = Found { options: "ro,nosuid".to_owned(), system: "ext4 b rw".to_owned() };
+        assert_eq!(mounts_of(table), BTreeMap::from([("/data".to_owned(), found)]));
     }
 
     #[test]

@@ -93,7 +93,11 @@ impl Rules {
             let (target, rights): (&Path, u64) = match mount {
                 Mount::Bind { target, access: Access::ReadExecute, .. } => (target, READ | EXECUTE),
                 Mount::Bind { target, access: Access::Write, .. } => (target, READ | CHANGE),
-                Mount::Bind { target, access: Access::WriteExecute, .. } => (target, READ | CHANGE | EXECUTE),
+                Mount::Bind { target, access: Access::WriteExecute, .. }
+                | Mount::Overlay { target, access: Access::WriteExecute, .. } => {
+                    (target, READ | CHANGE | EXECUTE)
+                }
+                Mount::Overlay { target, .. } => (target, READ | CHANGE),
                 Mount::Bind { target, access: Access::Read, .. } if is_plain => (target, READ),
                 Mount::Bind { target, access: Access::List, .. } => (target, READ_DIR),
                 // The host's own folder of that name is no scratch space.

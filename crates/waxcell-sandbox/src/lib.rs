@@ -23,6 +23,7 @@ mod landlock;
 mod members;
 mod mounts;
 mod network;
+mod overlay;
 mod path_map;
 mod plain;
 mod plan;
@@ -50,6 +51,7 @@ pub use ending::{Denial, Ending, Exit, Layer, Place, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
 pub use landlock::abi as landlock_abi;
+pub use overlay::{PARTS as LAYER_PARTS, mount_below};
 pub use path_map::PathMap;
 pub use plan::{Access, Code, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
 pub use probe::{

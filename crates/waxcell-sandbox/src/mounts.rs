@@ -5,7 +5,8 @@
 //! allocates nothing. Sources are opened before the new root covers anything, by descriptor and without following a
 //! symlink, so what was planned is what is bound.
 
-use std::collections::HashSet;
+mod points;
+
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -19,10 +20,14 @@ use rustix::mount::{
 };
 
 use crate::devices::Devices;
+use crate::overlay::Overlay;
 use crate::path_map::PathMap;
 use crate::plan::{Access, Mount, Plan};
 use crate::switches::Switch;
 use crate::sys;
+
+pub(crate) use points::{is_below_a_mount, scratch_overhead};
+use points::{parents_of, relative};
 
 /// Where scratch space and, over it, the new root are attached until `pivot_root`: a directory that every host has and no
 /// plan binds from after it. The whole of it goes with the old root, in one unmount: each makes the kernel wait for
@@ -69,6 +74,7 @@ enum Piece {
         attributes: u64,
         tree: Option<OwnedFd>,
     },
+    Overlay(Box<Overlay>),
     /// `mounted`: on top of something that is mounted there; else it is part of the root itself.
     File {
         contents: Vec<u8>,
@@ -140,6 +146,10 @@ impl Tree {
                 Mount::Bind { source, target, access, owned } => {
                     (target, Piece::bind(source, *owned, bind_attributes(*access)))
                 }
+                Mount::Overlay { source, is_file, target, access, layer } => {
+                    let overlay = Overlay::build(index, source, *is_file, *access, layer);
+                    (target, Piece::Overlay(Box::new(overlay)))
+                }
                 Mount::File { target, contents, mode } => {
                     let mounted = is_below_a_mount(plan, target);
                     (target, Piece::File { contents: contents.clone(), mode: *mode, mounted })
@@ -170,7 +180,9 @@ impl Tree {
                 None => parents_of(target, Path::new("/")),
             };
             match (mount, &piece) {
-                (Mount::Bind { target, .. }, _) => grounds.insert(target, Ground::Host),
+                (Mount::Bind { target, .. } | Mount::Overlay { target, .. }, _) => {
+                    grounds.insert(target, Ground::Host)
+                }
                 (_, Piece::Cover { holds: true, .. }) => grounds.insert(target, Ground::Made),
                 _ => {}
             }
@@ -198,9 +210,13 @@ impl Tree {
     pub(crate) fn open_as_caller(&mut self, userns: BorrowedFd<'_>) -> Result<(), MountFailure> {
         let whole = self.places.len() as u32;
         for (index, place) in self.places.iter_mut().enumerate() {
-            if let Piece::Bind { source, owned, tree, .. } = &mut place.piece {
-                let fail = |errno| MountFailure { index: index as u32, errno };
-                *tree = Some(clone_mapped(source, owned.then_some(userns)).map_err(fail)?);
+            let fail = |errno| MountFailure { index: index as u32, errno };
+            match &mut place.piece {
+                Piece::Bind { source, owned, tree, .. } => {
+                    *tree = Some(clone_mapped(source, owned.then_some(userns)).map_err(fail)?)
+                }
+                Piece::Overlay(overlay) => overlay.open(Some(userns)).map_err(fail)?,
+                _ => {}
             }
         }
         for (folder, tree) in &mut self.folders {
@@ -221,7 +237,11 @@ impl Tree {
             Piece::Bind { tree, .. } => tree.as_ref(),
             _ => None,
         });
-        binds.chain(self.folders.iter().filter_map(|(_, tree)| tree.as_ref()))
+        let layers = self.places.iter().filter_map(|place| match &place.piece {
+            Piece::Overlay(overlay) => Some(overlay.descriptors()),
+            _ => None,
+        });
+        binds.chain(layers.flatten()).chain(self.folders.iter().filter_map(|(_, tree)| tree.as_ref()))
     }
 
     /// Builds the tree in the stage's own mount namespace and makes it the root. Allocates nothing.
@@ -236,6 +256,7 @@ impl Tree {
                 Piece::Bind { source, tree: tree @ None, .. } => {
                     *tree = Some(clone_tree(source).map_err(fail)?)
                 }
+                Piece::Overlay(overlay) => overlay.open(None).map_err(fail)?,
                 Piece::Devices(devices) => devices.open().map_err(fail)?,
                 _ => {}
             }
@@ -247,10 +268,12 @@ impl Tree {
             };
             sys::mount_setattr(tree.as_fd(), true, NOSUID | NODEV | NOEXEC, 0, None).map_err(fail)?;
         }
+        let is_layer = |place: &Placed| matches!(place.piece, Piece::Overlay(_));
+        let aside = self.places.iter().any(is_layer).then(new_aside).transpose().map_err(fail)?;
         let scratch = self.new_scratch().map_err(fail)?;
         let root = new_root().map_err(fail)?;
         for (index, place) in self.places.iter().enumerate() {
-            let applied = place.apply(root.as_fd(), scratch.as_fd());
+            let applied = place.apply(root.as_fd(), scratch.as_fd(), aside.as_ref());
             applied.map_err(|errno| MountFailure { index: index as u32, errno })?;
         }
         for (index, place) in self.places.iter().enumerate() {
@@ -271,37 +294,6 @@ impl Tree {
     }
 }
 
-/// Inodes of the scratch space that are not the script's: its root and one directory a mount, and the mount points of
-/// what lies below one of them.
-pub(crate) fn scratch_overhead(mounts: &[Mount]) -> u64 {
-    let targets = |is_one: fn(&Mount) -> bool| -> PathMap<'_, ()> {
-        mounts.iter().filter(|mount| is_one(mount)).filter_map(|mount| Some((mount.target()?, ()))).collect()
-    };
-    let scratch = targets(|mount| matches!(mount, Mount::Scratch { .. }));
-    let binds = targets(|mount| matches!(mount, Mount::Bind { .. }));
-    let others = targets(|mount| matches!(mount, Mount::File { .. } | Mount::Directory { .. }));
-    let mut steps = HashSet::new();
-    for (target, ()) in binds.iter().chain(others.iter()) {
-        for step in target.ancestors().take_while(|path| scratch.above(path).next().is_some()) {
-            if !steps.insert(step) {
-                // With a folder, those above it have been counted.
-                break;
-            }
-        }
-    }
-    // Below a bind the mount points are the host's.
-    let made = steps.iter().filter(|path| binds.above(path).next().is_none());
-    1 + (scratch.iter().count() + made.count()) as u64
-}
-
-/// Whether a place belongs to a bind or to scratch space and not to the root itself, which is read-only in the end.
-pub(crate) fn is_below_a_mount(plan: &Plan, place: &Path) -> bool {
-    plan.mounts.iter().any(|mount| match mount {
-        Mount::Bind { target, .. } | Mount::Scratch { target, .. } => place.starts_with(target),
-        _ => false,
-    })
-}
-
 /// What mount points below a place are on.
 enum Ground {
     /// The host's files, among which they exist.
@@ -310,24 +302,13 @@ enum Ground {
     Made,
 }
 
-fn lies_in(path: &Path, folder: &Path) -> bool {
-    path.starts_with(folder) && path != folder
-}
-
-/// The folders between `ground` and `path`, outermost first.
-fn parents_of(path: &Path, ground: &Path) -> Vec<CString> {
-    let mut parents: Vec<&Path> = path.ancestors().skip(1).filter(|parent| lies_in(parent, ground)).collect();
-    parents.reverse();
-    parents.into_iter().map(relative).collect()
-}
-
-fn relative(path: &Path) -> CString {
-    let path = path.strip_prefix("/").unwrap_or(path);
-    if path.as_os_str().is_empty() { c".".to_owned() } else { c_path(path) }
-}
-
 impl Placed {
-    fn apply(&self, root: BorrowedFd<'_>, scratch: BorrowedFd<'_>) -> Result<(), Errno> {
+    fn apply(
+        &self,
+        root: BorrowedFd<'_>,
+        scratch: BorrowedFd<'_>,
+        aside: Option<&OwnedFd>,
+    ) -> Result<(), Errno> {
         for parent in &self.parents {
             make_dir(root, parent, 0o755)?;
         }
@@ -347,6 +328,11 @@ impl Placed {
                 sys::mount_setattr(tree, true, *attributes, 0, None)?;
                 mount_point(tree, folder, target)?;
                 attach(tree, folder, target)
+            }
+            Piece::Overlay(overlay) => {
+                let tree = overlay.mount(aside.ok_or(Errno::BADF)?.as_fd())?;
+                mount_point(tree.as_fd(), folder, target)?;
+                attach(tree.as_fd(), folder, target)
             }
             Piece::File { contents, mode, mounted: false } => write_file(folder, target, contents, *mode),
             Piece::File { contents, mode, mounted: true } => lay_over(root, folder, target, contents, *mode),
@@ -431,14 +417,26 @@ impl Placed {
 
 /// A detached copy of the mount tree at a host path, reached without following any symlink.
 pub(crate) fn clone_tree(path: &CStr) -> Result<OwnedFd, Errno> {
+    clone_of(open_without_links(path)?.as_fd())
+}
+
+fn open_without_links(path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    clone_of(fs::openat2(CWD, path, flags, Mode::empty(), resolve)?.as_fd())
+    fs::openat2(CWD, path, flags, Mode::empty(), resolve)
 }
 
 /// The same, with the caller's files shown as the script's own.
 fn clone_mapped(path: &CStr, userns: Option<BorrowedFd<'_>>) -> Result<OwnedFd, Errno> {
-    let tree = clone_tree(path)?;
+    mapped(clone_tree(path)?, userns)
+}
+
+/// The same, without what is mounted below it; an error where an ordinary user would uncover something by that.
+pub(crate) fn clone_alone(path: &CStr, userns: Option<BorrowedFd<'_>>) -> Result<OwnedFd, Errno> {
+    mapped(clone_at(open_without_links(path)?.as_fd(), c".")?, userns)
+}
+
+fn mapped(tree: OwnedFd, userns: Option<BorrowedFd<'_>>) -> Result<OwnedFd, Errno> {
     if userns.is_some() {
         sys::mount_setattr(tree.as_fd(), true, libc::MOUNT_ATTR_IDMAP, 0, userns)?;
     }
@@ -453,7 +451,7 @@ fn clone_of(place: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     rustix::mount::open_tree(place, c"", clone)
 }
 
-fn clone_at(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+pub(crate) fn clone_at(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     rustix::mount::open_tree(dir, name, clone)
 }
@@ -535,6 +533,13 @@ fn processes() -> Result<OwnedFd, Errno> {
     rustix::mount::fsmount(config.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 
+/// Where layers are put together. It is covered by the new root, and goes with the old one.
+fn new_aside() -> Result<OwnedFd, Errno> {
+    let aside = tmpfs(&[(c"size", c"1m"), (c"mode", c"0700")])?;
+    attach(aside.as_fd(), CWD, STAGING)?;
+    Ok(aside)
+}
+
 /// The root-to-be, with the blank file and directory that cover things.
 fn new_root() -> Result<OwnedFd, Errno> {
     let root = tmpfs(&[(c"size", c"64m"), (c"mode", c"0755")])?;
@@ -556,40 +561,4 @@ fn finish(root: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mount_points_in_scratch_space_are_counted_once_and_not_those_of_the_host() {
-        let bind = |path: &str| Mount::Bind {
-            source: path.into(),
-            target: path.into(),
-            access: Access::Read,
-            owned: true,
-        };
-        let tmp = || Mount::Scratch { target: "/tmp".into(), mode: 0o1777, execute: false };
-        let file = |path: &str| Mount::File { target: path.into(), contents: Vec::new(), mode: 0o444 };
-        assert_eq!(scratch_overhead(&[tmp(), bind("/srv/a"), bind("/tmpfiles/a")]), 2);
-        // `a`, `a/p`, `a/q`, `x`, `x/y`, and nothing below `a/p`.
-        let mounts = [bind("/tmp/a/p"), bind("/tmp/a/q"), bind("/tmp/a/p/in/side"), file("/tmp/x/y")];
-        assert_eq!(scratch_overhead(&[&[tmp()], &mounts[..]].concat()), 2 + 5);
-    }
-
-    #[test]
-    fn a_place_is_not_reached_through_a_link() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(dir.path().join("root/data/real")).unwrap();
-        std::fs::create_dir(dir.path().join("outside")).unwrap();
-        std::os::unix::fs::symlink(dir.path().join("outside"), dir.path().join("root/data/link")).unwrap();
-        let root = fs::open(dir.path().join("root"), OFlags::PATH, Mode::empty()).unwrap();
-        let open = |folder: &str| {
-            let (folder, name) = (CString::new(folder).unwrap(), c"x".to_owned());
-            let placed = Placed { piece: Piece::Directory, folder, name, parents: Vec::new() };
-            (placed.open_folder(root.as_fd()).map(drop), placed.apply(root.as_fd(), root.as_fd()))
-        };
-        assert_eq!(open("data/real"), (Ok(()), Ok(())));
-        assert_eq!(open("data/link"), (Err(Errno::LOOP), Err(Errno::LOOP)));
-        assert_eq!(open("data/real/../../.."), (Err(Errno::XDEV), Err(Errno::XDEV)));
-        assert!(dir.path().join("root/data/real/x").is_dir() && !dir.path().join("outside/x").exists());
-    }
-}
+mod tests;

@@ -121,6 +121,23 @@ pub enum Mount {
         /// Whether files of the caller are shown as the script's own, see [`Identity::map_owner`].
         owned: bool,
     },
+    /// A file or directory of the host with a layer over it: what the script writes goes into the layer, and the host's
+    /// files stay as they are. Only with namespaces; nothing may be mounted below it. Files of the caller are shown as the
+    /// script's own, also those in the layer.
+    Overlay {
+        /// Path on the host, canonical.
+        source: PathBuf,
+        /// Whether that is a file. The layer lies over the folder that it is in then, of which nothing else is shown.
+        is_file: bool,
+        /// Where the script sees it.
+        target: PathBuf,
+        /// What it may do there: to write, with or without to execute.
+        access: Access,
+        /// A directory of the caller's alone, in which there are the empty directories [`LAYER_PARTS`](crate::LAYER_PARTS)
+        /// (not serialised: another one in each run).
+        #[serde(skip)]
+        layer: PathBuf,
+    },
     /// A read-only file with these bytes.
     File {
         /// Where the script sees it.
@@ -179,6 +196,7 @@ impl Mount {
     pub fn target(&self) -> Option<&Path> {
         match self {
             Mount::Bind { target, .. }
+            | Mount::Overlay { target, .. }
             | Mount::File { target, .. }
             | Mount::Symlink { target, .. }
             | Mount::Directory { target }

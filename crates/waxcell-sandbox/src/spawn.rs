@@ -66,6 +66,14 @@ pub enum SpawnError {
         /// What the kernel said.
         errno: Errno,
     },
+    /// No layer could be put over a place that the script may write to.
+    #[error("cannot put a layer over `{}`: {errno}", path.display())]
+    Layer {
+        /// The place.
+        path: PathBuf,
+        /// What the kernel said.
+        errno: Errno,
+    },
     /// The caller's files cannot be shown as the script's own.
     #[error("cannot map the owner of files below `{}`: {errno}", path.display())]
     MapOwner {
@@ -132,6 +140,7 @@ impl SpawnError {
                 | SpawnError::ReadBack(_)
                 | SpawnError::MapOwner { .. }
                 | SpawnError::Mount { .. }
+                | SpawnError::Layer { .. }
         )
     }
 
@@ -162,6 +171,9 @@ impl SpawnError {
             ),
             SpawnError::NothingHoldsFiles => Some(
                 "one of both has to be there: `waxcell doctor` says what forbids the namespaces and how to get Landlock",
+            ),
+            SpawnError::Layer { .. } => Some(
+                "`waxcell doctor` says whether this host has overlayfs (root needs Linux 5.19); `filesystem.write_mode: direct` does without",
             ),
             SpawnError::MapOwner { .. } => Some(
                 "its file system cannot map ids: run as the owner of the files instead of root, or move them",
@@ -373,7 +385,11 @@ impl Building {
     fn failure(&self, step: Step, detail: u32, errno: Errno) -> SpawnError {
         match step {
             Step::Mounts => {
-                SpawnError::Mount { path: place_of(&self.plan, MountFailure { index: detail, errno }), errno }
+                let path = place_of(&self.plan, MountFailure { index: detail, errno });
+                match self.plan.mounts.get(detail as usize) {
+                    Some(Mount::Overlay { .. }) => SpawnError::Layer { path, errno },
+                    _ => SpawnError::Mount { path, errno },
+                }
             }
             Step::Namespaces => SpawnError::Namespaces { errno },
             Step::Listener | Step::Arguments

@@ -352,7 +352,7 @@ fn without_hidden(mounts: Vec<Mount>) -> Vec<Mount> {
 
 fn shows(mount: &Mount, path: &Path) -> bool {
     match mount {
-        Mount::Bind { target, .. } => path.starts_with(target),
+        Mount::Bind { target, .. } | Mount::Overlay { target, .. } => path.starts_with(target),
         Mount::Scratch { target, .. } | Mount::Directory { target } => path == target,
         // Folders on the way to a mount are made as well.
         Mount::File { target, .. } => target.ancestors().skip(1).any(|folder| folder == path),
