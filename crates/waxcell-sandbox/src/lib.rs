@@ -31,6 +31,7 @@ mod probe;
 mod procfs;
 mod refusals;
 mod relay;
+mod removal;
 mod resolver;
 mod room;
 mod scratch;
@@ -58,6 +59,7 @@ pub use probe::{
     Feature, FeatureGroup, FeatureState, HostFeatures, Importance, Probe, measure_fdatasync, probe,
 };
 pub use relay::{Destination, Stream};
+pub use removal::remove_all;
 pub use scratch::sweep as sweep_scratch;
 pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
 pub use switches::{Switch, Switches};

@@ -7,14 +7,14 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 
 use crate::plan::{Identity, Limits, Mount, Plan};
+use crate::removal::{name_of, remove_all};
 
 /// How much is in use, and how much is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -232,16 +232,12 @@ impl Drop for Lifted {
     }
 }
 
-/// Makes a folder its owner's to read and change. Never anything that a link leads to.
-fn unlock(at: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let held = fs::openat(at, name, flags, Mode::empty())?;
-    fs::chmod(&*name_of(&held), Mode::RWXU)
-}
-
-/// The name of a descriptor of ours for calls that take a path.
-fn name_of(fd: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
+/// A folder of ours at a path, with all that is in it. That there is none is no error.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::open(path.parent().unwrap_or(Path::new("/")), DIRECTORY, Mode::empty()) {
+        Err(Errno::NOENT) => Ok(()),
+        parent => remove_all(parent?.as_fd(), path.file_name().unwrap_or_default()),
+    }
 }
 
 /// Removes the folders that runs left behind in the folder of all of them: those that no supervisor holds any more.
@@ -257,109 +253,5 @@ pub fn sweep(parent: &Path) {
             // What cannot be removed is tried again the next time.
             let _ = remove(&path);
         }
-    }
-}
-
-/// Removes a run's folder with all that is in it, following no link and however deep it is. That there is none is no
-/// error.
-fn remove(path: &Path) -> io::Result<()> {
-    let parent = match fs::open(path.parent().unwrap_or(Path::new("/")), DIRECTORY, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(()),
-        other => other?,
-    };
-    let name = CString::new(path.file_name().unwrap_or_default().as_bytes())?;
-    let top = match fs::openat(&parent, &*name, DIRECTORY, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(()),
-        other => other?,
-    };
-    fs::fchmod(&top, Mode::RWXU)?;
-    // Nothing is entered deeper than one level: what a folder holds is brought up to the top, then the folder is
-    // empty. Each round ends with fewer folders, or gives up.
-    let mut number = 0u64;
-    loop {
-        let folders = clear(top.as_fd())?;
-        if folders.is_empty() {
-            break;
-        }
-        for folder in folders {
-            unlock(top.as_fd(), &folder)?;
-            let inner = fs::openat(&top, &*folder, DIRECTORY, Mode::empty())?;
-            for deeper in clear(inner.as_fd())? {
-                // To change its place, a folder has to be writable itself.
-                unlock(inner.as_fd(), &deeper)?;
-                loop {
-                    number += 1;
-                    let flags = fs::RenameFlags::NOREPLACE;
-                    match fs::renameat_with(&inner, &*deeper, &top, format!(".{number}"), flags) {
-                        Err(Errno::EXIST) => {}
-                        other => break other?,
-                    }
-                }
-            }
-            fs::unlinkat(&top, &*folder, AtFlags::REMOVEDIR)?;
-        }
-    }
-    Ok(fs::unlinkat(&parent, &*name, AtFlags::REMOVEDIR)?)
-}
-
-/// Removes everything from a folder but folders, whose names it returns.
-fn clear(folder: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
-    let mut folders = Vec::new();
-    let mut entries = Dir::read_from(folder)?;
-    while let Some(entry) = entries.read() {
-        let entry = entry?;
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
-        match fs::unlinkat(folder, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            // Some file systems say the one for a folder, some the other.
-            Err(Errno::ISDIR | Errno::PERM) => folders.push(name.to_owned()),
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(folders)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs as std_fs;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    #[test]
-    fn a_folder_goes_with_everything_and_nothing_behind_its_links() {
-        let dir = tempfile::tempdir().unwrap();
-        let outside = dir.path().join("outside");
-        std_fs::create_dir(&outside).unwrap();
-        std_fs::write(outside.join("kept"), "x").unwrap();
-        let top = dir.path().join("run");
-        std_fs::create_dir_all(top.join("tmp/a/b")).unwrap();
-        symlink(&outside, top.join("tmp/link")).unwrap();
-        symlink(&outside, top.join("tmp/a/b/link")).unwrap();
-        std_fs::write(top.join("tmp/a/b/file"), "x").unwrap();
-        std_fs::set_permissions(top.join("tmp/a/b"), std_fs::Permissions::from_mode(0o0)).unwrap();
-        std_fs::set_permissions(top.join("tmp/a"), std_fs::Permissions::from_mode(0o0)).unwrap();
-        remove(&top).unwrap();
-        assert!(!top.exists() && outside.join("kept").exists());
-        remove(&top).unwrap();
-        symlink(&outside, &top).unwrap();
-        assert!(remove(&top).is_err(), "a link in its place is not followed");
-        assert!(outside.join("kept").exists());
-    }
-
-    #[test]
-    fn a_folder_two_thousand_deep_goes_as_well() {
-        let dir = tempfile::tempdir().unwrap();
-        let top = dir.path().join("run");
-        std_fs::create_dir(&top).unwrap();
-        let mut at = fs::open(&top, DIRECTORY, Mode::empty()).unwrap();
-        for _ in 0..2000 {
-            fs::mkdirat(&at, "some-longer-name", Mode::RWXU).unwrap();
-            at = fs::openat(&at, "some-longer-name", DIRECTORY, Mode::empty()).unwrap();
-        }
-        remove(&top).unwrap();
-        assert!(!top.exists());
     }
 }
