@@ -35,6 +35,8 @@ pub struct HostFeatures {
     pub landlock_abi: Option<u32>,
     /// Whether system calls can be handed to a supervisor, which reads their arguments and answers them.
     pub seccomp_notify: bool,
+    /// Whether a layer can be put over files of the host in such namespaces.
+    pub layers: bool,
     /// What would hold memory and CPU of a run.
     pub rung: Rung,
 }
@@ -61,6 +63,7 @@ impl HostFeatures {
             user_namespaces: syscalls.clone3() && room.holds() && files::hold(room),
             landlock_abi: landlock.abi(),
             seccomp_notify: syscalls.notifies(),
+            layers: room.holds() && files::hold(room) && files::layers(room),
             rung,
         }
     }

@@ -1,5 +1,5 @@
 //! What a root of the run's own is built from: the new mount API, a tmpfs with bounds, a `/proc`, device nodes,
-//! `pivot_root`, id-mapped mounts; and overlayfs, which later versions will use.
+//! `pivot_root`, id-mapped mounts; and layers over the host's files.
 
 use std::ffi::CStr;
 use std::fs;
@@ -91,8 +91,8 @@ const PIVOT_ROOT: Entry = entry(
 const OVERLAYFS: Entry = entry(
     Importance::Better,
     "overlayfs",
-    "no collecting of a script's writes for review before they happen (a later version's write_mode)",
-    "Linux 5.11 with CONFIG_OVERLAY_FS (modprobe overlay)",
+    "no layer for a script's writes: a policy with `write_mode: overlay` is refused",
+    "Linux 5.11, for root 5.19, with CONFIG_OVERLAY_FS (modprobe overlay)",
 );
 const ID_MAPPED: Entry = entry(
     Importance::Layer,
@@ -132,7 +132,7 @@ pub(super) fn try_all(voice: &Voice) {
         voice.say(PROC_SUBSET, place_processes(proc.as_fd(), root));
     }
     if voice.say(PIVOT, pivot(root)) {
-        voice.say(OVERLAY, overlay());
+        voice.say(OVERLAY, write_to_layer());
     }
 }
 
@@ -243,20 +243,30 @@ fn pivot(root: BorrowedFd<'_>) -> Result<(), Errno> {
     }
 }
 
-/// On the new root: three layers, and a write that has to arrive in the upper one.
-fn overlay() -> Result<(), Errno> {
-    for dir in [c"/lower", c"/upper", c"/work", c"/merged"] {
-        mkdirat(CWD, dir, Mode::from(0o755))?;
-    }
+/// Option and folder of each half of a layer, and where the kernel prepares what it writes.
+const LAYER: [(&CStr, &CStr); 3] = [(c"lowerdir", c"lower"), (c"upperdir", c"upper"), (c"workdir", c"work")];
+
+/// In the working directory, the new root: a layer, into which a write has to go.
+fn write_to_layer() -> Result<(), Errno> {
+    mkdirat(CWD, LAYER[0].1, Mode::from(0o755))?;
+    let merged = overlay()?;
+    mkdirat(CWD, c"merged", Mode::from(0o755))?;
+    attach(merged.as_fd(), CWD, c"merged")?;
+    drop(create(CWD, c"merged/new")?);
+    rustix::fs::stat(c"upper/new").map(drop)
+}
+
+/// A layer over the lower folder.
+fn overlay() -> Result<OwnedFd, Errno> {
     let config = fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    for (key, value) in [(c"lowerdir", c"/lower"), (c"upperdir", c"/upper"), (c"workdir", c"/work")] {
-        fsconfig_set_string(config.as_fd(), key, value)?;
+    for (option, folder) in LAYER {
+        if folder != LAYER[0].1 {
+            mkdirat(CWD, folder, Mode::from(0o755))?;
+        }
+        fsconfig_set_string(config.as_fd(), option, folder)?;
     }
     fsconfig_set_flag(config.as_fd(), c"userxattr")?;
-    let merged = mounted(config.as_fd(), MountAttrFlags::empty())?;
-    attach(merged.as_fd(), CWD, c"/merged")?;
-    drop(create(CWD, c"/merged/new")?);
-    rustix::fs::stat(c"/upper/new").map(drop)
+    mounted(config.as_fd(), MountAttrFlags::empty())
 }
 
 /// Everything that a run needs of the above.
@@ -278,6 +288,52 @@ const NEEDED: [u8; 12] = [
 /// Whether a run would have a root of its own.
 pub(super) fn hold(room: &Room) -> bool {
     NEEDED.iter().all(|question| room.answers.get(*question).held())
+}
+
+/// Whether a run could write to a layer.
+pub(super) fn layers(room: &Room) -> bool {
+    room.answers.get(OVERLAY).held() && room.over_mapped.is_ok()
+}
+
+/// Whether a layer can lie over a mount with mapped ids, as root's do (Linux 5.19). Where nothing at hand can be mapped
+/// nothing is tried, and *id-mapped mounts* says that.
+pub(super) fn over_mapped() -> Result<(), Errno> {
+    let Ok(userns) = mapped_namespace() else { return Ok(()) };
+    let mapped = [c".", c"/"].iter().find_map(|path| {
+        let tree = clone_tree(path, OpenTreeFlags::AT_RECURSIVE).ok()?;
+        let set = libc::MOUNT_ATTR_IDMAP;
+        sys::mount_setattr(tree.as_fd(), false, set, 0, Some(userns.as_fd())).ok().map(|()| tree)
+    });
+    let Some(tree) = mapped else { return Ok(()) };
+    let descriptors = [tree];
+    let flags = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as u64;
+    let child = Child::start_in(flags, None, &descriptors, |voice| {
+        voice.say(OVERLAY, voice.wait().and_then(|()| overlay_over(descriptors[0].as_fd())));
+    })?;
+    let map = |name| fs::write(format!("/proc/{}/{name}", child.pid), "0 1 1\n");
+    match map("uid_map").and_then(|()| map("gid_map")) {
+        Ok(()) => child.go(),
+        Err(_) => child.kill(),
+    }
+    match child.finish().get(OVERLAY) {
+        Outcome::Failed(errno) => Err(errno),
+        Outcome::Held(_) | Outcome::Untried => Ok(()),
+    }
+}
+
+/// In the child: a layer over a tree of the parent's.
+fn overlay_over(tree: BorrowedFd<'_>) -> Result<(), Errno> {
+    use rustix::process::{Gid, Uid};
+    let (uid, gid) = (Some(Uid::ROOT), Some(Gid::ROOT));
+    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+    rustix::mount::mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    let root = tmpfs(&[(c"size", c"1m"), (c"mode", c"0755")])?;
+    attach(root.as_fd(), CWD, c"/proc")?;
+    rustix::process::fchdir(&root)?;
+    mkdirat(CWD, LAYER[0].1, Mode::from(0o755))?;
+    attach(tree, CWD, LAYER[0].1)?;
+    overlay().map(drop)
 }
 
 /// Judges a feature by its trials, in their order.
@@ -316,12 +372,17 @@ pub(super) fn features(room: &Room, settings: &Settings, directories: &[&Path]) 
         judge(&DEVICES, answers, &[DEVICE], "/dev/null was bound and written to"),
         judge(&PIVOT_ROOT, answers, &[PIVOT], "a child moved into a root of its own"),
         id_mapped(settings, directories),
-        judge(
-            &OVERLAYFS,
-            answers,
-            &[OVERLAY],
-            "mounted in a user namespace; a write went to the upper layer",
-        ),
+        match room.over_mapped {
+            Err(failure) => {
+                OVERLAYFS.absent(format!("not over an id-mapped mount, as root needs it: {}", errno(failure)))
+            }
+            Ok(()) => judge(
+                &OVERLAYFS,
+                answers,
+                &[OVERLAY],
+                "mounted in a user namespace; a write went to the layer",
+            ),
+        },
     ]
 }
 

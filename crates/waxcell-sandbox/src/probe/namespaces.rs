@@ -180,6 +180,8 @@ pub(super) struct Room {
     whole: Result<(), Errno>,
     ids: Result<(), NotMapped>,
     pub(super) answers: Answers,
+    /// Root only, whose layers lie over mounts with mapped ids.
+    pub(super) over_mapped: Result<(), Errno>,
 }
 
 impl Room {
@@ -206,7 +208,8 @@ impl Room {
         } else {
             child.kill();
         }
-        Room { user, kinds, whole: Ok(()), ids: mapped, answers: child.finish() }
+        let over_mapped = if process::geteuid().is_root() { files::over_mapped() } else { Ok(()) };
+        Room { user, kinds, whole: Ok(()), ids: mapped, answers: child.finish(), over_mapped }
     }
 
     /// Which of them it was that could not be made.
@@ -222,7 +225,7 @@ impl Room {
             Err(errno) => [Err(errno); KINDS.len()],
         };
         let ids = Err(NotMapped::Refused("uid_map", whole));
-        Room { user, kinds, whole: Err(whole), ids, answers: Answers::none() }
+        Room { user, kinds, whole: Err(whole), ids, answers: Answers::none(), over_mapped: Ok(()) }
     }
 
     /// Whether a run would have namespaces, with everything that is done in them outside the file system.

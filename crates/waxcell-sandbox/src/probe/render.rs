@@ -177,6 +177,7 @@ mod tests {
             user_namespaces: true,
             landlock_abi: Some(7),
             seccomp_notify: true,
+            layers: true,
             rung: Rung::RlimitWatch,
         };
         Probe { facts, features }
