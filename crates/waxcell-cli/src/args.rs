@@ -114,6 +114,9 @@ pub(crate) enum Command {
     /// Look into the record
     #[command(subcommand)]
     Audit(Audit),
+    /// Look at what runs with `write_mode: overlay` wrote, and commit or discard it
+    #[command(subcommand)]
+    Quarantine(Quarantine),
     /// What this host can enforce, and what is missing
     Doctor,
     /// Run the attack corpus against this host: exit code 0 if every case is contained or this host cannot show it, else 1
@@ -239,6 +242,33 @@ pub(crate) enum Policy {
     Schema,
     /// Print a commented policy to start from
     Init,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// The runs that wait, the oldest first
+    List,
+    /// What a run wants to change, with the lines of texts
+    Show {
+        /// The run's name, or its first digits
+        run: String,
+        /// Without the lines
+        #[arg(long)]
+        names: bool,
+    },
+    /// Put what a run wrote into its place, all of it or nothing; refused if anything there has changed since the run began
+    Commit {
+        /// The run's name, or its first digits
+        run: String,
+        /// Also make the symbolic links that the script made, wherever they lead
+        #[arg(long)]
+        allow_links: bool,
+    },
+    /// Throw away what a run wrote
+    Discard {
+        /// The run's name, or its first digits
+        run: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,7 @@ mod doctor;
 mod edge;
 mod exit;
 mod policy;
+mod quarantine;
 mod report_file;
 mod run;
 mod why;
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
         Command::Why(why) => why::run(why, common),
         Command::Audit(audit) => audit::run(audit, common),
         Command::Attack(attack) => attack::run(attack, common),
+        Command::Quarantine(quarantine) => quarantine::run(quarantine, common),
         Command::Doctor => doctor::run(common),
         Command::Completions { shell } => {
             let mut text = Vec::new();

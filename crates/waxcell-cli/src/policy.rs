@@ -109,6 +109,7 @@ fn host_facts() -> HostFacts {
         landlock_abi: host.landlock_abi,
         user_namespaces: host.user_namespaces,
         seccomp_notify: host.seccomp_notify,
+        layers: host.layers,
         root: host.root && host.user_namespaces,
     }
 }

@@ -134,6 +134,13 @@ fn notes(report: &Report) -> Vec<String> {
         Verdict::Ok | Verdict::Failed | Verdict::Killed | Verdict::Error => {}
         verdict => lines.push(format!("{}: {}", verdict.name(), report.cause)),
     }
+    if let Some(waiting) = &report.quarantine {
+        let changes = if waiting.changes == 1 { "1 change waits" } else { "changes wait" };
+        let count = if waiting.changes == 1 { String::new() } else { format!("{} ", waiting.changes) };
+        let rest = if waiting.partly.is_some() { ", and not all of them could be looked at" } else { "" };
+        lines
+            .push(format!("{count}{changes} in quarantine{rest}: waxcell quarantine show {}", report.run_id));
+    }
     if report.script_replaced == Some(true) {
         lines.push("the script's file was replaced while it ran: what Python read of it may be other than what is on record".to_owned());
     }

@@ -52,6 +52,23 @@ fn a_run_without_the_word_is_refused_and_told_both_ways_out() {
 }
 
 #[test]
+fn writes_to_layers_are_refused_and_the_key_is_named() {
+    let room = Room::new(&POLICY.replace("filesystem: {", "filesystem: {write_mode: overlay, "));
+    room.place.write("script.py", "open('data/x', 'w')\n");
+    let said = say(&mut room.waxcell(&["run", "script.py"]));
+    assert_eq!(said.code, 126, "{said:?}");
+    let told = said.err();
+    assert!(
+        told.contains("`filesystem.write_mode: overlay` (line 2 of the policy) needs namespaces"),
+        "{told}"
+    );
+    assert!(told.contains("write_mode: direct"), "{told}");
+    assert!(!room.place.has("data/x") && !room.place.state().join("quarantine").exists());
+    let explained = say(&mut room.waxcell(&["policy", "explain"]));
+    assert!(explained.code == 1 && explained.out().contains("refused here"), "{explained:?}");
+}
+
+#[test]
 fn not_both_layers_at_once() {
     let room = Room::new(&POLICY.replace("[namespaces]", "[namespaces, landlock]"));
     room.place.write("script.py", "open('data/x', 'w')\n");

@@ -72,7 +72,8 @@ impl SpanId {
 
 impl SpanId {
     /// From the form in which it is shown.
-    pub(crate) fn from_hex(text: &str) -> Option<SpanId> {
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<SpanId> {
         let plain = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let number = u128::from_str_radix(text, 16).ok().filter(|_| plain)?;
         Some(SpanId(number.to_be_bytes()))

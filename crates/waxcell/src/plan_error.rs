@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::policy::HOME;
+use crate::quarantine::LayerError;
 
 /// Why no plan can be made. Nothing has run.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +125,35 @@ pub enum PlanError {
         /// What lies in it, or the folder itself.
         path: PathBuf,
     },
+    /// Layers are asked for, and this host can make no namespaces to put them into.
+    #[error(
+        "`filesystem.write_mode: overlay` (line {line} of the policy) needs namespaces, and this host can make none"
+    )]
+    NoLayers {
+        /// Line of the key.
+        line: usize,
+    },
+    /// A layer would not reach what is mounted below a writable path.
+    #[error(
+        "`{}` is mounted below `{}`, and with `filesystem.write_mode: overlay` no layer would lie over it",
+        mount.display(),
+        path.display()
+    )]
+    MountBelow {
+        /// What the layer would lie over.
+        path: PathBuf,
+        /// What is mounted there.
+        mount: PathBuf,
+    },
+    /// The layer of a single file would lie over the folder that the layer is in.
+    #[error(
+        "`{}` lies in a folder that holds waxcell's own state, and with `filesystem.write_mode: overlay` cannot have a layer there",
+        .0.display()
+    )]
+    StateBeside(PathBuf),
+    /// The layers cannot be made.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
     /// The working directory cannot be used.
     #[error("working directory `{}` lies where the sandbox has its own files", .0.display())]
     WorkingDirectory(PathBuf),
@@ -138,6 +168,18 @@ impl PlanError {
             }
             PlanError::ForeignFiles { .. } => Some(
                 "run waxcell as an ordinary user, who owns the files, or allow namespaces (`waxcell doctor`)",
+            ),
+            PlanError::NoLayers { .. } => Some(
+                "allow namespaces (`waxcell doctor`), or let the policy write to the files themselves (`write_mode: direct`)",
+            ),
+            PlanError::MountBelow { .. } => {
+                Some("name folders beside it in the policy, or unmount it, or use `write_mode: direct`")
+            }
+            PlanError::StateBeside(_) => {
+                Some("name another state directory with --state DIR or WAXCELL_STATE")
+            }
+            PlanError::Layer(LayerError::Unfit { .. }) => Some(
+                "name a state directory on ext4, XFS, btrfs, or tmpfs of Linux 6.6, with --state DIR or WAXCELL_STATE",
             ),
             PlanError::NoUserId => Some("run waxcell as an ordinary user"),
             PlanError::Closed { .. } => Some(

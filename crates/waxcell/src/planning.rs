@@ -18,12 +18,13 @@ use crate::closed;
 use crate::credentials;
 use crate::git_config;
 use crate::interpreter::Interpreter;
+use crate::layered::{self, Writes};
 use crate::named::{self, Named};
 use crate::pinned::pins;
 use crate::placeholders::{self, Placeholders};
 use crate::plain;
 use crate::plan_error::PlanError;
-use crate::policy::{Degradation, HOME, PathAccess, PathRule, Policy, is_wide};
+use crate::policy::{Degradation, HOME, PathAccess, PathRule, Policy, WriteMode, is_wide};
 use crate::record;
 use crate::run::{Caller, DEFAULT_PATH};
 use crate::script::Script;
@@ -34,8 +35,8 @@ use crate::view::{View, may_execute};
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) placeholders: Placeholders,
-    /// What was there before the run.
-    pub(crate) before: crate::changes::Before,
+    /// What the run writes.
+    pub(crate) writes: Writes,
 }
 
 /// Variables that are passed on: locale, terminal, and those that change how Python behaves without naming code.
@@ -99,14 +100,18 @@ impl Begun {
 /// Begins a plan.
 pub(crate) fn begin(policy: &Policy, caller: &Caller, switches: Switches) -> Result<Begun, PlanError> {
     let is_plain = plain::is_needed(policy);
+    layered::refuse(policy, is_plain)?;
     let mut identity = identity(caller, switches)?;
     if is_plain {
         plain::refuse_for_root(policy, caller)?;
         // Nobody maps ids: outside is inside.
         identity = Identity { uid: identity.host_uid, gid: identity.host_gid, map_owner: None, ..identity };
     }
-    // There is nobody to open them for the script where it is not in a place of its own.
-    let new_files = if is_plain { BTreeSet::new() } else { new_files(policy, project_shown(policy, caller)) };
+    // There is nobody to open them for the script where it is not in a place of its own; and a layer is mounted over what
+    // is there.
+    let are_there = is_plain || policy.filesystem.write_mode == WriteMode::Overlay;
+    let new_files =
+        if are_there { BTreeSet::new() } else { new_files(policy, project_shown(policy, caller)) };
     let limits = switches.limits(limits(policy));
     Ok(Begun { identity, limits, is_plain, new_files, switches })
 }
@@ -151,6 +156,8 @@ pub(crate) struct Places<'a> {
     pub(crate) cache: &'a Path,
     /// The run's own folder for scratch space, where that is on disk.
     pub(crate) scratch: &'a Path,
+    /// The run's own folder for layers.
+    pub(crate) layers: &'a Path,
 }
 
 /// Makes the plan that was begun.
@@ -172,6 +179,7 @@ pub(crate) fn plan(
         closed::refuse(&named, project, script, caller, owner)?;
     }
     let before = crate::changes::Before::note(writable_paths(&named));
+    let mut writes = Writes::begin(policy, &named, before, places.layers)?;
     let mut placeholders = Placeholders::default();
     for path in wanted(policy, &new_files) {
         let made = placeholders.make(path);
@@ -229,7 +237,7 @@ pub(crate) fn plan(
         // Readable for the script's user whoever owns the original.
         mode: script.mode | 0o444,
     };
-    let bound = binds.iter().map(|(path, access)| bind(path, *access, true));
+    let bound = writes.bind(&binds, places.layers)?;
     let scratch = is_plain.then_some(places.scratch);
     let mounts = match scratch {
         None => {
@@ -241,7 +249,7 @@ pub(crate) fn plan(
                 |mount: &Mount| matches!(mount, Mount::Scratch { target, .. } if binds.covers(target));
             let (over, mut mounts): (Vec<Mount>, Vec<Mount>) = view.mounts.into_iter().partition(is_over);
             mounts.extend(view.links.into_iter().map(|(target, to)| Mount::Symlink { target, to }));
-            let mut laid: Vec<Mount> = bound.collect();
+            let mut laid = bound;
             laid.extend(pins(&binds, &covers, &script.path));
             // A deeper mount lies over a shallower one; equal depths keep their order.
             laid.extend(covers.into_iter().map(|target| {
@@ -285,7 +293,7 @@ pub(crate) fn plan(
         file_attempts: policy.monitoring.file_attempts,
         switches,
     };
-    Ok(Planned { plan, placeholders, before })
+    Ok(Planned { plan, placeholders, writes })
 }
 
 /// The outermost of the paths that may be written to.

@@ -277,6 +277,7 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
             "violations_beyond": report.violations_beyond,
             "files_changed": report.files_changed,
             "files_changed_whole": report.files_changed_whole,
+            "quarantine": report.quarantine,
             "script_replaced": report.script_replaced,
             "findings": report.findings,
             "enforced": {
@@ -292,6 +293,7 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
                 "memory_limit": enforced.memory_limit,
                 "rlimits": enforced.rlimits,
                 "mounts": enforced.mounts.len(),
+                "layers": enforced.layers.len(),
             },
         }),
     )
@@ -324,6 +326,15 @@ pub(crate) fn indexed_in_full(record: Value, index: u64) -> Vec<u8> {
 /// `lost`: a run was started and nobody is left who could say how it ended.
 pub(crate) fn lost(at: &str, run: SpanId, started_index: u64) -> Value {
     with(base("lost", at, run), json!({"started_index": started_index}))
+}
+
+/// `operator`: somebody decided about what a run left.
+pub(crate) fn operator(at: &str, run: SpanId, action: &str, caller: &Caller, more: Value) -> Value {
+    let decided = json!({"action": action, "actor": actor_fields(caller)});
+    match with(base("operator", at, run), decided) {
+        Value::Object(fields) => with(fields, more),
+        other => other,
+    }
 }
 
 /// `recovered`: an unfinished write of a process or machine that stopped was removed.

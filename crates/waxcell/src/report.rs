@@ -13,6 +13,7 @@ use waxcell_sandbox::{Enforced, Usage};
 use crate::changes::Change;
 use crate::edit::Edit;
 use crate::limit::Limit;
+use crate::quarantine::{Head, Left};
 use crate::record;
 use crate::run::Request;
 use crate::script::Script;
@@ -62,6 +63,8 @@ pub struct Report {
     pub files_changed: Vec<Change>,
     /// Whether `files_changed` is the whole list.
     pub files_changed_whole: bool,
+    /// What waits in the run's quarantine, if its writes go there and there are any.
+    pub quarantine: Option<Head>,
     /// Whether somebody outside of the run replaced the script's file while it ran, so that what Python read of it may not
     /// be what was hashed; `None` if that could not be told.
     pub script_replaced: Option<bool>,
@@ -147,6 +150,7 @@ impl Report {
             violations_beyond: 0,
             files_changed: Vec::new(),
             files_changed_whole: true,
+            quarantine: None,
             script_replaced: Some(false),
             network: Vec::new(),
             enforced: None,
@@ -158,13 +162,16 @@ impl Report {
         }
     }
 
-    /// The run took place, and that it ended could not be recorded.
-    pub(crate) fn is_not_recorded(&mut self, why: &str) {
-        self.cause = format!(
-            "the script ran ({}: {}), and its end could not be recorded: {why}",
-            self.verdict.name(),
-            self.cause
-        );
+    /// What the run changed, or would change.
+    pub(crate) fn left(&mut self, left: Left) {
+        self.files_changed = left.changes.list;
+        self.files_changed_whole = left.changes.whole;
+        self.quarantine = left.waiting;
+    }
+
+    /// The run took place, and something that had to be done after it failed.
+    pub(crate) fn fails_after(&mut self, what: &str, why: &str) {
+        self.cause = format!("the script ran ({}: {}), and {what}: {why}", self.verdict.name(), self.cause);
         self.success = false;
         self.verdict = Verdict::Error;
         self.return_code = 125;

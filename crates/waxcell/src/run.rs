@@ -161,10 +161,12 @@ fn story(
     // What an earlier process left undone is settled before anything new is made.
     state.settle(clock(), Some(alive))?;
     state.note(alive, &begun.to_be_made(policy))?;
-    let scratch = state.scratch(run);
-    let places = Places { keep_out: &[state.directory()], cache: &state.cache(), scratch: &scratch };
-    let Planned { plan, mut placeholders, before } =
+    let (scratch, layers) = (state.scratch(run), state.quarantine().join(run.to_string()));
+    let places =
+        Places { keep_out: &[state.directory()], cache: &state.cache(), scratch: &scratch, layers: &layers };
+    let Planned { plan, mut placeholders, mut writes } =
         planning::plan(begun, policy, script, request.args, &interpreter, caller, &places)?;
+    writes.note(&now(), script, policy, &plan)?;
 
     // Processes of its own build the sandbox. While they do, the gate judges and the disk takes the record; whatever
     // goes wrong with either, dropping `building` ends the sandbox, and nothing of the script has run.
@@ -210,9 +212,9 @@ fn story(
     let ending = running.watch(request.interrupts, &mut tap, &|what, path| lookout.counts(what, path));
 
     // No process of the run is alive any more; its namespaces go while this goes on. What did it leave?
-    placeholders.claim(&ending.claimed);
+    writes.claim(&mut placeholders, &ending.claimed);
     state.clear_away(placeholders, progress.alive.as_mut());
-    let changes = before.compare();
+    let left = writes.end();
     let (verdict, cause) = Verdict::of(&ending);
     let limit = ending.stop.map(|stop| Limit::of(stop, &ending.usage, policy));
     let mut report = Report {
@@ -225,14 +227,17 @@ fn story(
         limit,
         violations: ending.denials.iter().map(|denial| Violation::of(denial, policy)).collect(),
         violations_beyond: ending.denials_beyond,
-        files_changed: changes.list,
-        files_changed_whole: changes.whole,
         script_replaced: ending.replaced.as_ref().map(|paths| paths.contains(&approved.script().path)),
         enforced: Some(enforced.clone()),
         findings: approved.findings().to_vec(),
         ..Report::blank(request, run, verdict, Some(approved.script()))
     };
     capture.into_report(&mut report);
+    match left {
+        Ok(left) => report.left(left),
+        // It did run, and whoever asked has to know both.
+        Err(error) => report.fails_after("what it wrote could not be kept for review", &chain(&error)),
+    }
 
     // Closed on record before anybody is told.
     let record = record::finished(&now(), run, &report, &enforced);
@@ -242,8 +247,8 @@ fn story(
     }
     match state.append(Mark::Close, run, |index| record::indexed(record, index)) {
         Ok(receipt) => report.record = Some(RecordProof::of(&receipt)),
-        // It did run, and whoever asked has to know both. The next run closes it as `lost`.
-        Err(error) => report.is_not_recorded(&chain(&error)),
+        // As above. The next run closes it as `lost`.
+        Err(error) => report.fails_after("its end could not be recorded", &chain(&error)),
     }
     views::run(&state.logs(), &now(), &report, request.args, policy.monitoring.log_level);
     drop(ending.remains);

@@ -14,6 +14,7 @@ use waxcell_journal::{AppendError, Journal, Mark, OpenError, Receipt, SpanId, Sp
 
 use crate::own_files;
 use crate::placeholders::{self, Placeholders};
+use crate::quarantine;
 use crate::record;
 use crate::views;
 
@@ -244,6 +245,7 @@ impl State {
             }
         }
         waxcell_sandbox::sweep_scratch(&self.scratch_of_all());
+        quarantine::settle(self);
         Ok(())
     }
 
@@ -309,6 +311,11 @@ impl State {
         Path::new("/var/tmp").join(format!("waxcell-{state}"))
     }
 
+    /// Where layers of runs wait. Nothing of it is made before there is one.
+    pub(crate) fn quarantine(&self) -> PathBuf {
+        self.directory().join("quarantine")
+    }
+
     pub(crate) fn logs(&self) -> PathBuf {
         self.directory().join("logs")
     }
@@ -318,7 +325,7 @@ impl State {
         self.directory().join("cache")
     }
 
-    fn runs(&self) -> PathBuf {
+    pub(crate) fn runs(&self) -> PathBuf {
         self.directory().join("runs")
     }
 

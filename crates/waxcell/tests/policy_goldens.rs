@@ -49,6 +49,7 @@ const ROOT: HostFacts = HostFacts {
     landlock_abi: Some(4),
     user_namespaces: false,
     seccomp_notify: true,
+    layers: true,
     root: true,
 };
 
@@ -57,6 +58,7 @@ const BARE: HostFacts = HostFacts {
     landlock_abi: None,
     user_namespaces: false,
     seccomp_notify: false,
+    layers: false,
     root: false,
 };
 
@@ -139,6 +141,24 @@ fn an_explanation_tells_what_this_host_refuses() {
     assert_eq!(explain(&accepts, &plain, None).refused, Vec::<String>::new());
     let neither = HostFacts { seccomp_notify: true, ..BARE };
     assert_eq!(explain(&accepts, &neither, None).refused.len(), 1, "not both at once");
+}
+
+#[test]
+fn layers_are_explained_and_refused_where_there_are_none() {
+    let text = POLICY.replace("filesystem:\n", "filesystem:\n  write_mode: overlay\n");
+    let project = Path::new("/nowhere/project");
+    let layered = parse_all(&text, &project.join("p.yml"), project).0.unwrap();
+    let lines = |facts, word: &str| {
+        let text = explain(&layered, &facts, None).render();
+        text.lines().filter(|line| line.contains(word)).count()
+    };
+    // The mode and two paths; `/tmp` is the run's own in any case.
+    assert_eq!(lines(ROOT, "overlayfs"), 3);
+    assert_eq!(explain(&layered, &ROOT, None).refused, Vec::<String>::new());
+    let without = HostFacts { layers: false, ..ROOT };
+    let refused = explain(&layered, &without, None).refused;
+    assert!(refused.len() == 1 && refused[0].contains("write_mode: overlay"), "{refused:?}");
+    assert_eq!(explain(&policy(), &without, None).refused, Vec::<String>::new());
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use waxcell::policy::{
     AddressRule, AlertThresholds, Degradation, DomainRule, Environment, Execution, Filesystem, LogLevel,
-    Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Severity, Source, builtin, init,
-    parse_all,
+    Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Severity, Source, WriteMode, builtin,
+    init, parse_all,
 };
 use waxcell_operations::Operation;
 
@@ -47,6 +47,7 @@ fn strict() -> Policy {
         filesystem: Filesystem {
             paths: Vec::new(),
             blocked: BTreeSet::from([Operation::FsDelete, Operation::FsChmod, Operation::FsChown]),
+            write_mode: WriteMode::Direct,
         },
         network: Network {
             allowed_domains: Vec::new(),
@@ -202,7 +203,7 @@ filesystem:
     - {path: /tmp, shared: true}
     - "./Vorschläge 2025"
   blocked_operations: [fs.xattr, sys.bpf, fs.mount, delete, fs.delete]
-  write_mode: direct
+  write_mode: overlay
 network:
   allowed_domains:
     - API.Example.ORG.
@@ -247,6 +248,7 @@ degrade: [landlock]
             Operation::FsMount,
             Operation::SysBpf,
         ]),
+        write_mode: WriteMode::Overlay,
     };
     expected.network = Network {
         allowed_domains: vec![

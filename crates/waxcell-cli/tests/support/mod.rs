@@ -112,7 +112,7 @@ impl Said {
 }
 
 /// Each field of a report, and what it is where nothing was run.
-const OF_NOTHING: [(&str, &str); 25] = [
+const OF_NOTHING: [(&str, &str); 26] = [
     ("success", "false"),
     ("return_code", "number"),
     ("stdout", "\"\""),
@@ -131,6 +131,7 @@ const OF_NOTHING: [(&str, &str); 25] = [
     ("violations_beyond", "0"),
     ("files_changed", "[]"),
     ("files_changed_whole", "true"),
+    ("quarantine", "null"),
     ("script_replaced", "false"),
     ("network", "[]"),
     ("enforced", "null"),

@@ -9,7 +9,7 @@ use super::find;
 use super::keys::Kind;
 use super::model::{
     AlertThresholds, Degradation, Environment, Execution, Filesystem, LogLevel, Monitoring, Network, Policy,
-    SecurityEvents, Source,
+    SecurityEvents, Source, WriteMode,
 };
 use super::paths;
 use super::settings::{self, Settings};
@@ -60,13 +60,11 @@ fn lines(settings: &Settings<'_>, diagnostics: &Diagnostics<'_>) -> BTreeMap<&'s
 
 impl Reader<'_, '_, '_> {
     fn policy(&mut self, source: Source) -> Policy {
-        // Only `direct` exists so far, so there is nothing to keep.
-        let _ = self.word("filesystem.write_mode");
         Policy {
             source,
             project_root: self.root.to_path_buf(),
             execution: self.execution(),
-            filesystem: Filesystem { paths: self.path_rules(), blocked: self.blocked_operations() },
+            filesystem: self.filesystem(),
             network: self.network(),
             monitoring: self.monitoring(),
             interpreter: self.interpreter(),
@@ -89,6 +87,15 @@ impl Reader<'_, '_, '_> {
             output: self.bytes("execution.output_mb"),
             scratch: self.bytes("execution.scratch_mb"),
             scratch_files: self.optional_count("execution.scratch_files").unwrap_or_default(),
+        }
+    }
+
+    fn filesystem(&mut self) -> Filesystem {
+        let mode = self.word("filesystem.write_mode");
+        Filesystem {
+            paths: self.path_rules(),
+            blocked: self.blocked_operations(),
+            write_mode: WriteMode::ALL.into_iter().find(|m| m.name() == mode).unwrap_or(WriteMode::Direct),
         }
     }
 

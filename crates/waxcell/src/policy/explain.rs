@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::explanation::{Explanation, HostFacts, Provenance, Setting};
 use super::mechanisms;
-use super::model::{Degradation, PathAccess, PathRule, Policy};
+use super::model::{Degradation, PathAccess, PathRule, Policy, WriteMode};
 use super::operations::{self, Blockable};
 use super::paths;
 
@@ -37,6 +37,12 @@ pub fn explain(policy: &Policy, host: &HostFacts, home: Option<&Path>) -> Explan
     if Degradation::ACCEPTED.iter().all(|degradation| host.lacks(*degradation)) {
         refused
             .push("both are missing: nothing would hold the script's files, whatever is accepted".to_owned());
+    }
+    if policy.filesystem.write_mode == WriteMode::Overlay && !host.layers {
+        refused.push(
+            "this host cannot put a layer over files, which `filesystem.write_mode: overlay` needs"
+                .to_owned(),
+        );
     }
     Explanation {
         policy: policy.source.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
@@ -151,6 +157,7 @@ impl Explainer<'_> {
 
     fn filesystem(&mut self) {
         let host = self.host;
+        let mode = self.policy.filesystem.write_mode;
         let key = "filesystem.allowed_paths";
         if self.policy.filesystem.paths.is_empty() {
             self.add(
@@ -169,6 +176,9 @@ impl Explainer<'_> {
                 false if self.policy.filesystem.is_below_writable(rule) => {
                     mechanisms::path_below_writable(rule, host)
                 }
+                false if rule.is_lasting_write() && mode == WriteMode::Overlay => {
+                    mechanisms::layered(rule.execute, host)
+                }
                 false => mechanisms::path(rule.access, rule.execute, host),
             };
             self.add_from(Provenance::Line(rule.line), key, rule.written.clone(), becomes, mechanism);
@@ -184,12 +194,13 @@ impl Explainer<'_> {
             };
             self.add(key, operation.name(), becomes, mechanisms::blocked(*operation, host));
         }
-        self.add(
-            "filesystem.write_mode",
-            "direct",
-            "writes go to the files themselves",
-            "no mechanism needed",
-        );
+        let (becomes, mechanism) = match mode {
+            WriteMode::Direct => ("writes go to the files themselves", "no mechanism needed"),
+            WriteMode::Overlay => {
+                ("writes go to a layer of the run, until it is committed", mechanisms::layers(host))
+            }
+        };
+        self.add("filesystem.write_mode", mode.name(), becomes, mechanism);
     }
 
     fn path_becomes(&self, rule: &PathRule, private: bool) -> String {

@@ -16,6 +16,8 @@ pub struct HostFacts {
     pub user_namespaces: bool,
     /// Whether the kernel hands system calls to a supervisor.
     pub seccomp_notify: bool,
+    /// Whether a layer can be put over files of the host.
+    pub layers: bool,
     /// Whether waxcell runs as root, with the right to make namespaces.
     pub root: bool,
 }

@@ -208,10 +208,10 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "filesystem.write_mode",
-        kind: Kind::Choice(&["direct"]),
+        kind: Kind::Choice(&["direct", "overlay"]),
         default: "direct",
-        summary: "`direct`: writes go to the files themselves. `overlay` is known, but not enforced by this version",
-        example: "direct",
+        summary: "`direct`: writes to `allowed_paths` go to the files themselves. `overlay`: they go to a layer of the run, and the files stay as they are until somebody commits the layer (`waxcell quarantine`)",
+        example: "overlay",
     },
     section("network", "What the run may reach. Without entries: nothing"),
     Key {

@@ -107,6 +107,15 @@ pub(super) fn path(access: PathAccess, execute: bool, host: &HostFacts) -> Strin
     }
 }
 
+/// As [`path`] for one that is written to, where that goes to a layer.
+pub(super) fn layered(execute: bool, host: &HostFacts) -> String {
+    match (host.can_make_namespaces() && host.layers, execute) {
+        (false, _) => "nothing: there are no layers here".to_owned(),
+        (true, true) => with_landlock("layer (overlayfs) rw,nosuid,nodev", host),
+        (true, false) => with_landlock("layer (overlayfs) rw,noexec,nosuid,nodev", host),
+    }
+}
+
 /// As [`path`] within a writable one, whose Landlock rights hold for all that is in it.
 pub(super) fn path_below_writable(rule: &PathRule, host: &HostFacts) -> String {
     match rule.access {
@@ -124,6 +133,14 @@ pub(super) fn blocked(operation: Operation, host: &HostFacts) -> &'static str {
             "system-call filter, on scratch space as well: seccomp user notification is absent"
         }
         _ => "system-call filter, namespaces and dropped capabilities",
+    }
+}
+
+pub(super) fn layers(host: &HostFacts) -> &'static str {
+    match (host.can_make_namespaces(), host.layers) {
+        (true, true) => "overlayfs in the run's user namespace",
+        (true, false) => "absent: this host has no overlayfs for it",
+        (false, _) => "absent: namespaces are absent",
     }
 }
 

@@ -40,7 +40,7 @@ pub use find::{FindError, Found, Origin, find, project_root_of_policy, project_r
 pub use keys::{KEYS, Key, Kind, Unit};
 pub use model::{
     AddressRule, AlertThresholds, Degradation, DomainRule, Environment, Execution, Filesystem, LogLevel,
-    Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Source,
+    Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Source, WriteMode,
 };
 pub(crate) use paths::{HOME, LOADED, PROGRAMS, is_wide, named as path_named};
 pub use read::{MAX_BYTES, ReadError};

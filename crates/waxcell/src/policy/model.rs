@@ -90,6 +90,30 @@ pub struct Filesystem {
     pub paths: Vec<PathRule>,
     /// Operations refused on lasting paths. Those that every run is refused anyway may be in here as well.
     pub blocked: BTreeSet<Operation>,
+    /// Where writes to [`Filesystem::paths`] go.
+    pub write_mode: WriteMode,
+}
+
+/// Where writes to lasting paths go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WriteMode {
+    /// To the files themselves.
+    Direct,
+    /// To a layer of the run, which waits to be committed or discarded.
+    Overlay,
+}
+
+impl WriteMode {
+    /// Both.
+    pub const ALL: [WriteMode; 2] = [WriteMode::Direct, WriteMode::Overlay];
+
+    /// The word for it in a policy.
+    pub const fn name(self) -> &'static str {
+        match self {
+            WriteMode::Direct => "direct",
+            WriteMode::Overlay => "overlay",
+        }
+    }
 }
 
 /// One entry of `filesystem.allowed_paths`.

@@ -69,7 +69,6 @@ pub fn reference() -> String {
     for key in KEYS.iter().filter(|key| !key.is_enforced()) {
         out.push_str(&format!("- `{}`: {}.\n", key.path, lower_first(key.summary)));
     }
-    out.push_str("- `filesystem.write_mode: overlay`: writes go to a layer of the run.\n");
     out.push_str("\n## The built-in default\n\nWhat holds where there is no policy file:\n\n```yaml\n");
     out.push_str(&builtin_text());
     out.push_str("```\n");

@@ -187,9 +187,6 @@ impl<'n> Reader<'n, '_, '_> {
             return Some(word);
         }
         let message = match (name, text.as_str()) {
-            ("filesystem.write_mode", "overlay") => {
-                "`write_mode: overlay` is known, but this version does not enforce it yet".to_owned()
-            }
             ("degrade", "seccomp_notify") => {
                 format!("`degrade: [{text}]` is known, but this version does not run without it yet")
             }
