@@ -71,8 +71,10 @@ pub(crate) fn attempt(case: &Case, subject: &Subject<'_>, tools: &Tools) -> io::
     watch.look_at_what_is_left(child.id(), &out, &err);
     // Whatever is left holds the pipes open.
     process::kill(&watch.alive());
-    let (out, err) = (out.end(), err.end());
-    Ok(watch.judge(ended, &out, &err))
+    let (written, complaint) = (out.end(), err.end());
+    // The last of it may have come just before the end, when nobody looked any more.
+    watch.count(out.count() + err.count());
+    Ok(watch.judge(ended, &written, &complaint))
 }
 
 /// The watcher of one attempt.
@@ -145,9 +147,7 @@ impl<'a> Watch<'a> {
         if told.lasted.is_some_and(|most| seconds > most) {
             self.evidence.push(format!("still there after {seconds:.1} s"));
         }
-        if told.output.is_some_and(|most| output > most) {
-            self.evidence.push(format!("{output} bytes of output came through"));
-        }
+        self.count(output);
         if !told.counts_processes() {
             return;
         }
@@ -164,6 +164,13 @@ impl<'a> Watch<'a> {
         }
         if told.processes.is_some_and(|most| processes.len() > most) {
             self.evidence.push(format!("{} processes at one time", processes.len()));
+        }
+    }
+
+    /// How much came out.
+    fn count(&mut self, output: u64) {
+        if self.evidence.is_empty() && self.case.told.escaped.output.is_some_and(|most| output > most) {
+            self.evidence.push(format!("{output} bytes of output came through"));
         }
     }
 

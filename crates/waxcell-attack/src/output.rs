@@ -47,7 +47,7 @@ impl Output {
     }
 
     /// Waits until nobody holds the other end any more, for a while.
-    pub(crate) fn end(self) -> Vec<u8> {
+    pub(crate) fn end(&self) -> Vec<u8> {
         let patience = Instant::now() + Duration::from_secs(2);
         while !self.thread.is_finished() && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(1));
