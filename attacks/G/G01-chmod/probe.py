@@ -1,8 +1,8 @@
-import ctypes, sys, threading, time
+import ctypes, sys, tempfile, threading, time
 
-own, kept = sys.argv[1:]
+own, kept = tempfile.mkdtemp() + "/own", sys.argv[1]
 paths = [path.encode() + b"\0" for path in (own, kept)]
-path = ctypes.create_string_buffer(200)
+path = ctypes.create_string_buffer(4096)
 libc = ctypes.CDLL(None)
 over = False
 

@@ -1,7 +1,7 @@
 import ctypes, os, sys, threading, time
 
 paths = [path.encode() + b"\0" for path in sys.argv[1:]]
-path = ctypes.create_string_buffer(200)
+path = ctypes.create_string_buffer(4096)
 libc = ctypes.CDLL(None)
 over = False
 

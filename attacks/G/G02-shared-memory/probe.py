@@ -1,6 +1,6 @@
-import ctypes, mmap, os, signal, sys, time
+import ctypes, mmap, os, signal, sys, tempfile, time
 
-own, kept = sys.argv[1:]
+own, kept = tempfile.mkdtemp() + "/own", sys.argv[1]
 paths = [path.encode() + b"\0" for path in (own, kept)]
 path = (ctypes.c_char * 4096).from_buffer(mmap.mmap(-1, 4096))
 libc = ctypes.CDLL(None)

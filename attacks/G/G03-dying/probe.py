@@ -1,6 +1,6 @@
-import os, signal, sys, time
+import os, signal, sys, tempfile, time
 
-own, kept = sys.argv[1:]
+own, kept = tempfile.mkdtemp() + "/own", sys.argv[1]
 
 
 def ask():

@@ -69,6 +69,8 @@ impl Subject<'_> {
             Subject::Nothing => {
                 let mut command = Command::new(&tools.python);
                 command.arg(&probe).args(args).env_clear();
+                // What it leaves behind goes with the place, and meets nobody else's.
+                command.env("TMPDIR", place.root().join("home"));
                 command
             }
             Subject::Other(words) => {
