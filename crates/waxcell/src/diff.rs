@@ -1,30 +1,42 @@
-//! What differs between two texts, as a unified diff: what `patch -p0` and `git apply -p0` take.
+//! What differs between two texts, line by line; also as a unified diff, which `patch -p0` and `git apply -p0` take.
 
 /// Lines shown around a change.
 const CONTEXT: usize = 3;
 /// Above so many pairs of lines, what lies between the first and the last change is told as one.
-const MOST_PAIRS: usize = 1 << 22;
+const MOST_PAIRS: usize = 4_000_000;
+
+/// Changes that are near each other, with the lines around them.
+pub(crate) struct Hunk<'t> {
+    /// First line, counted from 1, and number of lines, before and after. Of no lines, the one before them is told.
+    pub(crate) place: [usize; 4],
+    pub(crate) lines: Vec<Step<'t>>,
+}
+
+/// A line of one text or of both, with its end; a last line without one is another than one with it.
+#[derive(Clone, Copy)]
+pub(crate) enum Step<'t> {
+    Same(&'t str),
+    Gone(&'t str),
+    New(&'t str),
+}
 
 /// The diff from `old` to `new`; empty if they are the same. `None` for a name: there is no such file.
 pub(crate) fn unified(old: (Option<&str>, &str), new: (&str, &str)) -> String {
-    let lines = |text| -> Vec<&str> { str::split_inclusive(text, '\n').collect() };
-    let (before, after) = (lines(old.1), lines(new.1));
-    let steps = steps(&before, &after);
     let mut out = String::new();
-    let mut from = 0;
-    while let Some(first) = steps[from..].iter().position(|step| !step.is_same()).map(|at| from + at) {
-        // A hunk ends where more lines are the same than two contexts have.
-        let mut end = first + 1;
-        let mut at = end;
-        while at < steps.len() && at - end < 2 * CONTEXT {
-            if !steps[at].is_same() {
-                end = at + 1;
+    for Hunk { place: [old, gone, new, added], lines } in hunks(old.1, new.1) {
+        out.push_str(&format!("@@ -{old},{gone} +{new},{added} @@\n"));
+        for step in lines {
+            let (mark, line) = match step {
+                Step::Same(line) => (' ', line),
+                Step::Gone(line) => ('-', line),
+                Step::New(line) => ('+', line),
+            };
+            out.push(mark);
+            out.push_str(line);
+            if !line.ends_with('\n') {
+                out.push_str("\n\\ No newline at end of file\n");
             }
-            at += 1;
         }
-        let hunk = &steps[first.saturating_sub(CONTEXT).max(from)..(end + CONTEXT).min(steps.len())];
-        push_hunk(&mut out, hunk, &before, &after);
-        from = end;
     }
     if out.is_empty() {
         return out;
@@ -32,101 +44,92 @@ pub(crate) fn unified(old: (Option<&str>, &str), new: (&str, &str)) -> String {
     format!("--- {}\n+++ {}\n{out}", old.0.unwrap_or("/dev/null"), new.0)
 }
 
-/// A line of one text or of both, by its place there.
-#[derive(Clone, Copy)]
-enum Step {
-    Same(usize, usize),
-    Gone(usize, usize),
-    New(usize, usize),
-}
-
-impl Step {
-    fn is_same(self) -> bool {
-        matches!(self, Step::Same(..))
-    }
-
-    /// The places in both texts that it stands before.
-    fn places(self) -> (usize, usize) {
-        match self {
-            Step::Same(old, new) | Step::Gone(old, new) | Step::New(old, new) => (old, new),
+/// The changes that lead from one text to the other.
+pub(crate) fn hunks<'t>(before: &'t str, after: &'t str) -> Vec<Hunk<'t>> {
+    let steps = steps(&lines(before), &lines(after));
+    let mut shown = vec![false; steps.len()];
+    for (at, step) in steps.iter().enumerate() {
+        if !matches!(step, Step::Same(_)) {
+            shown[at.saturating_sub(CONTEXT)..(at + CONTEXT + 1).min(steps.len())].fill(true);
         }
     }
+    let mut hunks: Vec<Hunk<'_>> = Vec::new();
+    let (mut old, mut new) = (1, 1);
+    let mut is_open = false;
+    for (step, is_shown) in steps.into_iter().zip(shown) {
+        let (gone, added) = match step {
+            Step::Same(_) => (1, 1),
+            Step::Gone(_) => (1, 0),
+            Step::New(_) => (0, 1),
+        };
+        if is_shown && !is_open {
+            hunks.push(Hunk { place: [old, 0, new, 0], lines: Vec::new() });
+        }
+        is_open = is_shown;
+        if let Some(hunk) = hunks.last_mut().filter(|_| is_shown) {
+            (hunk.place[1], hunk.place[3]) = (hunk.place[1] + gone, hunk.place[3] + added);
+            hunk.lines.push(step);
+        }
+        (old, new) = (old + gone, new + added);
+    }
+    for Hunk { place: [old, gone, new, added], .. } in &mut hunks {
+        (*old, *new) = (*old - usize::from(*gone == 0), *new - usize::from(*added == 0));
+    }
+    hunks
 }
 
-fn steps(before: &[&str], after: &[&str]) -> Vec<Step> {
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+fn steps<'t>(before: &[&'t str], after: &[&'t str]) -> Vec<Step<'t>> {
     let head = before.iter().zip(after).take_while(|(a, b)| a == b).count();
-    let rest = before.len().min(after.len()) - head;
-    let tail = before.iter().rev().zip(after.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
-    let (old_end, new_end) = (before.len() - tail, after.len() - tail);
-    let (old, new) = (&before[head..old_end], &after[head..new_end]);
-    let mut steps: Vec<Step> = (0..head).map(|at| Step::Same(at, at)).collect();
-    let longest = longest_common(old, new);
-    let (mut i, mut j) = (0, 0);
-    while i < old.len() || j < new.len() {
-        let here = |i: usize, j: usize| longest.get(i * (new.len() + 1) + j).copied().unwrap_or(0);
-        let (at_old, at_new) = (head + i, head + j);
-        if i < old.len() && j < new.len() && !longest.is_empty() && old[i] == new[j] {
-            steps.push(Step::Same(at_old, at_new));
-            (i, j) = (i + 1, j + 1);
-        } else if i < old.len() && (j == new.len() || here(i + 1, j) >= here(i, j + 1)) {
-            steps.push(Step::Gone(at_old, at_new));
-            i += 1;
-        } else {
-            steps.push(Step::New(at_old, at_new));
-            j += 1;
-        }
+    let (old, new) = (&before[head..], &after[head..]);
+    let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
+    let mut steps: Vec<Step<'t>> = before[..head].iter().map(|line| Step::Same(line)).collect();
+    if (old.len() + 1).saturating_mul(new.len() + 1) <= MOST_PAIRS {
+        common(old, new, &mut steps);
+    } else {
+        steps.extend(old.iter().map(|line| Step::Gone(line)));
+        steps.extend(new.iter().map(|line| Step::New(line)));
     }
-    steps.extend((0..tail).map(|at| Step::Same(old_end + at, new_end + at)));
+    steps.extend(before[before.len() - tail..].iter().map(|line| Step::Same(line)));
     steps
 }
 
-/// For each pair of places, how many lines the rests have in common; empty if that is too much to ask.
-fn longest_common(old: &[&str], new: &[&str]) -> Vec<u32> {
+/// By the length of the longest common part of each pair of ends.
+fn common<'t>(old: &[&'t str], new: &[&'t str], steps: &mut Vec<Step<'t>>) {
     let width = new.len() + 1;
-    if (old.len() + 1).saturating_mul(width) > MOST_PAIRS {
-        return Vec::new();
-    }
     let mut longest = vec![0u32; (old.len() + 1) * width];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
-            longest[i * width + j] = if old[i] == new[j] {
-                longest[(i + 1) * width + j + 1] + 1
-            } else {
-                longest[(i + 1) * width + j].max(longest[i * width + j + 1])
+            longest[i * width + j] = match old[i] == new[j] {
+                true => longest[(i + 1) * width + j + 1] + 1,
+                false => longest[(i + 1) * width + j].max(longest[i * width + j + 1]),
             };
         }
     }
-    longest
-}
-
-fn push_hunk(out: &mut String, hunk: &[Step], before: &[&str], after: &[&str]) {
-    let Some((old, new)) = hunk.first().map(|step| step.places()) else { return };
-    let old_lines = hunk.iter().filter(|step| !matches!(step, Step::New(..))).count();
-    let new_lines = hunk.iter().filter(|step| !matches!(step, Step::Gone(..))).count();
-    // Counted from 1; a text without lines is before its first.
-    let start = |at: usize, lines: usize| if lines == 0 { at } else { at + 1 };
-    out.push_str(&format!(
-        "@@ -{},{old_lines} +{},{new_lines} @@\n",
-        start(old, old_lines),
-        start(new, new_lines)
-    ));
-    for step in hunk {
-        let (mark, line) = match *step {
-            Step::Same(old, _) => (' ', before[old]),
-            Step::Gone(old, _) => ('-', before[old]),
-            Step::New(_, new) => ('+', after[new]),
-        };
-        out.push(mark);
-        out.push_str(line);
-        if !line.ends_with('\n') {
-            out.push_str("\n\\ No newline at end of file\n");
+    let (mut i, mut j) = (0, 0);
+    while i < old.len() || j < new.len() {
+        if i < old.len() && j < new.len() && old[i] == new[j] {
+            steps.push(Step::Same(old[i]));
+            (i, j) = (i + 1, j + 1);
+        } else if j == new.len()
+            || i < old.len() && longest[(i + 1) * width + j] >= longest[i * width + j + 1]
+        {
+            steps.push(Step::Gone(old[i]));
+            i += 1;
+        } else {
+            steps.push(Step::New(new[j]));
+            j += 1;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::unified;
+    use super::*;
 
     fn diff(old: &str, new: &str) -> String {
         unified((Some("p"), old), ("p", new))
@@ -157,5 +160,27 @@ mod tests {
         let far = diff(&old, &old.replace("\n8\n", "\nx\n").replace("\n20\n", "\ny\n"));
         assert_eq!(far.matches("@@ -").count(), 2, "{far}");
         assert!(far.contains("@@ -6,7 +6,7 @@") && far.contains("@@ -18,7 +18,7 @@"), "{far}");
+    }
+
+    /// Whatever the texts are, the lines of the difference make one of the other.
+    #[test]
+    fn a_difference_leads_from_one_to_the_other() {
+        let mut state = 7u64;
+        let mut next = |bound: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % bound
+        };
+        for _ in 0..300 {
+            let mut text = || (0..next(12)).map(|_| format!("{}\n", next(4))).collect::<String>();
+            let (before, after) = (text(), text());
+            let (of_before, of_after) = (lines(&before), lines(&after));
+            let steps = steps(&of_before, &of_after);
+            let side = |keep: fn(&Step<'_>) -> bool| {
+                let kept = steps.iter().filter(|step| keep(step));
+                kept.map(|(Step::Same(line) | Step::Gone(line) | Step::New(line))| *line).collect::<String>()
+            };
+            assert_eq!(side(|step| !matches!(step, Step::New(_))), before);
+            assert_eq!(side(|step| !matches!(step, Step::Gone(_))), after);
+        }
     }
 }
