@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 
 use serde_json::Value;
-use support::Place;
+use support::{Place, Told, told};
 
 const POLICY: &str =
     "filesystem: {allowed_paths: [./data, {path: ./given, access: read}], blocked_operations: []}";
@@ -22,20 +22,6 @@ def read(path):
 def write(path):
     with open(path, 'w') as f: f.write('x')
 ";
-
-/// Operation, target, layer, errno, count.
-type Told = (String, String, String, i64, u64);
-
-fn told(report: &Value) -> Vec<Told> {
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let one = |violation: &Value| {
-        let errno = violation["errno"].as_i64().expect("a number");
-        let count = violation["count"].as_u64().expect("a number");
-        let [operation, target, layer] = ["operation", "target", "layer"].map(|key| text(&violation[key]));
-        (operation, target, layer, errno, count)
-    };
-    report["violations"].as_array().expect("a list").iter().map(one).collect()
-}
 
 fn mounts(operation: &str, target: impl AsRef<str>, errno: i32, count: u64) -> Told {
     (operation.into(), target.as_ref().into(), "mounts".into(), errno.into(), count)

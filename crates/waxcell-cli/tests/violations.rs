@@ -2,8 +2,7 @@
 
 mod support;
 
-use serde_json::Value;
-use support::Place;
+use support::{Place, Told, told};
 
 const POLICY: &str = "filesystem: {allowed_paths: [./data]}";
 const RAW: &str = "
@@ -19,26 +18,12 @@ def tried(what, *args):
     except OSError as e: return errno.errorcode[e.errno]
 ";
 
-/// Operation, target, layer, errno, count.
-type Told = (String, String, String, i64, u64);
-
 /// What the script printed, and its violations.
 fn run(script: &str) -> (String, Vec<Told>) {
     let place = Place::new(POLICY);
     let (said, report) = place.report(&format!("{RAW}{script}"));
     assert_eq!(report["verdict"], "ok", "{report:#} {}", said.err());
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let told = report["violations"].as_array().expect("a list").iter().map(|violation| {
-        assert!(violation["last_ms"].as_u64() >= violation["first_ms"].as_u64(), "{violation}");
-        (
-            text(&violation["operation"]),
-            text(&violation["target"]),
-            text(&violation["layer"]),
-            violation["errno"].as_i64().expect("a number"),
-            violation["count"].as_u64().expect("a number"),
-        )
-    });
-    (text(&report["stdout"]), told.collect())
+    (report["stdout"].as_str().expect("text").to_owned(), told(&report))
 }
 
 fn filtered(operation: &str, target: &str, errno: i32, count: u64) -> Told {

@@ -21,11 +21,9 @@ use crate::ending::Layer;
 use crate::guarded::Asked;
 use crate::network::ADDRESS_MAX;
 use crate::plan::{self, Guard, Mount, Plan};
-use crate::procfs;
 use crate::seccomp::Call;
 use crate::sys::Answer;
-
-use crate::target::{name_of, open_descriptor, own_descriptor, read_exactly, read_string, still_waiting};
+use crate::target::{base_of, name_of, own_descriptor, read_exactly, read_string, still_waiting};
 use crate::wire::{Attempt, PATH_MAX};
 
 use walk::{End, Walk};
@@ -91,6 +89,14 @@ impl Wish {
 
     fn fresh(self) -> Wish {
         Wish { follow: false, makes: Makes::New, ..self }
+    }
+
+    /// What it is where nothing is there: a file that is written to is made.
+    fn on_nothing(&self) -> Operation {
+        match self.operation {
+            Operation::FsWrite if self.makes != Makes::Nothing => Operation::FsCreate,
+            other => other,
+        }
     }
 
     fn flags(self, flags: u64) -> Wish {
@@ -228,7 +234,7 @@ impl Attempts {
             Call::Connect => self.look_at_socket(asked, asked.call.args[1], asked.call.args[2]).unwrap_or(()),
             Call::SendTo => self.look_at_socket(asked, asked.call.args[4], asked.call.args[5]).unwrap_or(()),
             // It may be somewhere else from now on, or be another.
-            Call::Chdir => self.cwd = None,
+            Call::Chdir => self.forget(),
             Call::Fchdir => return self.forget(),
             _ => {}
         }
@@ -315,7 +321,8 @@ impl Attempts {
             Seen::Fine => {}
             Seen::Refused(_) if is_habit(text) => {}
             // By the guard, which says so.
-            Seen::Refused(attempt) if self.guards(attempt.operation) && attempt.layer != Layer::Guard => {}
+            Seen::Refused(attempt)
+                if self.guard.refuses(attempt.operation) && attempt.layer != Layer::Guard => {}
             Seen::Refused(attempt) => asked.deny(attempt, text),
             Seen::Unshown(attempt) => {
                 // In the script's own home there is nothing of the host's; but people keep secrets there.
@@ -329,12 +336,9 @@ impl Attempts {
     }
 
     fn start(&self, tid: u32, wish: &Wish, path: &[u8]) -> Option<Walk> {
-        let base = match wish.dirfd.map(|fd| fd as i32) {
-            _ if path.first() == Some(&b'/') => None,
-            None | Some(libc::AT_FDCWD) => {
-                Some(procfs::open(tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC).ok()?)
-            }
-            Some(fd) => Some(open_descriptor(tid, fd as u32 as u64).ok()?),
+        let base = match path.first() {
+            Some(b'/') => None,
+            _ => Some(base_of(tid, wish.dirfd).ok()?),
         };
         Walk::new(tid, self.devices.proc, base, path).ok()
     }
@@ -349,16 +353,6 @@ impl Attempts {
         }
     }
 
-    fn guards(&self, operation: Operation) -> bool {
-        match operation {
-            Operation::FsDelete => self.guard.delete,
-            Operation::FsChmod => self.guard.chmod,
-            Operation::FsChown => self.guard.chown,
-            Operation::FsXattr => self.guard.xattr,
-            _ => false,
-        }
-    }
-
     /// The short way, for files that are read and are there: one call.
     fn is_there(&mut self, tid: u32, wish: &Wish, path: &[u8; PATH_MAX], length: usize) -> bool {
         let Ok(path) = std::ffi::CStr::from_bytes_with_nul(&path[..=length]) else { return false };
@@ -366,8 +360,7 @@ impl Attempts {
             _ if path.to_bytes().starts_with(b"/") => CWD,
             None | Some(libc::AT_FDCWD) => {
                 if self.cwd.as_ref().is_none_or(|(owner, _)| *owner != tid) {
-                    let cwd = procfs::open(tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC);
-                    self.cwd = cwd.ok().map(|cwd| (tid, cwd));
+                    self.cwd = base_of(tid, None).ok().map(|cwd| (tid, cwd));
                 }
                 let Some((_, cwd)) = &self.cwd else { return false };
                 cwd.as_fd()
@@ -389,7 +382,9 @@ impl Attempts {
             End::There(at, stat) => match self.refused(wish.operation, at, stat) {
                 Some((layer, errno)) => Seen::Refused(attempt(wish.operation, layer, errno)),
                 None => match self.missed {
-                    Some(errno) if self.guards(wish.operation) && stat.st_dev != self.devices.scratch => {
+                    Some(errno)
+                        if self.guard.refuses(wish.operation) && stat.st_dev != self.devices.scratch =>
+                    {
                         Seen::Refused(attempt(wish.operation, Layer::Guard, errno))
                     }
                     _ => Seen::Fine,
@@ -401,20 +396,12 @@ impl Attempts {
             End::Missing(at, stat)
                 if wish.makes != Makes::Nothing && walk.is_at_last() && is_read_only(at) =>
             {
-                let operation = match wish.operation {
-                    Operation::FsWrite => Operation::FsCreate,
-                    other => other,
-                };
-                let refused = mounts(operation, Errno::ROFS);
+                let refused = mounts(wish.on_nothing(), Errno::ROFS);
                 // Among the host's own files it cannot be a habit.
                 if self.is_skeleton(at, stat) { Seen::Unshown(refused) } else { Seen::Refused(refused) }
             }
             End::Missing(at, stat) if self.is_skeleton(at, stat) => {
-                let operation = match (wish.operation, wish.makes) {
-                    (Operation::FsWrite, Makes::File | Makes::New) => Operation::FsCreate,
-                    (other, _) => other,
-                };
-                Seen::Unshown(mounts(operation, Errno::NOENT))
+                Seen::Unshown(mounts(wish.on_nothing(), Errno::NOENT))
             }
             _ => Seen::Fine,
         }
@@ -490,11 +477,10 @@ fn judge_plainly(reach: &[(Vec<u8>, plan::Access)], wish: &Wish, end: &End, walk
     if is_given {
         return Seen::Fine;
     }
-    let operation = match wish.operation {
-        Operation::FsWrite if !is_there && wish.makes != Makes::Nothing => Operation::FsCreate,
-        other => other,
+    let (operation, errno) = match is_there {
+        true => (wish.operation, Errno::ACCESS),
+        false => (wish.on_nothing(), Errno::NOENT),
     };
-    let errno = if is_there { Errno::ACCESS } else { Errno::NOENT };
     Seen::Unshown(Attempt { operation, layer: Layer::Landlock, errno })
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::cgroup::{Group, Rung};
 use crate::landlock;
+use crate::mount_table::unescape;
 use crate::mounts;
 use crate::overlay;
 use crate::plan::{Mount, Plan};
@@ -260,26 +261,6 @@ fn layers_of(mounts: &BTreeMap<String, Found>) -> Vec<String> {
     layers.map(|(path, _)| path.clone()).collect()
 }
 
-/// `\040` and its like back to bytes.
-pub(crate) fn unescape(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let digits = bytes.get(at + 1..at + 4).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.filter(|_| bytes[at] == b'\\').and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 4;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    out
-}
-
 fn compare_mounts(plan: &Plan, found: &BTreeMap<String, Found>) -> Result<(), ReadBackError> {
     let at = |path: &Path| found.get(path.to_string_lossy().as_ref());
     let options = |path: &Path| at(path).map_or("", |found| found.options.as_str());
@@ -330,12 +311,6 @@ fn rlimits_of(limits: &str) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn escapes_of_the_mount_table_are_undone() {
-        assert_eq!(unescape(b"/a\\040b\\134c"), b"/a b\\c");
-        assert_eq!(unescape(b"/plain\\"), b"/plain\\");
-    }
 
     #[test]
     fn the_topmost_mount_of_a_place_counts() {

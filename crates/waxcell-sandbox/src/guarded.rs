@@ -316,15 +316,11 @@ impl Guarded {
         if self.is_scratch(file.as_fd()) {
             return Ok(file);
         }
-        let blocked = match refused {
-            Operation::FsDelete => self.guard.delete,
-            Operation::FsChmod => self.guard.chmod,
-            Operation::FsChown => self.guard.chown,
-            _ => self.guard.xattr,
-        };
         // Without namespaces all of these come here, whether blocked or not: neither mounts nor Landlock bind them to
         // what the script may write to.
-        if !blocked && let Some(outside) = &self.outside {
+        if !self.guard.refuses(refused)
+            && let Some(outside) = &self.outside
+        {
             return if outside.is_writable(file.as_fd()) { Ok(file) } else { Err(Errno::ACCESS) };
         }
         self.deny(asked, refused, file.as_fd(), None);

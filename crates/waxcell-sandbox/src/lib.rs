@@ -21,6 +21,7 @@ mod guarded;
 mod handover;
 mod landlock;
 mod members;
+mod mount_table;
 mod mounts;
 mod network;
 mod overlay;
@@ -52,7 +53,8 @@ pub use ending::{Denial, Ending, Exit, Layer, Place, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
 pub use landlock::abi as landlock_abi;
-pub use overlay::{PARTS as LAYER_PARTS, mount_below};
+pub use mount_table::{mount_below, mounted};
+pub use overlay::PARTS as LAYER_PARTS;
 pub use path_map::PathMap;
 pub use plan::{Access, Code, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
 pub use probe::{

@@ -7,13 +7,12 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{self, Mode};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
-use crate::enforced::unescape;
 use crate::mounts::{attach, bind_attributes, c_path, clone_alone, clone_at};
 use crate::plan::Access;
 use crate::sys;
@@ -114,30 +113,9 @@ pub(crate) fn is_layer(system: &str) -> bool {
     system.starts_with("overlay ") && system.split([' ', ',']).any(upper)
 }
 
-/// The first file system that is mounted somewhere below a folder of the host: a layer does not reach into it.
-/// `mountinfo` as in `proc_pid_mountinfo(5)`.
-pub fn mount_below(mountinfo: &[u8], folder: &Path) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStrExt;
-    let points = mountinfo.split(|byte| *byte == b'\n').filter_map(|line| line.split(|b| *b == b' ').nth(4));
-    let mut points =
-        points.map(|point| PathBuf::from(std::ffi::OsStr::from_bytes(&unescape(point)).to_owned()));
-    points.find(|point| point != folder && point.starts_with(folder))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mount_below_a_folder_is_found_and_its_own_is_not() {
-        let table = b"1 0 0:1 / / rw - ext4 a rw\n2 1 0:2 / /p/data rw - ext4 a rw\n\
-                      3 1 0:3 / /p/data\\040x rw - ext4 a rw\n4 1 0:4 / /p/data/in/\\303\\244 rw - tmpfs a rw\n";
-        let below = |path: &str| mount_below(table, Path::new(path));
-        assert_eq!(below("/p/data"), Some("/p/data/in/ä".into()));
-        assert_eq!(below("/p/data x"), None);
-        assert_eq!(below("/p"), Some("/p/data".into()));
-        assert_eq!(below("/q"), None);
-    }
 
     #[test]
     fn a_layer_is_told_from_an_overlay_of_the_hosts() {

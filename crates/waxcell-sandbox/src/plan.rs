@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use waxcell_operations::Operation;
 
 use crate::switches::Switches;
 
@@ -228,6 +229,17 @@ pub struct Guard {
 }
 
 impl Guard {
+    /// Whether an operation is refused.
+    pub(crate) fn refuses(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::FsDelete => self.delete,
+            Operation::FsChmod => self.chmod,
+            Operation::FsChown => self.chown,
+            Operation::FsXattr => self.xattr,
+            _ => false,
+        }
+    }
+
     /// Whether any operation is refused.
     pub(crate) fn binds(&self) -> bool {
         self.delete || self.chmod || self.chown || self.xattr

@@ -44,14 +44,21 @@ struct Known {
     last: Instant,
 }
 
+impl Known {
+    fn again(&mut self, now: Instant) {
+        self.untold += 1;
+        self.last = now;
+    }
+}
+
 impl Refusals {
     pub(crate) fn new(frames: Frames) -> Refusals {
-        let nobody = || Known { hash: 0, untold: 0, last: Instant::now() };
+        let now = Instant::now();
         Refusals {
             known: Vec::with_capacity(KEPT),
             hasher: RandomState::new(),
             beyond: 0,
-            unshown: std::iter::repeat_with(nobody).take(UNSHOWN).collect(),
+            unshown: (0..UNSHOWN).map(|_| Known { hash: 0, untold: 0, last: now }).collect(),
             frames,
             due: None,
         }
@@ -68,8 +75,7 @@ impl Refusals {
         let now = Instant::now();
         let hash = self.hasher.hash_one((attempt.operation, attempt.layer, target));
         if let Some(known) = self.known.iter_mut().find(|known| known.hash == hash) {
-            known.untold += 1;
-            known.last = now;
+            known.again(now);
         } else if self.known.len() < KEPT {
             self.known.push(Known { hash, untold: 0, last: now });
             let tid = by.map_or(0, |(_, call)| call.tid);
@@ -99,8 +105,7 @@ impl Refusals {
         let hash = self.hasher.hash_one((attempt.operation, attempt.layer, target));
         let slot = hash as usize % UNSHOWN;
         if self.unshown[slot].hash == hash {
-            self.unshown[slot].untold += 1;
-            self.unshown[slot].last = now;
+            self.unshown[slot].again(now);
             self.due.get_or_insert(now + INTERVAL);
             return;
         }

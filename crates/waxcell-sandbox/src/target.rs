@@ -34,12 +34,7 @@ impl Target {
         let mut target = Target { tid: call.tid, base: None, path: [0; PATH_MAX], length: 0 };
         target.length = read_string(call.tid, address, &mut target.path)?;
         if target.path[0] != b'/' {
-            target.base = Some(match dirfd.map(|fd| fd as i32) {
-                None | Some(libc::AT_FDCWD) => {
-                    procfs::open(call.tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC)?
-                }
-                Some(fd) => open_descriptor(call.tid, fd as u32 as u64)?,
-            });
+            target.base = Some(base_of(call.tid, dirfd)?);
         }
         still_waiting(listener, call)?;
         Ok(target)
@@ -73,11 +68,11 @@ impl Target {
     /// The directory that holds the last component, and that component.
     pub(crate) fn open_parent(&mut self) -> Result<(OwnedFd, &CStr), Errno> {
         let bytes = self.bytes();
-        let end = bytes.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
-        if end == 0 {
+        let named = without_slashes(bytes);
+        if named.is_empty() {
             return Err(if self.length == 0 { Errno::NOENT } else { Errno::BUSY });
         }
-        let start = bytes[..end].iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
+        let start = named.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
         let mut dir = [0u8; PATH_MAX];
         let dir: &CStr = if start == 0 {
             c"."
@@ -106,24 +101,36 @@ pub(crate) fn name_of<'a>(
     {
         length = name.len();
     }
-    let end = rest.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
-    if end > 0 {
+    let rest = without_slashes(rest);
+    if !rest.is_empty() {
         if length > 1 && length < PATH_MAX {
             buffer[length] = b'/';
             length += 1;
         }
-        let room = end.min(PATH_MAX - length);
+        let room = rest.len().min(PATH_MAX - length);
         buffer[length..length + room].copy_from_slice(&rest[..room]);
         length += room;
     }
     Ok(&buffer[..length])
 }
 
+/// Where a relative path of a call starts: at a descriptor, or where the asking process is.
+pub(crate) fn base_of(tid: u32, dirfd: Option<u64>) -> Result<OwnedFd, Errno> {
+    match dirfd.map(|fd| fd as i32) {
+        None | Some(libc::AT_FDCWD) => procfs::open(tid, c"cwd", OFlags::PATH | OFlags::CLOEXEC),
+        Some(fd) => open_descriptor(tid, fd as u32 as u64),
+    }
+}
+
+/// A path without the slashes behind its last name.
+pub(crate) fn without_slashes(path: &[u8]) -> &[u8] {
+    &path[..path.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1)]
+}
+
 /// A name without the slashes behind it.
 pub(crate) fn trimmed<'a>(name: &CStr, buffer: &'a mut [u8; PATH_MAX]) -> Result<&'a CStr, Errno> {
-    let bytes = name.to_bytes();
-    let end = bytes.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
-    buffer[..end].copy_from_slice(&bytes[..end]);
+    let bytes = without_slashes(name.to_bytes());
+    buffer[..bytes.len()].copy_from_slice(bytes);
     CStr::from_bytes_until_nul(buffer).map_err(|_| Errno::NAMETOOLONG)
 }
 

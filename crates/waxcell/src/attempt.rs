@@ -4,13 +4,14 @@
 //! that the host has is; so is to look where people keep secrets, whether there are any or not.
 
 use std::cell::OnceCell;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use waxcell_operations::Operation;
+use waxcell_sandbox::mounted;
 
 use crate::credentials;
 use crate::policy::HOME;
@@ -199,9 +200,7 @@ impl Lookout {
             _ => exists(path),
         }
     }
-}
 
-impl Lookout {
     /// Whether a path leads into a file system of another machine, or of a program: a script must not be able to make
     /// its supervisor wait for those.
     fn is_distant(&self, path: &Path) -> bool {
@@ -211,32 +210,13 @@ impl Lookout {
     }
 }
 
-/// The places of such file systems (`proc_pid_mountinfo(5)`).
+/// The places of such file systems in the kernel's table of mounts.
 fn distant(table: &[u8]) -> Vec<PathBuf> {
     const KINDS: [&[u8]; 11] =
         [b"autofs", b"nfs", b"nfs4", b"cifs", b"smb3", b"ceph", b"afs", b"9p", b"fuse", b"fuseblk", b"coda"];
-    let place = |line: &[u8]| {
-        let mut fields = line.split(|byte| *byte == b' ');
-        let place = fields.nth(4)?;
-        let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-        let is_one = KINDS.contains(&kind) || kind.starts_with(b"fuse.") || kind.starts_with(b"gluster");
-        is_one.then(|| PathBuf::from(OsString::from_vec(unescaped(place))))
-    };
-    table.split(|byte| *byte == b'\n').filter_map(place).collect()
-}
-
-/// White space and backslashes stand as `\040` in that table.
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        let digits =
-            tail.get(..3).filter(|_| *first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &tail[3..] } else { tail };
-    }
-    bytes
+    let is_one =
+        |kind: &[u8]| KINDS.contains(&kind) || kind.starts_with(b"fuse.") || kind.starts_with(b"gluster");
+    mounted(table).filter(|(_, kind)| is_one(kind)).map(|(place, _)| place).collect()
 }
 
 fn is_habit(path: &Path) -> bool {

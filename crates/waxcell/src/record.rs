@@ -134,11 +134,15 @@ fn base(kind: &str, at: &str, run: SpanId) -> Map<String, Value> {
     fields
 }
 
-fn with(mut fields: Map<String, Value>, more: Value) -> Value {
+fn with(fields: Map<String, Value>, more: Value) -> Value {
+    Value::Object(extended(fields, more))
+}
+
+fn extended(mut fields: Map<String, Value>, more: Value) -> Map<String, Value> {
     if let Value::Object(more) = more {
         fields.extend(more);
     }
-    Value::Object(fields)
+    fields
 }
 
 fn script_fields(script: &Script) -> Value {
@@ -222,13 +226,8 @@ pub(crate) fn refused(
     let unused =
         || json!({"path": report.policy["path"], "sha256": report.policy["sha256"], "project_root": null});
     with(
-        base("refused", at, run),
+        extended(base("refused", at, run), refusal(report)),
         json!({
-            "verdict": report.verdict,
-            "cause": report.cause,
-            "help": report.help,
-            "edits": report.edits,
-            "exit_code": report.return_code,
             "script": script.map_or_else(unread, script_fields),
             "args": texts(request.args),
             "args_hex": not_text(request.args.iter().map(OsString::as_os_str)),
@@ -243,16 +242,18 @@ pub(crate) fn refused(
 
 /// `refused` after `started`: the sandbox could not be built, or holds less than the plan. Nothing of the script ran.
 pub(crate) fn not_built(at: &str, run: SpanId, report: &Report) -> Value {
-    with(
-        base("refused", at, run),
-        json!({
-            "verdict": report.verdict,
-            "cause": report.cause,
-            "help": report.help,
-            "edits": report.edits,
-            "exit_code": report.return_code,
-        }),
-    )
+    with(base("refused", at, run), refusal(report))
+}
+
+/// What every refusal says.
+fn refusal(report: &Report) -> Value {
+    json!({
+        "verdict": report.verdict,
+        "cause": report.cause,
+        "help": report.help,
+        "edits": report.edits,
+        "exit_code": report.return_code,
+    })
 }
 
 pub(crate) fn texts(args: &[OsString]) -> Vec<String> {
@@ -331,10 +332,7 @@ pub(crate) fn lost(at: &str, run: SpanId, started_index: u64) -> Value {
 /// `operator`: somebody decided about what a run left.
 pub(crate) fn operator(at: &str, run: SpanId, action: &str, caller: &Caller, more: Value) -> Value {
     let decided = json!({"action": action, "actor": actor_fields(caller)});
-    match with(base("operator", at, run), decided) {
-        Value::Object(fields) => with(fields, more),
-        other => other,
-    }
+    with(extended(base("operator", at, run), decided), more)
 }
 
 /// `recovered`: an unfinished write of a process or machine that stopped was removed.

@@ -124,9 +124,7 @@ fn blocked(operation: Operation, target: &[u8], policy: &Policy) -> (String, Vec
     let path = Path::new(OsStr::from_bytes(target));
     let mut edits = vec![Edit::unblock(operation)];
     if !policy.filesystem.rule_for(path).is_some_and(PathRule::is_lasting_write) {
-        // A name is removed from its folder, and that is what has to be writable.
-        let place = if operation == Operation::FsDelete { path.parent().unwrap_or(path) } else { path };
-        match Edit::add_path(place, PathAccess::Write, &policy.project_root) {
+        match Edit::add_path(written_to(operation, path), PathAccess::Write, &policy.project_root) {
             Some(edit) => edits.push(edit),
             None => edits.clear(),
         }
@@ -164,10 +162,15 @@ fn out_of_reach(operation: Operation, target: &[u8], policy: &Policy) -> (String
         Operation::ProcExec | Operation::IpcUnix => return (rule, Vec::new()),
         _ => PathAccess::Write,
     };
-    // A name is removed from its folder, and that is what has to be writable.
-    let is_about_the_folder = matches!(operation, Operation::FsDelete | Operation::FsRename);
-    let place = if is_about_the_folder { path.parent().unwrap_or(path) } else { path };
-    (rule, Edit::add_path(place, access, &policy.project_root).into_iter().collect())
+    (rule, Edit::add_path(written_to(operation, path), access, &policy.project_root).into_iter().collect())
+}
+
+/// What an operation needs to be given: a name is removed from its folder, and that is what has to be writable.
+fn written_to(operation: Operation, path: &Path) -> &Path {
+    match operation {
+        Operation::FsDelete | Operation::FsRename => path.parent().unwrap_or(path),
+        _ => path,
+    }
 }
 
 /// Where a setting stands.

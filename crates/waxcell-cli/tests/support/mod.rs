@@ -111,6 +111,23 @@ impl Said {
     }
 }
 
+/// Of a violation: operation, target, layer, errno, count.
+pub(crate) type Told = (String, String, String, i64, u64);
+
+/// The violations of a report.
+#[track_caller]
+pub(crate) fn told(report: &Value) -> Vec<Told> {
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let one = |violation: &Value| {
+        assert!(violation["last_ms"].as_u64() >= violation["first_ms"].as_u64(), "{violation}");
+        let [operation, target, layer] = ["operation", "target", "layer"].map(|key| text(&violation[key]));
+        let errno = violation["errno"].as_i64().expect("a number");
+        let count = violation["count"].as_u64().expect("a number");
+        (operation, target, layer, errno, count)
+    };
+    report["violations"].as_array().expect("a list").iter().map(one).collect()
+}
+
 /// Each field of a report, and what it is where nothing was run.
 const OF_NOTHING: [(&str, &str); 26] = [
     ("success", "false"),

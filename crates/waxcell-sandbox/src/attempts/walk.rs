@@ -10,6 +10,7 @@ use rustix::fs::{self, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::procfs;
+use crate::target::without_slashes;
 use crate::wire::PATH_MAX;
 
 /// As many links as the kernel follows.
@@ -98,9 +99,7 @@ impl Walk {
 
     /// Whether the name that is missing is the last one.
     pub(super) fn is_at_last(&self) -> bool {
-        let rest = self.rest();
-        let end = rest.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
-        !rest[..end].contains(&b'/')
+        !without_slashes(self.rest()).contains(&b'/')
     }
 
     fn stop(&self, stat: Stat, end: fn(OwnedFd, Stat) -> End) -> End {
