@@ -21,6 +21,8 @@ use crate::subject::{self, Subject, Tools};
 
 /// How long a process may take to go when everything else of its run is gone.
 const LEAVING: Duration = Duration::from_millis(200);
+/// How long a sandbox may take to end when its script was killed.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What was seen.
 #[derive(Debug, Default)]
@@ -135,9 +137,23 @@ impl<'a> Watch<'a> {
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(4));
         }
+        self.end(child);
+        None
+    }
+
+    /// Ends it: the script first, so that whoever holds it can take away what it made for it.
+    fn end(&self, child: &mut Child) {
+        for process in self.of_the_script() {
+            if let Some(pid) = rustix::process::Pid::from_raw(process.pid) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+        let patience = Instant::now() + PATIENCE;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let _ = child.kill();
         let _ = child.wait();
-        None
     }
 
     /// What is counted while it runs.
