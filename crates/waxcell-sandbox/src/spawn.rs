@@ -461,9 +461,12 @@ fn c_string(bytes: &[u8]) -> CString {
     CString::new(&bytes[..end]).unwrap_or_default()
 }
 
-/// Per-process limits. `RLIMIT_NPROC` counts per user namespace (Linux 5.14), so here it bounds the run alone; without
-/// namespaces it would count everything of this user's, and is left as it is. A hard limit of the caller's that is lower
-/// stays: nobody may raise it.
+/// Signals that wait, and timers that would send one: each user has some thousands of them, which a run could use up.
+const SIGNALS_PENDING: u64 = 1024;
+
+/// Per-process limits. `RLIMIT_NPROC` and `RLIMIT_SIGPENDING` count per user namespace (Linux 5.14), so here they bound the
+/// run alone; without namespaces they would count everything of this user's, and are left as they are. A hard limit of the
+/// caller's that is lower stays: nobody may raise it.
 fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
     let limits = &plan.limits;
     if plan.switches.off(Switch::Limits) {
@@ -482,7 +485,7 @@ fn rlimits(plan: &Plan) -> Vec<(Resource, u64)> {
         (Resource::Rtprio, 0),
     ];
     if plan.plain.is_none() || rustix::process::geteuid().as_raw() != plan.identity.host_uid {
-        list.push((Resource::Nproc, limits.tasks()));
+        list.extend([(Resource::Nproc, limits.tasks()), (Resource::Sigpending, SIGNALS_PENDING)]);
     }
     for (resource, limit) in &mut list {
         let own = rustix::process::getrlimit(*resource).maximum;
