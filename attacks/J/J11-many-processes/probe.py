@@ -6,5 +6,5 @@ for _ in range(5):
 held = bytearray()
 for _ in range(45):
     held += b"x" * (1 << 20)
-    time.sleep(0.005)
+    time.sleep(0.02)
 time.sleep(0.5)
