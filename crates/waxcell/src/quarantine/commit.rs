@@ -8,9 +8,10 @@
 //!
 //! The next command about quarantine, or the next run, does so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rustix::io::Errno;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use waxcell_journal::{Mark, Reader, SpanId};
@@ -19,7 +20,7 @@ use super::copy::Copied;
 use super::error::{Blocker, CHANGED, LINK, QuarantineError};
 use super::name::shown;
 use super::place::Place;
-use super::sealed::{Deed, Sealed, What};
+use super::sealed::{Sealed, What};
 use super::store::{Intent, Store};
 use super::unit::{Failed, Unit, Why, check, open, units};
 use crate::record::{self, hex};
@@ -47,12 +48,11 @@ pub(super) enum Step {
     Staged(usize),
     Synchronised,
     Decided,
-    /// Of a unit that takes two steps the first is done.
+    /// Of a unit that takes several steps one is done.
     Between(usize),
     Applied(usize),
     Done,
     Recorded,
-    Cleaned,
     Hidden,
 }
 
@@ -182,18 +182,22 @@ fn stage(
     for (number, unit) in units(run, sealed).into_iter().enumerate() {
         let staged =
             hosts.of(&unit).and_then(|host| unit.stage(&folder, host, &mut |copied| list.add(copied)));
-        staged.map_err(|Failed { path, why }| match why {
-            Why::Changed => {
-                let blocker = Blocker { path: shown(path.as_os_str()), why: CHANGED.to_owned() };
-                QuarantineError::Refused(vec![blocker], 0)
-            }
-            Why::Io(source) => QuarantineError::Io { path, source },
-        })?;
+        staged.map_err(not_begun)?;
         crash(Step::Staged(number));
     }
-    hosts.sync()?;
+    hosts.sync().map_err(not_begun)?;
     crash(Step::Synchronised);
     Ok(())
+}
+
+fn not_begun(Failed { path, why }: Failed) -> QuarantineError {
+    match why {
+        Why::Changed => {
+            let blocker = Blocker { path: shown(path.as_os_str()), why: CHANGED.to_owned() };
+            QuarantineError::Refused(vec![blocker], 0)
+        }
+        Why::Io(source) => QuarantineError::Beside { path, source },
+    }
 }
 
 /// Does what is decided, from wherever it has come to.
@@ -213,14 +217,16 @@ pub(super) fn finish(
         };
         QuarantineError::Half { run: run.to_owned(), path, why }
     };
-    let units = units(run, sealed);
     let mut hosts = Hosts::new(sealed);
-    for (number, unit) in units.iter().enumerate() {
+    let mut left = Vec::new();
+    for (number, unit) in units(run, sealed).into_iter().enumerate() {
         let mut between = || crash(Step::Between(number));
-        hosts.of(unit).and_then(|host| unit.apply(host, is_late, &mut between)).map_err(half)?;
+        let applied =
+            hosts.of(&unit).and_then(|host| unit.apply(host, is_late, &mut between)).map_err(half)?;
+        left.extend(applied.err().map(|failed| shown(failed.path.as_os_str())));
         crash(Step::Applied(number));
     }
-    hosts.sync()?;
+    hosts.sync().map_err(half)?;
     crash(Step::Done);
     // Crash before the record: it is written by whoever comes next. Crash behind it: it is found, and not written again.
     let proof = match is_late.then(|| recorded(state, run)).flatten() {
@@ -231,13 +237,6 @@ pub(super) fn finish(
         }
     };
     crash(Step::Recorded);
-    let mut left = Vec::new();
-    for unit in &units {
-        if let Err(failed) = hosts.of(unit).and_then(|host| unit.clean(host)) {
-            left.push(shown(failed.path.as_os_str()));
-        }
-    }
-    crash(Step::Cleaned);
     store.hide(run)?;
     crash(Step::Hidden);
     store.remove_intent()?;
@@ -256,40 +255,40 @@ fn recorded(state: &State, run: &str) -> Option<RecordProof> {
     })
 }
 
-/// The anchors of a run on the host, each opened once.
+/// The anchors of a run on the host. Units of one come one after the other, so the last one is held open.
 pub(super) struct Hosts<'s> {
     sealed: &'s Sealed,
-    open: Vec<Option<Place>>,
+    last: Option<(usize, Place)>,
 }
 
 impl<'s> Hosts<'s> {
     pub(super) fn new(sealed: &'s Sealed) -> Hosts<'s> {
-        Hosts { sealed, open: sealed.trees.iter().map(|_| None).collect() }
+        Hosts { sealed, last: None }
     }
 
     pub(super) fn of(&mut self, unit: &Unit<'_>) -> Result<&Place, Failed> {
-        let tree = &self.sealed.trees[unit.tree];
-        match &mut self.open[unit.tree] {
-            Some(place) => Ok(place),
-            none => {
-                let place = open(tree).map_err(|errno| Failed {
-                    path: tree.top.path.as_path().to_owned(),
-                    why: Why::Io(errno.into()),
-                })?;
-                Ok(none.insert(place))
-            }
-        }
+        let place = match self.last.take().filter(|(tree, _)| *tree == unit.tree) {
+            Some((_, place)) => place,
+            None => self.open(unit.tree)?,
+        };
+        Ok(&self.last.insert((unit.tree, place)).1)
+    }
+
+    fn open(&self, tree: usize) -> Result<Place, Failed> {
+        open(&self.sealed.trees[tree]).map_err(|errno| self.failed(tree, errno))
+    }
+
+    fn failed(&self, tree: usize, errno: Errno) -> Failed {
+        let path = self.sealed.trees[tree].top.path.as_path().to_owned();
+        Failed { path, why: Why::Io(errno.into()) }
     }
 
     /// Everything that was done to them is on the disk when this returns.
-    fn sync(&self) -> Result<(), QuarantineError> {
-        for (tree, place) in self.sealed.trees.iter().zip(&self.open) {
-            let Some(place) = place else { continue };
-            place.listed(std::path::Path::new("")).and_then(rustix::fs::syncfs).map_err(|errno| {
-                QuarantineError::Io { path: tree.top.path.as_path().to_owned(), source: errno.into() }
-            })?;
-        }
-        Ok(())
+    fn sync(&self) -> Result<(), Failed> {
+        (0..self.sealed.trees.len()).try_for_each(|tree| {
+            let synchronised = self.open(tree)?.listed(Path::new("")).and_then(rustix::fs::syncfs);
+            synchronised.map_err(|errno| self.failed(tree, errno))
+        })
     }
 }
 
@@ -304,9 +303,8 @@ struct List {
 impl List {
     fn add(&mut self, copied: Copied) {
         let Copied { path, change, size, sha256 } = copied;
-        let word = serde_json::to_value(change).unwrap_or_default();
         let hash = sha256.as_deref().unwrap_or("-");
-        self.hash.update(format!("{} {hash} ", word.as_str().unwrap_or_default()));
+        self.hash.update(format!("{} {hash} ", change.name()));
         self.hash.update(path.as_os_str().as_encoded_bytes());
         self.hash.update(b"\0");
         if self.paths.len() == MOST_NAMED {
@@ -317,7 +315,7 @@ impl List {
         self.paths.push(json!({
             "path": shown,
             "path_hex": record::not_text([path.as_os_str()].into_iter()),
-            "change": word,
+            "change": change.name(),
             "size": size,
             "sha256": sha256,
         }));
@@ -330,18 +328,5 @@ impl List {
             "paths_beyond": self.beyond,
             "changes_sha256": hex(&self.hash.finalize()),
         })
-    }
-}
-
-impl Deed {
-    /// The word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Deed::Keep => "kept",
-            Deed::Created => "created",
-            Deed::Changed => "changed",
-            Deed::Mode => "mode",
-            Deed::Removed => "removed",
-        }
     }
 }

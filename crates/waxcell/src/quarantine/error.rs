@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::name::shown;
+use super::name::brief;
 use crate::state::StateError;
 
 /// Why a command about quarantined runs failed.
@@ -35,8 +35,16 @@ pub enum QuarantineError {
     /// Something of what the run wrote is not committed, or something on the host is not as it was.
     #[error("{}", told(.0, *.1))]
     Refused(Vec<Blocker>, u64),
-    /// A file of quarantine's own, or one of the host, could not be read or written; nothing on the host has changed.
-    #[error("cannot use `{}`", shown(path.as_os_str()))]
+    /// What a commit puts beside the files could not be made; nothing has changed.
+    #[error("nothing was changed: what is to be committed cannot be put beside `{}`", brief(path.as_os_str()))]
+    Beside {
+        /// Beside what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of quarantine's own could not be read or written.
+    #[error("cannot use `{}`", brief(path.as_os_str()))]
     Io {
         /// Which.
         path: PathBuf,
@@ -44,7 +52,7 @@ pub enum QuarantineError {
         source: io::Error,
     },
     /// A commit was begun and cannot be finished now.
-    #[error("the commit of run {run} is half done: `{}` {why}", shown(path.as_os_str()))]
+    #[error("the commit of run {run} is half done: `{}` {why}", brief(path.as_os_str()))]
     Half {
         /// The run.
         run: String,
@@ -68,8 +76,11 @@ pub struct Blocker {
 const NAMED: usize = 5;
 
 fn told(blockers: &[Blocker], beyond: u64) -> String {
-    let named: Vec<String> =
-        blockers.iter().take(NAMED).map(|blocker| format!("`{}` {}", blocker.path, blocker.why)).collect();
+    let named: Vec<String> = blockers
+        .iter()
+        .take(NAMED)
+        .map(|blocker| format!("`{}` {}", brief(blocker.path.as_ref()), blocker.why))
+        .collect();
     let more = blockers.len().saturating_sub(NAMED) as u64 + beyond;
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     format!("cannot be committed: {}{more}", named.join("; "))
@@ -107,7 +118,13 @@ impl QuarantineError {
 
     /// Whether it is an answer, as opposed to something having gone wrong.
     pub fn is_refusal(&self) -> bool {
-        !matches!(self, QuarantineError::State(_) | QuarantineError::Io { .. } | QuarantineError::Half { .. })
+        !matches!(
+            self,
+            QuarantineError::State(_)
+                | QuarantineError::Io { .. }
+                | QuarantineError::Beside { .. }
+                | QuarantineError::Half { .. }
+        )
     }
 }
 

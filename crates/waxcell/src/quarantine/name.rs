@@ -53,6 +53,19 @@ pub(super) fn shown(name: &OsStr) -> String {
     text
 }
 
+/// The same for a sentence: of a long one beginning and end.
+pub(super) fn brief(name: &OsStr) -> String {
+    const MOST: usize = 200;
+    let text = shown(name);
+    let count = text.chars().count();
+    if count <= MOST {
+        return text;
+    }
+    let head = text.chars().take(MOST / 2);
+    let tail = text.chars().skip(count - MOST / 2);
+    head.chain(['…']).chain(tail).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +78,8 @@ mod tests {
             assert_eq!(serde_json::from_str::<Name>(&text).unwrap(), name);
         }
         assert_eq!(shown(OsStr::from_bytes(b"a\xff\xc3\xa4")), "a\\xffä");
+        assert_eq!(brief(OsStr::new(&"é".repeat(200))), "é".repeat(200));
+        assert_eq!(brief(OsStr::new(&"é".repeat(5000))).chars().count(), 201);
         for broken in ["\"abc\"", "\"zz\"", "\"+1\"", "\"\u{e4}\"", "7"] {
             assert!(serde_json::from_str::<Name>(broken).is_err(), "{broken}");
         }

@@ -7,9 +7,10 @@ use waxcell_journal::Mark;
 
 use super::commit::{Done, Hosts, finish, span};
 use super::error::QuarantineError;
+use super::name::shown;
 use super::sealed::Sealed;
 use super::store::Store;
-use super::unit::units;
+use super::unit::{Failed, Why, units};
 use crate::record;
 use crate::report::RecordProof;
 use crate::run::Caller;
@@ -47,14 +48,16 @@ fn read(store: &Store, run: &str) -> Result<Option<Sealed>, QuarantineError> {
     Sealed::read(&folder).map_err(|source| QuarantineError::Io { path: folder, source })
 }
 
-/// Leaves the files as they are now, and takes away what a commit has put beside them. What cannot be removed stays: it
-/// has a name that says whose it is.
+/// Leaves the files as they are now, and takes away what a commit has put beside them. What cannot be removed stays, under
+/// a name that says whose it is, until the run is committed or discarded.
 fn abandon(sealed: &Sealed, run: &str) -> Vec<String> {
     let mut hosts = Hosts::new(sealed);
     let mut left = Vec::new();
     for unit in units(run, sealed) {
-        if let Err(failed) = hosts.of(&unit).and_then(|host| unit.abandon(host)) {
-            left.push(super::name::shown(failed.path.as_os_str()));
+        match hosts.of(&unit).and_then(|host| unit.abandon(host)) {
+            Err(Failed { path, why: Why::Io(_) }) => left.push(shown(path.as_os_str())),
+            // Another folder has taken the place of the one that it was put into.
+            Ok(()) | Err(Failed { why: Why::Changed, .. }) => {}
         }
     }
     left
@@ -89,10 +92,8 @@ pub fn discard(
         return Err(QuarantineError::Running(run));
     }
     let changes = sealed.as_ref().map_or(0, |sealed| sealed.head.changes);
-    let left = match &sealed {
-        Some(sealed) if half_committed => abandon(sealed, &run),
-        _ => Vec::new(),
-    };
+    // Also what an earlier commit could not take away.
+    let left = sealed.as_ref().map_or(Vec::new(), |sealed| abandon(sealed, &run));
     let at = humantime::format_rfc3339_micros(now).to_string();
     let fields = json!({
         "changes": sealed.as_ref().map(|sealed| sealed.head.changes),

@@ -125,6 +125,19 @@ pub enum Deed {
     Removed,
 }
 
+impl Deed {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Deed::Keep => "kept",
+            Deed::Created => "created",
+            Deed::Changed => "changed",
+            Deed::Mode => "mode",
+            Deed::Removed => "removed",
+        }
+    }
+}
+
 impl Node {
     pub(super) fn deed(&self) -> Deed {
         match (&self.what, &self.base) {

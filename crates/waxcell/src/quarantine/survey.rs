@@ -17,7 +17,7 @@ use waxcell_sandbox::PathMap;
 
 use super::base::{Base, Facts, Kind, MODE};
 use super::copy::attributes;
-use super::name::{Name, shown};
+use super::name::{Name, brief};
 use super::place::{LONGEST, Place, names, stat, stat_if_there};
 use super::sealed::{Deed, Ground, Node, What, path};
 use crate::changes::{Before, Room, Was};
@@ -99,7 +99,7 @@ impl Survey<'_> {
         while let Some(folder) = waiting.pop() {
             if let Err(why) = self.folder(&folder, &mut found, &mut waiting) {
                 let path = folder.node.map_or(PathBuf::new(), |node| path(&found.nodes, node as usize));
-                found.partly.get_or_insert(format!("`{}`: {why}", shown(path.as_os_str())));
+                found.partly.get_or_insert(format!("`{}`: {why}", brief(path.as_os_str())));
             }
         }
         found.nodes = needed(found.nodes, self.ground.steps.len(), keeps);
@@ -356,7 +356,7 @@ pub(super) fn hash_of_all_below(
     each: &mut dyn FnMut(&Path, &Facts, &Stat),
 ) -> Result<String, String> {
     let said = |path: &Path| {
-        let path = shown(path.as_os_str());
+        let path = brief(path.as_os_str());
         move |errno: Errno| format!("cannot be looked into on the host: `{path}`: {}", io::Error::from(errno))
     };
     let mut hash = Sha256::new();

@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | there | as before | | not begun |
 //! | there | gone | there | half done: the name is free |
-//! | gone | | there or not | done |
+//! | gone | | there or not | done; what was there only has to be removed |
 
 use std::ffi::OsString;
 use std::io;
@@ -38,6 +38,9 @@ pub(super) enum Why {
     Io(io::Error),
 }
 
+/// It is done; but what was put aside cannot be removed, which changes nothing about that.
+pub(super) type Applied = Result<(), Failed>;
+
 /// A unit, and what belongs to it.
 #[derive(Clone, Copy)]
 pub(super) struct Unit<'s> {
@@ -47,14 +50,18 @@ pub(super) struct Unit<'s> {
     pub(super) node: usize,
 }
 
-/// All units of a run, in the order in which they are done: first those that take a folder away, of which all that lies in
-/// it is looked at once more right before. Others change the times of files that have several names.
+/// All units of a run, in the order in which they are done. First those that take a folder away, of which all that lies in
+/// it is looked at once more right before: others change the times of files that have several names. Last those of a mode,
+/// which can close a folder to others.
 pub(super) fn units<'s>(run: &'s str, sealed: &'s Sealed) -> Vec<Unit<'s>> {
     let of_tree = |(number, tree): (usize, &'s Tree)| {
         tree.units().map(move |node| Unit { run, sealed, tree: number, node })
     };
     let mut units: Vec<Unit<'s>> = sealed.trees.iter().enumerate().flat_map(of_tree).collect();
-    units.sort_by_key(|unit| !unit.node().takes_a_folder_away());
+    units.sort_by_key(|unit| match unit.node().deed() {
+        Deed::Mode => 2,
+        _ => u8::from(!unit.node().takes_a_folder_away()),
+    });
     units
 }
 
@@ -99,6 +106,8 @@ impl<'s> Unit<'s> {
         match node.deed() {
             Deed::Created | Deed::Changed => {
                 let folder = self.folder(host)?;
+                // Of an earlier commit, which could not take it away.
+                self.remove(&folder, "new")?;
                 let mut copier = Copier { run, sealed: self.sealed, tree: self.tree(), each };
                 copier
                     .copy(self.node, folder.as_fd(), &self.beside("new"))
@@ -128,14 +137,32 @@ impl<'s> Unit<'s> {
         Ok(facts)
     }
 
-    /// Does it, from wherever it has come to if somebody has begun before (`is_late`). `between` is called where half of it
-    /// is done.
-    pub(super) fn apply(&self, host: &Place, is_late: bool, between: &mut dyn FnMut()) -> Result<(), Failed> {
-        let (node, name) = (self.node(), self.node().name.as_path());
-        if node.deed() == Deed::Mode {
-            return self.apply_mode(host);
+    /// Does it, from wherever it has come to if somebody has begun before (`is_late`). `between` is called wherever a crash
+    /// leaves it half done.
+    pub(super) fn apply(
+        &self,
+        host: &Place,
+        is_late: bool,
+        between: &mut dyn FnMut(),
+    ) -> Result<Applied, Failed> {
+        if self.node().deed() == Deed::Mode {
+            return self.apply_mode(host).map(|()| Ok(()));
         }
         let folder = self.folder(host)?;
+        self.place(host, &folder, is_late, between)?;
+        // Crash here: it is done, and what was put aside is still there.
+        between();
+        Ok(self.remove(&folder, "old"))
+    }
+
+    fn place(
+        &self,
+        host: &Place,
+        folder: &OwnedFd,
+        is_late: bool,
+        between: &mut dyn FnMut(),
+    ) -> Result<(), Failed> {
+        let (node, name) = (self.node(), self.node().name.as_path());
         let (new, old) = (self.beside("new"), self.beside("old"));
         let brings = node.what != What::Nothing;
         if brings && is_free(folder.as_fd(), &new) {
@@ -143,16 +170,16 @@ impl<'s> Unit<'s> {
             return if is_late { Ok(()) } else { Err(self.failed(Why::Changed)) };
         }
         let rename = |from: &Path, to: &Path, flags| {
-            rustix::fs::renameat_with(&folder, from, &folder, to, flags).map_err(self.io())
+            rustix::fs::renameat_with(folder, from, folder, to, flags).map_err(self.io())
         };
-        let now = self.now(host, &folder)?;
+        let now = self.now(host, folder)?;
         match (&node.base, now) {
             // What was there has been put aside, or has been taken away.
             (Base::There(_), None) if !brings || !is_free(folder.as_fd(), &old) => {}
             // A folder that the run made, and that somebody made as well: nothing is in it.
             (Base::Absent, Some(now)) if is_folder(&node.what) && now.kind == Kind::Folder => {
                 // The kernel lets a folder take the place of an empty one, and of no other.
-                return match rustix::fs::renameat(&folder, &new, &folder, name) {
+                return match rustix::fs::renameat(folder, &new, folder, name) {
                     Err(Errno::NOTEMPTY | Errno::EXIST) => Err(self.failed(Why::Changed)),
                     other => other.map_err(self.io()),
                 };
@@ -182,12 +209,6 @@ impl<'s> Unit<'s> {
             return Err(self.failed(Why::Changed));
         }
         change_mode(&folder, wanted).map_err(self.io())
-    }
-
-    /// Removes what was put aside, once everything is done.
-    pub(super) fn clean(&self, host: &Place) -> Result<(), Failed> {
-        let folder = self.folder(host)?;
-        self.remove(&folder, "old")
     }
 
     /// Leaves it as it is if it is done, and takes back what of it is not.

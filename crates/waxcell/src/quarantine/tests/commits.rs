@@ -22,6 +22,7 @@ fn rich(world: &World) {
         "tree/deep/b",
         "emptied/x",
         "kept/in",
+        "kept/closed/y",
         "was_file",
         "was_folder/y",
     ] {
@@ -45,7 +46,8 @@ fn rich_script(layer: &Path) {
     opaque(&layer.join("emptied"));
     write(&layer.join("emptied/z"), "z");
     write(&layer.join("kept/out"), "out");
-    chmod(&layer.join("kept"), 0o700);
+    whiteout(&layer.join("kept/closed"));
+    chmod(&layer.join("kept"), 0o500);
     opaque(&layer.join("was_file"));
     write(&layer.join("was_file/inside"), "i");
     write(&layer.join("was_folder"), "now a file");
@@ -90,6 +92,7 @@ fn what_a_run_wrote_takes_the_place_of_what_was_there() {
             "Created /was_folder",
             "Removed /emptied/x",
             "Removed /gone",
+            "Removed /kept/closed/y",
             "Removed /tree/a",
             "Removed /tree/deep/b",
             "Removed /was_file",
@@ -111,7 +114,7 @@ fn what_a_run_wrote_takes_the_place_of_what_was_there() {
     assert_eq!(at("other_name"), file(own, "a third"));
     assert_eq!(at("new"), file(0o755, "new"), "without its set-user-id bit");
     assert_eq!(at("made/deep"), folder(0o500));
-    assert_eq!(at("kept"), folder(0o700));
+    assert_eq!((at("kept"), at("kept/closed")), (folder(0o500), None));
     assert_eq!((at("kept/in"), at("kept/out")), (file(own, "kept/in"), file(own, "out")));
     assert_eq!((at("gone"), at("tree"), at("emptied/x")), (None, None, None));
     assert_eq!((at("emptied/z"), at("was_file/inside")), (file(own, "z"), file(own, "i")));
