@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -98,8 +98,13 @@ impl Place {
 
     /// Runs the case in a fresh copy of the example, with `python3` or with what stands in its place.
     fn run(&self, case: &Case, front: &[&Path]) -> Seen {
+        copy(&host::tree("examples/hive"), &self.project());
+        let output = self.call(case, front);
+        self.seen(output)
+    }
+
+    fn call(&self, case: &Case, front: &[&Path]) -> Output {
         let project = self.project();
-        copy(&host::tree("examples/hive"), &project);
         let up = if case.cwd.is_empty() { 0 } else { case.cwd.split('/').count() };
         let home = self.folder.path().join("home");
         fs::create_dir_all(&home).unwrap();
@@ -126,9 +131,12 @@ impl Place {
         if let (Stdin::Text(text), Some(mut pipe)) = (&case.stdin, child.stdin.take()) {
             pipe.write_all(text.as_bytes()).unwrap();
         }
-        let output = child.wait_with_output().unwrap();
-        let files = snapshot(&project);
-        fs::remove_dir_all(&project).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    fn seen(&self, output: Output) -> Seen {
+        let files = snapshot(&self.project());
+        fs::remove_dir_all(self.project()).unwrap();
         Seen { stdout: output.stdout, stderr: output.stderr, exit: output.status.code(), files }
     }
 
@@ -141,6 +149,32 @@ impl Place {
         let policy = self.project().join("security_policy.yml");
         let words = ["run", "--policy", "--state"].map(Path::new);
         self.run(case, &[&program, words[0], words[1], &policy, words[2], &state])
+    }
+
+    /// The same with writes that go to a layer, which is committed afterwards. Told: what of the project changed before.
+    fn committed(&self, case: &Case) -> (Seen, Vec<String>) {
+        let (program, state, project) = (host::waxcell(), self.state(), self.project());
+        copy(&host::tree("examples/hive"), &project);
+        let policy = fs::read_to_string(project.join("security_policy.yml")).unwrap();
+        let layered = policy.replace("  filesystem:\n", "  filesystem:\n    write_mode: overlay\n");
+        assert_ne!(layered, policy);
+        // Of a folder on its own, so that the project is that of the others.
+        let own = project.join("layered.yml");
+        fs::write(&own, layered).unwrap();
+        let before = snapshot(&project);
+        let words = ["run", "--quiet", "--policy", "--state"].map(Path::new);
+        let output = self.call(case, &[&program, words[0], words[1], words[2], &own, words[3], &state]);
+        let early = if snapshot(&project) == before { Vec::new() } else { vec!["too early".to_owned()] };
+        fs::remove_file(&own).unwrap();
+        for run in fs::read_dir(state.join("quarantine")).into_iter().flatten().flatten() {
+            #[expect(clippy::disallowed_methods, reason = "a test that starts the program under test")]
+            let mut commit = Command::new(&program);
+            let done = commit.args(["--quiet", "quarantine", "commit", "--state"]).arg(&state);
+            if run.path().is_dir() {
+                assert!(done.arg(run.file_name()).status().unwrap().success(), "{:?}", run.file_name());
+            }
+        }
+        (self.seen(output), early)
     }
 }
 
@@ -286,8 +320,14 @@ fn check(script: &str) {
             continue;
         }
         let (bare, held) = (place.bare(case), place.held(case));
-        let wrong =
-            [check_manifest(case, &before, &bare), differences(&bare, &held), check_journal(&place.state())];
+        let (committed, early) = place.committed(case);
+        let wrong = [
+            check_manifest(case, &before, &bare),
+            differences(&bare, &held),
+            differences(&bare, &committed),
+            early,
+            check_journal(&place.state()),
+        ];
         told.extend(wrong.concat().into_iter().map(|wrong| format!("{}: {wrong}", case.name)));
     }
     assert!(told.is_empty(), "{}", told.join("\n"));

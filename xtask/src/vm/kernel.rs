@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::shell::{Done, at, output, program, run};
 
-/// What a kernel may need that was built as modules, to have a disk with ext4.
-const MODULES: [&str; 7] = [
+/// What a kernel may need that was built as modules, to have a disk with ext4 and layers over it.
+const MODULES: [&str; 8] = [
     "virtio",
     "virtio_ring",
     "virtio_pci_modern_dev",
@@ -15,6 +15,7 @@ const MODULES: [&str; 7] = [
     "virtio_pci",
     "virtio_blk",
     "ext4",
+    "overlay",
 ];
 
 /// An unpacked kernel.
