@@ -87,7 +87,8 @@ pub fn discard(
         }
     };
     let half_committed = intent.is_some_and(|intent| intent.run == run && intent.record.is_some());
-    let sealed = read(&store, &run)?;
+    // What cannot be read can be thrown away all the same.
+    let sealed = read(&store, &run).unwrap_or_default();
     if sealed.is_none() && store.is_running(&run) {
         return Err(QuarantineError::Running(run));
     }

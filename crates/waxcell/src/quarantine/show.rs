@@ -95,8 +95,11 @@ pub fn list(state: &mut State) -> Result<Vec<Waiting>, QuarantineError> {
 }
 
 fn waiting(store: &Store, run: &str) -> Result<Waiting, QuarantineError> {
-    let folder = store.folder(run);
-    let head = Sealed::read_head(&folder).map_err(|source| QuarantineError::Io { path: folder, source })?;
+    // One that is damaged is listed with the others, so that it can be discarded.
+    let (head, damage) = match Sealed::read_head(&store.folder(run)) {
+        Ok(head) => (head, None),
+        Err(error) => (None, Some(format!("the list of its changes cannot be read: {error}"))),
+    };
     let note = store.note(run).ok();
     let is_begun = store.intent()?.is_some_and(|intent| intent.run == run);
     let standing = match &head {
@@ -110,7 +113,7 @@ fn waiting(store: &Store, run: &str) -> Result<Waiting, QuarantineError> {
         state: standing,
         started: note.as_ref().map(|note| note.at.clone()),
         changes: head.as_ref().map(|head| head.changes),
-        partly: head.and_then(|head| head.partly),
+        partly: head.and_then(|head| head.partly).or(damage),
         script: note.as_ref().map(|note| note.script.clone()),
         project: note.map(|note| note.project),
     })

@@ -206,6 +206,25 @@ fn a_run_that_was_lost_is_shown_and_discarded_alone() {
 }
 
 #[test]
+fn a_damaged_list_keeps_nobody_from_the_others_and_can_be_discarded() {
+    let world = World::new();
+    world.run(|layer| write(&layer.join("x"), "x"));
+    let list_of_it = world.folder_of_run().join("sealed");
+    let whole = fs::read_to_string(&list_of_it).unwrap();
+    let (head, rest) = whole.split_once('\n').unwrap();
+    let broken =
+        ["".to_owned(), "{}\n".to_owned(), format!("{head}\n{}", &rest[..rest.len() - 9]), rest.to_owned()];
+    for text in broken {
+        fs::write(&list_of_it, &text).unwrap();
+        assert_eq!(list(&mut world.state()).unwrap().len(), 1, "{text}");
+        let refused = commit(&mut world.state(), "0101", &caller(), false, NOW);
+        assert!(matches!(refused, Err(QuarantineError::Io { .. })), "{text}: {refused:?}");
+    }
+    discard(&mut world.state(), "0101", &caller(), NOW).unwrap();
+    assert!(list(&mut world.state()).unwrap().is_empty());
+}
+
+#[test]
 fn a_lost_run_that_wrote_nothing_is_swept_away() {
     let world = World::new();
     let mut layers = crate::quarantine::Layers::begin(&world.folder_of_run()).unwrap();
