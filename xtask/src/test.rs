@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::shell::{Done, cargo, is_root, output, run};
-use crate::{controls, deny, ordinary, packages, skips, tidy};
+use crate::{controls, deny, ordinary, packages, skips, tidy, vm};
 
 /// A test program that cargo built.
 pub(crate) struct Built {
@@ -39,6 +39,9 @@ pub(crate) fn test() -> Done {
         report.step("tests as an ordinary user", || ordinary::test(&built, &python, &mut skipped));
     }
     report.step("attacks without the layers that stop them", controls::test);
+    if is_root() && !built.is_empty() {
+        report.step("another kernel", || vm::test(&built, &python));
+    }
     report.step("dependencies", deny::check);
     report.step("skips", || skipped.check());
     report.finish()

@@ -1,6 +1,7 @@
 import os, signal, sys, tempfile, time
 
 own, kept = tempfile.mkdtemp() + "/own", sys.argv[1]
+patience = int(sys.argv[2])
 
 
 def ask():
@@ -19,6 +20,6 @@ for number in range(60):
     if child == 0:
         signal.alarm(5)
         ask()
-    time.sleep(number / 20_000)
+    time.sleep(patience * number / 20_000)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

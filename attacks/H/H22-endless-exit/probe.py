@@ -1,5 +1,6 @@
 import atexit, sys, threading, time
 
-atexit.register(time.sleep, 3)
+patience = int(sys.argv[1])
+atexit.register(time.sleep, 3 * patience)
 threading.Thread(target=time.sleep, args=(1,)).start()
 sys.exit(0)

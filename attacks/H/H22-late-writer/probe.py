@@ -1,6 +1,9 @@
 import os, signal, sys, threading, time
 
 
+patience = int(sys.argv[2])
+
+
 def late(*_):
     try:
         open(sys.argv[1], "w").close()
@@ -12,9 +15,9 @@ armed, arms = os.pipe()
 if os.fork() == 0:
     os.setsid()
     signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
-    threading.Timer(0.1, late).start()
+    signal.setitimer(signal.ITIMER_REAL, 0.1 * patience)
+    threading.Timer(0.1 * patience, late).start()
     os.write(arms, b"x")
-    time.sleep(1)
+    time.sleep(patience)
     os._exit(0)
 os.read(armed, 1)

@@ -1,3 +1,4 @@
-import time
+import sys, time
 
-time.sleep(3)
+patience = int(sys.argv[1])
+time.sleep(3 * patience)

@@ -1,5 +1,6 @@
-import ctypes, os, time
+import ctypes, os, sys, time
 
+patience = int(sys.argv[1])
 libc = ctypes.CDLL(None)
 SETTIMEOFDAY, ADJTIMEX = (164, 159) if os.uname().machine == "x86_64" else (170, 171)
 # To no other time than it has: nobody may hold this.
@@ -9,4 +10,4 @@ except PermissionError:
     pass
 libc.syscall(SETTIMEOFDAY, None, None)
 libc.syscall(ADJTIMEX, ctypes.create_string_buffer(256))
-time.sleep(3)
+time.sleep(3 * patience)

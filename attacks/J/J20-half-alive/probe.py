@@ -1,5 +1,6 @@
-import os, time
+import os, sys, time
 
+patience = int(sys.argv[1])
 child = os.fork()
 if child == 0:
     held = bytearray()
@@ -8,4 +9,4 @@ if child == 0:
         time.sleep(0.001)
     os._exit(0)
 os.waitpid(child, 0)
-time.sleep(3)
+time.sleep(3 * patience)

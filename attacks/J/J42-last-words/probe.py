@@ -1,4 +1,6 @@
-import os, signal, time
+import os, signal, sys, time
+
+patience = int(sys.argv[1])
 
 
 def answer(number, _):
@@ -8,7 +10,7 @@ def answer(number, _):
 for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
     signal.signal(number, answer)
 os.kill(os.getpid(), signal.SIGTERM)
-end = time.monotonic() + 3
+end = time.monotonic() + 3 * patience
 while time.monotonic() < end:
     os.write(1, b".")
     time.sleep(0.05)

@@ -1,5 +1,6 @@
-import os, time
+import os, sys, time
 
-for _ in range(60):
+patience = int(sys.argv[1])
+for _ in range(60 * patience):
     os.write(1, b".")
     time.sleep(0.05)

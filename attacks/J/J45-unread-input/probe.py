@@ -1,5 +1,6 @@
-import os, time
+import os, sys, time
 
+patience = int(sys.argv[1])
 time.sleep(0.1)
 os.close(0)
-time.sleep(3)
+time.sleep(3 * patience)

@@ -50,6 +50,7 @@ pub(crate) fn attempt(case: &Case, subject: &Subject<'_>, tools: &Tools) -> io::
     place.name("waxcell", tools.waxcell.display().to_string());
     let namespace = fs::read_link("/proc/self/ns/pid")?;
     place.name("pidns", namespace.display().to_string());
+    place.name("patience", case.patience.to_string());
     place.name("address", need::address().unwrap_or_default());
     subject.prepare(case, &place)?;
     let planted = Planted::plant(case, &mut place)?;
@@ -148,7 +149,7 @@ impl<'a> Watch<'a> {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
         }
-        let patience = Instant::now() + PATIENCE;
+        let patience = Instant::now() + PATIENCE * self.case.patience;
         while matches!(child.try_wait(), Ok(None)) && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -290,7 +291,7 @@ impl<'a> Watch<'a> {
     /// What is there after the end.
     fn look_at_what_is_left(&mut self, group: u32, out: &Output, err: &Output) {
         let told = &self.case.told.escaped;
-        let end = Instant::now() + LEAVING;
+        let end = Instant::now() + LEAVING * self.case.patience;
         let mut left = self.alive();
         while !left.is_empty() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(10));

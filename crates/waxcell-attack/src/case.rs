@@ -21,6 +21,8 @@ pub struct Case {
     pub deny: Option<String>,
     /// The policy under which the same probe succeeds.
     pub allow: Option<String>,
+    /// How many times as long as it is written everything may take; the probe is told by `{patience}`.
+    pub patience: u32,
 }
 
 impl Case {
@@ -31,6 +33,7 @@ impl Case {
 
     /// Lets everything take so many times as long as it is written.
     pub fn wait_longer(&mut self, times: u32) {
+        self.patience *= times;
         let times = f64::from(times);
         self.told.deadline *= times;
         self.told.escaped.lasted = self.told.escaped.lasted.map(|seconds| seconds * times);

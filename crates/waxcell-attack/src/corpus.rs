@@ -87,6 +87,7 @@ fn read(name: &str, text: impl Fn(&str) -> Result<Option<String>, CorpusError>) 
         probe: needed("probe.py")?,
         deny: text("deny.yml")?,
         allow: text("allow.yml")?,
+        patience: 1,
     };
     match fault(&case) {
         Some(message) => Err(wrong(message)),

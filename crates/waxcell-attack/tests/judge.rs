@@ -19,6 +19,7 @@ fn judge(place: &Path, probe: &str, words: &[&str]) -> CaseReport {
         probe: probe.to_owned(),
         deny: None,
         allow: None,
+        patience: 1,
     };
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     run(&case, Against::Other(&words), &host, &tools)

@@ -9,10 +9,21 @@ use crate::shell::{Done, at, output, program, root, run, succeeds};
 use crate::test::Built;
 
 /// Packages that the checks and the tests need; those that they need in turn come along.
-const PACKAGES: [&str; 10] =
-    ["python3", "bash", "coreutils", "dash", "findutils", "git", "grep", "mount", "sed", "util-linux"];
+const PACKAGES: [&str; 11] = [
+    "python3",
+    "bash",
+    "coreutils",
+    "dash",
+    "findutils",
+    "git",
+    "grep",
+    "mawk",
+    "mount",
+    "sed",
+    "util-linux",
+];
 /// Made by the packages' scripts, so that no package lists them.
-const MADE: [&str; 7] = [
+const MADE: [&str; 13] = [
     "/bin/sh",
     "/etc/passwd",
     "/etc/group",
@@ -20,6 +31,12 @@ const MADE: [&str; 7] = [
     "/etc/nsswitch.conf",
     "/etc/ld.so.cache",
     "/etc/localtime",
+    "/etc/alternatives/awk",
+    "/usr/bin/awk",
+    "/etc/pam.d/common-account",
+    "/etc/pam.d/common-auth",
+    "/etc/pam.d/common-password",
+    "/etc/pam.d/common-session",
 ];
 
 /// Whose test programs come along.

@@ -22,6 +22,8 @@ KERNEL = tuple(int(part) for part in platform.release().split("-")[0].split("+")
 ROOT, ORDINARY = 0, USER
 # What lies over a system call is emulated where the host cannot run guests itself; a run takes seconds there.
 PATIENCE = 120
+# So many times as long as on a machine of its own.
+SLOWNESS = 4
 
 
 def main():
@@ -34,7 +36,7 @@ def main():
         link.unlink(missing_ok=True)
         link.symlink_to(target)
     os.environ.update(PATH="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LANG="C.UTF-8", HOME="/root")
-    part = dict(word.split("=", 1) for word in read("/proc/cmdline").split() if "=" in word)["waxcell.checks"]
+    part = told()["waxcell.checks"]
     print(f"\nkernel {platform.release()}, part {part}")
     try:
         if KERNEL < (5, 13) and part != "basics":
@@ -50,6 +52,11 @@ def main():
 
 
 # --- tools
+
+
+def told():
+    """What the kernel's command line says."""
+    return dict(word.split("=", 1) for word in read("/proc/cmdline").split() if "=" in word)
 
 
 def read(path):
@@ -396,13 +403,17 @@ def without_landlock():
 
 
 def loopback():
-    """Takes the machine's own network into use (`SIOCSIFFLAGS`, `netdevice(7)`)."""
+    """Takes the machine's own network into use (`netdevice(7)`)."""
     import fcntl
     import socket
     import struct
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        # SIOCSIFFLAGS; then SIOCSIFADDR and SIOCSIFNETMASK: a network besides, of those that documentation is written with.
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))
+        for call, address in [(0x8916, "192.0.2.7"), (0x891C, "255.255.255.0")]:
+            packed = struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, socket.inet_aton(address))
+            fcntl.ioctl(any_socket, call, packed)
 
 
 def attacks():
@@ -411,20 +422,41 @@ def attacks():
     shadow = pathlib.Path("/etc/shadow")
     shadow.write_text("root:*:20000:0:99999:7:::\n")
     shadow.chmod(0o640)
+    write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    for folder in ["/run/lock", "/var/lock"]:
+        make(folder).chmod(0o1777)
     loopback()
-    begun, running = time.monotonic(), []
-    for who, user, group in [("root", ROOT, make(GROUPS / "login")), ("user", USER, leaf)]:
+    users = [("root", ROOT, make(GROUPS / "login")), ("user", USER, leaf)]
+    classes = told().get("waxcell.classes")
+    begun, left = time.monotonic(), corpus(users, ["--class", classes] if classes else [])
+    # What did not succeed where nobody holds it, or was not told in time, may have been too slow: alone it is not.
+    for who, user, group in users:
+        slow = [case["name"] for case in left[who] if case["outcome"] != "escaped"]
+        if slow:
+            again = corpus([(who, user, group)], ["--case", ",".join(slow)])[who]
+            left[who] = [case for case in left[who] if case["outcome"] == "escaped"] + again
+        check(f"{who}: every attack is contained or cannot be shown here", not left[who], json.dumps(left[who], indent=1))
+    print(f"{time.monotonic() - begun:.0f} s")
+
+
+def corpus(users, words):
+    """Runs it for each of them, all at once; the cases that came out wrong, by user."""
+    running, wrong = [], {}
+    for who, user, group in users:
         environment = {"XDG_CACHE_HOME": str(make(f"/opt/attacks-{user}", user))}
-        running.append((who, start([WAXCELL, "attack", "--json", "--patience", "20"], user, group, "/", env=environment)))
+        attack = [WAXCELL, "attack", "--json", "--patience", SLOWNESS, *words]
+        running.append((who, start(attack, user, group, "/", env=environment)))
     for who, process in running:
         out, err = process.communicate(timeout=3400)
-        report = json.loads(out) if out.startswith("{") else {"cases": []}
+        if not out.startswith("{"):
+            raise RuntimeError(f"{who}: {err}")
+        report = json.loads(out)
         print(f"{who}: {json.dumps({key: value for key, value in report.items() if key != 'cases'})}")
-        for case in report["cases"]:
-            if case["outcome"] != "contained":
-                print(f"{who}: {case['name']}: {case['outcome']} {case['why']}")
-        check(f"{who}: every attack is contained or cannot be shown here", process.returncode == 0 and report["cases"], err)
-    print(f"{time.monotonic() - begun:.0f} s")
+        told = [case for case in report["cases"] if case["outcome"] != "contained"]
+        for case in told:
+            print(f"{who}: {case['name']}: {case['outcome']} {case['why']}")
+        wrong[who] = [case for case in told if case["outcome"] != "not_holdable"]
+    return wrong
 
 
 def tests():

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::shell::{Done, at, output, program, run};
 
 /// What a kernel may need that was built as modules, to have a disk with ext4 and layers over it.
-const MODULES: [&str; 8] = [
+const MODULES: [&str; 9] = [
     "virtio",
     "virtio_ring",
     "virtio_pci_modern_dev",
@@ -16,6 +16,8 @@ const MODULES: [&str; 8] = [
     "virtio_blk",
     "ext4",
     "overlay",
+    // A family of sockets that there is, for an attack on them all.
+    "af_alg",
 ];
 
 /// An unpacked kernel.
@@ -25,8 +27,8 @@ pub(crate) struct Kernel {
     pub(crate) initramfs: PathBuf,
 }
 
-/// The packages of every kernel series that apt knows, downloaded.
-pub(crate) fn download(folder: &Path) -> Done<Vec<PathBuf>> {
+/// The packages of the kernel series that apt knows, the oldest first, so many of them downloaded.
+pub(crate) fn download(folder: &Path, most: usize) -> Done<Vec<PathBuf>> {
     let series = output(program("apt-cache").args([
         "search",
         "--names-only",
@@ -40,6 +42,7 @@ pub(crate) fn download(folder: &Path) -> Done<Vec<PathBuf>> {
     }
     names.sort();
     names.dedup();
+    names.truncate(most);
     if names.is_empty() {
         return Err("apt knows no kernel: `apt-get update`, or name .deb files of kernels".to_owned());
     }
