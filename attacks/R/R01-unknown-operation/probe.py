@@ -1,0 +1,3 @@
+import os, sys
+
+os.unlink(sys.argv[1])

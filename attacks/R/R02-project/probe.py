@@ -1,0 +1,4 @@
+import os, sys
+
+os.chdir("inner")
+open(sys.argv[1], "w").write("changed")
