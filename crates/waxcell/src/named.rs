@@ -40,7 +40,7 @@ pub(crate) fn refuse(
     keep_out: &[&Path],
 ) -> Result<(), PlanError> {
     refuse_writable_trust(all, policy, interpreter, keep_out)?;
-    refuse_links_below_writable(policy)?;
+    refuse_links_below_writable(all, policy)?;
     refuse_contradictions(all)?;
     refuse_hidden(all, policy, interpreter)?;
     for Named { rule, real } in all.iter().filter(|named| named.rule.access != PathAccess::None) {
@@ -95,14 +95,19 @@ fn refuse_writable_trust(
 }
 
 /// A path below a writable one is in the hands of whoever wrote there before: no component of it may be a link. One
-/// that is put there after this look is found when the path is opened for the sandbox, which follows none either.
-fn refuse_links_below_writable(policy: &Policy) -> Result<(), PlanError> {
+/// that is put there after this look is found when the path is opened for the sandbox, which follows none either; one that
+/// was there before it, when the path was looked up, has led elsewhere.
+fn refuse_links_below_writable(all: &[Named<'_>], policy: &Policy) -> Result<(), PlanError> {
     let writable = policy.filesystem.writable();
-    for rule in &policy.filesystem.paths {
-        let Some((outermost, _)) = writable.above(&rule.path).last() else { continue };
-        let mut steps = rule.path.ancestors().take_while(|step| *step != outermost);
-        if steps.any(Path::is_symlink) {
-            return Err(PlanError::LinkBelowWritable { written: rule.written.clone(), line: rule.line });
+    for named in all {
+        let path = &named.rule.path;
+        let Some((outermost, _)) = writable.above(path).last() else { continue };
+        let mut steps = path.ancestors().take_while(|step| *step != outermost);
+        let straight = path.strip_prefix(outermost).map(|below| canonical(outermost).join(below));
+        let led_elsewhere = named.is_elsewhere() && straight.as_ref() != Ok(&named.real);
+        if led_elsewhere || steps.any(Path::is_symlink) {
+            let (written, line) = (named.rule.written.clone(), named.rule.line);
+            return Err(PlanError::LinkBelowWritable { written, line });
         }
     }
     Ok(())
@@ -152,4 +157,38 @@ fn refuse_hidden(all: &[Named<'_>], policy: &Policy, interpreter: &Interpreter) 
 
 fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::parse;
+
+    #[test]
+    fn a_link_that_is_gone_again_has_led_elsewhere_all_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("data/folder")).unwrap();
+        let text = "filesystem: {allowed_paths: [./data, ./data/folder]}";
+        let policy = parse(text, &root.join("security_policy.yml"), &root).unwrap();
+        let mut all = lasting(&policy);
+        assert!(refuse_links_below_writable(&all, &policy).is_ok());
+        // As it is looked up while somebody exchanges it.
+        all.iter_mut().find(|named| named.rule.path.ends_with("folder")).unwrap().real =
+            root.join("elsewhere");
+        let refused = refuse_links_below_writable(&all, &policy);
+        assert!(matches!(refused, Err(PlanError::LinkBelowWritable { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_writable_path_may_be_a_link_itself() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("there/folder")).unwrap();
+        std::os::unix::fs::symlink("there", root.join("data")).unwrap();
+        let text = "filesystem: {allowed_paths: [./data, {path: ./data/folder, access: read}, {path: ./data/none, access: none}]}";
+        let policy = parse(text, &root.join("security_policy.yml"), &root).unwrap();
+        let refused = refuse_links_below_writable(&lasting(&policy), &policy);
+        assert!(refused.is_ok(), "{refused:?}");
+    }
 }
