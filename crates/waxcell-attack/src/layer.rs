@@ -46,13 +46,16 @@ pub enum Layer {
     Journal,
     /// What is refused before anything runs.
     Gate,
+    /// What waxcell does with files and streams of a run on the host's side: by descriptor, without following links, within
+    /// bounds.
+    Supervisor,
 }
 
 impl Layer {
     /// Why a test build cannot be without it here, if so.
     pub(crate) fn stays(self, host: &Host) -> Option<String> {
         match self {
-            Layer::Journal | Layer::Gate => Some(format!("`{self}` has no switch")),
+            Layer::Journal | Layer::Gate | Layer::Supervisor => Some(format!("`{self}` has no switch")),
             Layer::Userns if !host.root => Some(format!("only root can do without `{self}`")),
             _ => None,
         }
