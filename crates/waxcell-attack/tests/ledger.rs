@@ -94,7 +94,7 @@ fn the_threat_model_names_what_is_there() {
         }
     }
     // The layers of its table, as the cases call them.
-    let rows: [(&str, &[&str]); 16] = [
+    let rows: [(&str, &[&str]); 17] = [
         ("identity", &["identity"]),
         ("user namespace", &["userns"]),
         ("mounts", &["mounts"]),
@@ -111,6 +111,7 @@ fn the_threat_model_names_what_is_there() {
         ("descriptors", &["descriptors"]),
         ("gate", &["gate"]),
         ("journal", &["journal"]),
+        ("host's side", &["supervisor"]),
     ];
     for (begin, names) in rows {
         let row = held.lines().find(|line| line.starts_with(&format!("| {begin}"))).expect(begin);
