@@ -10,6 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::case::{Case, File, Kind, Listener, Victim};
 use crate::place::Place;
@@ -178,6 +179,13 @@ impl Sleeper {
             command.env(name, place.fill(value));
         }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        // It is started before it has its name.
+        let name = |whose: &str| fs::read_to_string(format!("/proc/{whose}/comm")).unwrap_or_default();
+        let (ours, whose) = (name("thread-self"), child.id().to_string());
+        let end = Instant::now() + Duration::from_millis(100);
+        while name(&whose) == ours && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let before = aspects(child.id());
         Ok(Sleeper { child, before })
     }
@@ -231,19 +239,13 @@ mod tests {
         let base = tempfile::tempdir().expect("a folder");
         let place = Place::new(base.path(), "H10").expect("a place");
         let mut sleeper = Sleeper::start(&Victim::default(), &place).expect("a process");
-        // Until it has become `sleep`, its name is another.
-        let comm = || fs::read_to_string(format!("/proc/{}/comm", sleeper.child.id())).unwrap_or_default();
-        while comm() != "sleep\n" {
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        sleeper.before = aspects(sleeper.child.id());
         assert_eq!(sleeper.hurt(), None);
         let pid = rustix::process::Pid::from_child(&sleeper.child);
         rustix::process::setpriority_process(Some(pid), 5).expect("another priority");
         assert_eq!(sleeper.hurt().as_deref(), Some("has another priority or affinity"));
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("a signal");
         while !sleeper.hurt().is_some_and(|how| how.starts_with("ended")) {
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 
