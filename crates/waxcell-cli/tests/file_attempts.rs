@@ -156,6 +156,34 @@ print(tried(subprocess.run, ['./data/program']), tried(subprocess.run, ['no-such
 }
 
 #[test]
+fn the_interpreter_that_a_program_names_is_told_where_it_may_not_be_executed() {
+    let place = Place::new("filesystem: {allowed_paths: [./data]}");
+    let data = place.project().join("data");
+    std::fs::create_dir_all(&data).expect("a folder");
+    std::fs::copy("/bin/sh", data.join("sh")).expect("a copy");
+    let executable = |name: &str, content: String| {
+        place.write(name, &content);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(place.project().join(name), mode).expect("a mode");
+    };
+    executable("fine", "#! /bin/sh -e\nexit 0\n".into());
+    executable("program", format!("#!{}/sh\n", data.display()));
+    // By way of a program that names one itself; and by a relative name.
+    executable("outer", format!("#!{}/program -x\n", place.project().display()));
+    executable("relative", "#!data/sh".into());
+    let script = "
+import errno, os, subprocess
+for name in ('fine', 'program', 'outer', 'relative'):
+    try: print(subprocess.run([os.path.abspath(name)]).returncode)
+    except OSError as e: print(errno.errorcode[e.errno])
+";
+    let (printed, violations) = run(&place, script);
+    assert_eq!(printed, "0\nEACCES\nEACCES\nEACCES\n");
+    let shell = data.join("sh");
+    assert_eq!(violations, [mounts("proc.exec", shell.to_str().expect("text"), libc::EACCES, 3)]);
+}
+
+#[test]
 fn sockets_of_the_host_are_out_of_reach() {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::SocketAddr;

@@ -98,6 +98,66 @@ with socket.socket(v4, udp) as s:
     );
 }
 
+/// The kernel counts them itself; without a loopback it finds nothing to send from to a host of version 6, and counts none.
+#[test]
+fn messages_to_others_are_counted() {
+    for (loopback, six, count) in [(true, "ENETUNREACH", 3), (false, "EADDRNOTAVAIL", 2)] {
+        let place = Place::new(&format!("network: {{loopback: {loopback}}}"));
+        let (said, report) = place.report(&format!(
+            "{RAW}
+def message(family, kind, flags, *address):
+    with socket.socket(family, kind) as s: return tried(s.sendmsg, [b'x'], [], flags, address)
+tcp, udp, v4, v6 = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.AF_INET, socket.AF_INET6
+print(message(v4, udp, 0, '198.51.100.7', 53), message(v6, udp, 0, '2001:db8::7', 53), message(v4, tcp, 0x20000000, '198.51.100.7', 80))
+if '{loopback}' == 'true':
+    with socket.socket(v4, udp) as here:
+        here.bind(('127.0.0.1', 0))
+        message(v4, udp, 0, *here.getsockname())
+a, b = socket.socketpair()
+a.sendmsg([b'among ourselves'])
+print(b.recv(99))
+"
+        ));
+        let printed = format!("ENETUNREACH {six} ENETUNREACH\nb'among ourselves'\n");
+        assert_eq!(report["stdout"], printed, "{report:#} {}", said.err());
+        assert_eq!(told(&report), [unreachable("net.udp", "sendmsg()", count)], "loopback: {loopback}");
+    }
+}
+
+#[test]
+fn queues_and_groups_are_on_record() {
+    let (printed, violations) =
+        run("print(c.mq_open(b'/waxcell-test', 0o102, 0o600, None), tried(os.setgroups, []))");
+    assert_eq!(printed, "-1 EPERM\n");
+    let perm = libc::EPERM;
+    assert_eq!(
+        violations,
+        [filtered("ipc.mq", "mq_open()", perm, 1), filtered("proc.identity", "setgroups()", perm, 1)]
+    );
+}
+
+/// `int 0x80`, which is there whatever the host can execute.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_call_of_a_32_bit_program_is_on_record_and_ends_the_process() {
+    let script = "
+import mmap
+code = b'\\xb8\\x14\\0\\0\\0\\xcd\\x80\\xc3'  # getpid(); ret
+page = mmap.mmap(-1, 4096, prot=7)
+page[:len(code)] = code
+call = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+import signal
+signal.signal(signal.SIGSYS, signal.SIG_IGN)
+print(call(), flush=True)
+signal.signal(signal.SIGSYS, signal.SIG_DFL)
+call()
+print('not reached')
+";
+    let (said, report) = Place::new(POLICY).report(&format!("{RAW}{script}"));
+    assert_eq!((report["stdout"].as_str(), said.code), (Some("-38\n"), 159), "{report:#}");
+    assert_eq!(told(&report), [filtered("proc.control", "system call 20 of i386", libc::ENOSYS, 2)]);
+}
+
 #[test]
 fn names_that_are_asked_for_are_on_record() {
     let (printed, violations) = run("

@@ -13,7 +13,7 @@ mod walk;
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{self, Access, AtFlags, CWD, FileType, OFlags, Stat, StatVfsMountFlags};
+use rustix::fs::{self, Access, AtFlags, CWD, FileType, Mode, OFlags, Stat, StatVfsMountFlags};
 use rustix::io::Errno;
 use waxcell_operations::Operation;
 
@@ -240,11 +240,35 @@ impl Attempts {
         }
         let [first, second] = wishes(kind, &asked.call.args);
         for (wish, other) in [(&first, &second), (&second, &first)] {
-            let Some(wish) = wish else { return };
+            let Some(wish) = wish else { break };
             if self.look_at(asked, wish, other.as_ref()).is_none_or(|is_refused| is_refused) {
                 return;
             }
         }
+        if let (Call::Execve | Call::ExecveAt, Some(wish)) = (kind, &first) {
+            self.look_at_interpreter(asked, wish);
+        }
+    }
+
+    /// What a file names behind `#!`, which the kernel executes in its place (`execve(2)`); that may be such a file again.
+    fn look_at_interpreter(&mut self, asked: &mut Asked<'_>, wish: &Wish) -> Option<()> {
+        /// As many as the kernel goes through.
+        const MOST: usize = 5;
+        let mut path = [0u8; PATH_MAX];
+        let mut length = read_path(asked.call.tid, wish, &mut path)?;
+        let named = Wish::on(Operation::ProcExec, None, 0);
+        for position in 0..MOST {
+            let wish = if position == 0 { wish } else { &named };
+            let End::There(at, stat) = self.start(asked.call.tid, wish, &path[..length])?.go(wish.follow)
+            else {
+                return None;
+            };
+            length = interpreter(&at, &stat, &mut path)?;
+            if self.look_along(asked, &named, None, &path, length)? {
+                return None;
+            }
+        }
+        None
     }
 
     /// An address of a socket that has a name (`unix(7)`): a path, or one that begins with a zero byte and is shown
@@ -499,6 +523,26 @@ fn read_path(tid: u32, wish: &Wish, path: &mut [u8; PATH_MAX]) -> Option<usize> 
     let length = read_string(tid, address, path).ok()?;
     // Empty, it can only name the descriptor beside it.
     (length > 0 || wish.operation == Operation::ProcExec).then_some(length)
+}
+
+/// Reads which interpreter a file names, and how long that path is; `None` if it names none.
+fn interpreter(at: &OwnedFd, stat: &Stat, path: &mut [u8; PATH_MAX]) -> Option<usize> {
+    /// As much as the kernel looks at.
+    const LINE: usize = 256;
+    if !FileType::from_raw_mode(stat.st_mode).is_file() {
+        return None;
+    }
+    let mut own = [0u8; 64];
+    let file = own_descriptor(at.as_fd(), &mut own).ok()?;
+    let file = fs::open(file, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut line = [0u8; LINE];
+    let read = rustix::io::read(&file, &mut line).ok()?;
+    let line = line[..read].strip_prefix(b"#!")?;
+    let line = line.split(|b| *b == b'\n').next()?.trim_ascii_start();
+    let name = line.split(|b| matches!(b, b' ' | b'\t' | 0)).next().filter(|name| !name.is_empty())?;
+    path[..name.len()].copy_from_slice(name);
+    path[name.len()] = 0;
+    Some(name.len())
 }
 
 /// The number of the mount that something is in.

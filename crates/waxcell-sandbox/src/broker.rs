@@ -7,6 +7,7 @@
 //! Nothing here allocates: this is still a fork of the supervisor.
 
 use std::ffi::CString;
+use std::fmt::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +22,7 @@ use crate::frames::Frames;
 use crate::guarded::{Asked, Guarded};
 use crate::members::Members;
 use crate::mounts::Tree;
+use crate::network::Unreachable;
 use crate::plain;
 use crate::plan::Plan;
 use crate::procfs;
@@ -30,6 +32,7 @@ use crate::room::Room;
 use crate::seccomp::{self, Action, Call, Rules};
 use crate::switches::{Switch, Switches};
 use crate::sys::{self, Answer, Notification, SignalSet};
+use crate::text::Text;
 use crate::wire::{self, Attempt, Counted, Inbox, Order, Report};
 
 /// What the broker needs, made before the fork.
@@ -49,6 +52,8 @@ pub(crate) struct Broker {
     tell_spent: bool,
     /// The init's own counters, into which those of everybody it waits for are added. Opened before it hides.
     io: Option<OwnedFd>,
+    /// What the network of the run's own counts.
+    unreachable: Option<Unreachable>,
     switches: Switches,
 }
 
@@ -73,6 +78,7 @@ impl Broker {
             resolver: None,
             tell_spent,
             io: None,
+            unreachable: None,
             switches: plan.switches,
         })
     }
@@ -109,6 +115,12 @@ impl Broker {
     /// Takes the place of a name server, in the network that this process is in by now.
     pub(crate) fn resolve_names(&mut self) -> Result<(), Errno> {
         self.resolver = Some(resolver::open()?);
+        Ok(())
+    }
+
+    /// Begins to count what the network that this process is in by now has no way for.
+    pub(crate) fn count_unreachable(&mut self) -> Result<(), Errno> {
+        self.unreachable = Some(Unreachable::open()?);
         Ok(())
     }
 
@@ -226,6 +238,7 @@ impl Broker {
     /// Kills what is left, so that its usage is counted as well, and reports.
     fn finish(&mut self, control: BorrowedFd<'_>) {
         self.end_everybody();
+        self.tell_unreachable(control);
         self.refusals.tell_all(control);
         let io = self.io.as_ref().and_then(|fd| procfs::io_counters(fd.as_fd())).unwrap_or_default();
         let usage = sys::children_usage();
@@ -238,10 +251,25 @@ impl Broker {
         while let Ok(Some(_)) = inbox.order(control, true) {}
     }
 
+    /// What nobody was asked about: the addresses of `sendmsg` lie in memory, and the kernel counts what it had no way for.
+    fn tell_unreachable(&mut self, control: BorrowedFd<'_>) {
+        let times = self.unreachable.as_ref().map_or(0, Unreachable::since);
+        let (operation, layer, errno) = (Operation::NetUdp, Layer::Network, Errno::NETUNREACH);
+        self.refusals.add_counted(control, Attempt { operation, layer, errno }, b"sendmsg()", times);
+    }
+
     fn decide(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
         let Ok(call) = sys::notification_receive(listener) else { return };
         let refusals = &mut self.refusals;
         let mut asked = Asked { control, listener, call: &call, refusals };
+        if call.arch != seccomp::ARCH {
+            if self.switches.off(Switch::Seccomp) {
+                let _ = sys::notification_answer(listener, call.id, Answer::Continue);
+            } else {
+                end_foreign(&mut asked);
+            }
+            return;
+        }
         let action = self.rules.answer(call.nr, &call.args);
         let layer = if matches!(action, Action::Refuse(..)) { Switch::Seccomp } else { Switch::Broker };
         if self.switches.off(layer) {
@@ -284,6 +312,25 @@ impl Broker {
         };
         let _ = sys::notification_answer(listener, call.id, answer);
     }
+}
+
+/// A call by the numbers of another architecture, which no program makes by accident: it is not there, and whoever makes it
+/// ends.
+fn end_foreign(asked: &mut Asked<'_>) {
+    let call = asked.call;
+    let mut text = [0; 128];
+    let mut text = Text::new(&mut text);
+    // It fits.
+    let _ = write!(text, "system call {} of {}", call.nr, seccomp::FOREIGN);
+    let attempt = Attempt { operation: Operation::ProcControl, layer: Layer::Filter, errno: Errno::NOSYS };
+    asked.deny(attempt, text.bytes());
+    if let Some(process) =
+        procfs::process_of(call.tid).filter(|_| sys::notification_valid(asked.listener, call.id))
+    {
+        // It may have ended by now, which is no fault.
+        let _ = sys::kill(process as i32, libc::SIGSYS);
+    }
+    let _ = sys::notification_answer(asked.listener, call.id, Answer::Fail(Errno::NOSYS));
 }
 
 /// A process or thread is about to end: the last moment at which its pending signals can be read. A write past the

@@ -3,9 +3,12 @@
 //! That is the kernel's doing, whatever is read here: a call to an address of the run's own goes on in the kernel, which
 //! looks at the address again. What is answered here is what the kernel would answer, and told.
 
+use std::ffi::CStr;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 
+use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 use waxcell_operations::Operation;
 
@@ -67,9 +70,75 @@ fn leaves(ip: IpAddr) -> bool {
     !ip.is_loopback() && !ip.is_unspecified()
 }
 
+/// How often the run's network had no way to a host, as it counts itself. `connect`, and `sendto` with an address, do not get so
+/// far: they are answered here. What does is `sendmsg` and `sendmmsg`.
+pub(crate) struct Unreachable {
+    /// Counters of both versions of the protocol (`proc_pid_net(5)`).
+    files: [OwnedFd; 2],
+    before: u64,
+}
+
+impl Unreachable {
+    /// Of the network that this process is in by now.
+    pub(crate) fn open() -> Result<Unreachable, Errno> {
+        let open = |path: &CStr| fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        // A kernel without version 6 has no such file, and the other will do for both.
+        let first = open(c"/proc/self/net/snmp")?;
+        let second = open(c"/proc/self/net/snmp6").or_else(|_| rustix::io::fcntl_dupfd_cloexec(&first, 3))?;
+        let mut counters = Unreachable { files: [first, second], before: 0 };
+        counters.before = counters.now();
+        Ok(counters)
+    }
+
+    /// How often since they were opened.
+    pub(crate) fn since(&self) -> u64 {
+        self.now().saturating_sub(self.before)
+    }
+
+    fn now(&self) -> u64 {
+        let mut text = [0u8; 16384];
+        let [four, six] = &self.files;
+        no_routes(read_all(four, &mut text)) + no_routes_6(read_all(six, &mut text))
+    }
+}
+
+fn read_all<'a>(file: &OwnedFd, text: &'a mut [u8]) -> &'a [u8] {
+    let mut length = 0;
+    while let Ok(read @ 1..) = rustix::io::pread(file, &mut text[length..], length as u64) {
+        length += read;
+    }
+    &text[..length]
+}
+
+/// A line of names and one of numbers, for each protocol.
+fn no_routes(snmp: &[u8]) -> u64 {
+    let text = std::str::from_utf8(snmp).unwrap_or_default();
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Ip: "));
+    let (Some(names), Some(numbers)) = (lines.next(), lines.next()) else { return 0 };
+    let mut counters = names.split(' ').zip(numbers.split(' '));
+    counters.find(|(name, _)| *name == "OutNoRoutes").and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
+}
+
+/// A line of a name and a number each.
+fn no_routes_6(snmp6: &[u8]) -> u64 {
+    let text = std::str::from_utf8(snmp6).unwrap_or_default();
+    let number = text.lines().find_map(|line| line.strip_prefix("Ip6OutNoRoutes"));
+    number.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{internet_address, leaves};
+    use super::{internet_address, leaves, no_routes, no_routes_6};
+
+    #[test]
+    fn the_counters_are_found_in_what_the_kernel_prints() {
+        let four = b"Ip: Forwarding OutNoRoutes ReasmTimeout\nIp: 2 37 5\nIcmp: OutNoRoutes\nIcmp: 4\n";
+        assert_eq!(no_routes(four), 37);
+        let six =
+            b"Ip6OutDiscards                  \t1\nIp6OutNoRoutes                  \t12\nIcmp6InMsgs\t3\n";
+        assert_eq!(no_routes_6(six), 12);
+        assert_eq!((no_routes(six), no_routes_6(four), no_routes(b"")), (0, 0, 0));
+    }
 
     #[test]
     fn only_addresses_of_other_hosts_leave() {

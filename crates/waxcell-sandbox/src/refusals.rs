@@ -92,6 +92,23 @@ impl Refusals {
         self.due.get_or_insert(now + INTERVAL);
     }
 
+    /// Counts attempts that the kernel has counted.
+    pub(crate) fn add_counted(
+        &mut self,
+        control: BorrowedFd<'_>,
+        attempt: Attempt,
+        target: &[u8],
+        times: u64,
+    ) {
+        let Some(further) = times.checked_sub(1) else { return };
+        self.add(control, attempt, None, target);
+        let hash = self.hasher.hash_one((attempt.operation, attempt.layer, target));
+        match self.known.iter_mut().find(|known| known.hash == hash) {
+            Some(known) => known.untold += further,
+            None => self.beyond += further,
+        }
+    }
+
     /// Counts one attempt on what is not shown. None is lost, however many names there are: each that has not been asked
     /// for lately is told.
     pub(crate) fn add_unshown(

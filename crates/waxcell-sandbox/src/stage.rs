@@ -189,6 +189,9 @@ impl Stage {
             loopback().map_err(at(Step::Loopback))?;
             self.broker.resolve_names().map_err(at(Step::Loopback))?;
         }
+        if !self.switches.off(Switch::Netns) {
+            self.broker.count_unreachable().map_err(at(Step::Loopback))?;
+        }
         Ok(())
     }
 

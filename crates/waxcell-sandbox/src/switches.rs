@@ -91,7 +91,7 @@ impl Switches {
         }
     }
 
-    /// The filter without its refusals, whatever the architecture of the call.
+    /// The filter without its refusals. What goes to the broker goes there still, and on from there.
     pub(crate) fn filter(self, mut program: Vec<libc::sock_filter>) -> Vec<libc::sock_filter> {
         const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
         if self.off(Switch::Seccomp) {

@@ -299,6 +299,8 @@ pub(crate) struct Notification {
     pub(crate) id: u64,
     /// Thread id in the reader's process-id namespace.
     pub(crate) tid: u32,
+    /// Whose number it is (`AUDIT_ARCH_*`): the same number means other calls to other architectures.
+    pub(crate) arch: u32,
     pub(crate) nr: i32,
     pub(crate) args: [u64; 6],
 }
@@ -320,7 +322,8 @@ pub(crate) fn notification_receive(listener: BorrowedFd<'_>) -> Result<Notificat
     check(unsafe {
         libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV as _, &raw mut notif) as c_long
     })?;
-    Ok(Notification { id: notif.id, tid: notif.pid, nr: notif.data.nr, args: notif.data.args })
+    let libc::seccomp_data { nr, arch, args, .. } = notif.data;
+    Ok(Notification { id: notif.id, tid: notif.pid, arch, nr, args })
 }
 
 /// How a notified call ends.

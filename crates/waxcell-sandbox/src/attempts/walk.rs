@@ -136,24 +136,26 @@ impl Walk {
         let length = if in_proc {
             let process = procfs::process_of(self.tid).ok_or(Errno::SRCH)?;
             match name.to_bytes() {
-                b"self" => procfs::join(&[], process, &mut own)?.to_bytes().len(),
+                b"self" => copy(procfs::join(&[], process, &mut own)?, &mut text),
                 b"thread-self" => {
                     let mut task = [0u8; 32];
                     let task = procfs::join(&[], process, &mut task)?;
-                    procfs::join(&[task.to_bytes(), b"/task/"], self.tid, &mut own)?.to_bytes().len()
+                    copy(procfs::join(&[task.to_bytes(), b"/task/"], self.tid, &mut own)?, &mut text)
                 }
                 // It has no text that leads anywhere: it is what it names.
-                _ => {
-                    self.at = fs::openat(&self.at, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-                    return Ok(());
-                }
+                _ => match fs::openat(&self.at, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+                    Ok(at) => {
+                        self.at = at;
+                        return Ok(());
+                    }
+                    // One that nobody here may go through (`map_files`) has one.
+                    Err(Errno::PERM) => fs::readlinkat_raw(&link, c"", &mut text[..])?,
+                    Err(errno) => return Err(errno),
+                },
             }
         } else {
             fs::readlinkat_raw(&link, c"", &mut text[..])?
         };
-        if in_proc {
-            text[..length].copy_from_slice(&own[..length]);
-        }
         let rest = self.length - self.next;
         let slash = usize::from(rest > 0);
         if length + slash + rest >= PATH_MAX {
@@ -170,6 +172,13 @@ impl Walk {
         }
         Ok(())
     }
+}
+
+/// Puts a name into a text, and says how long it is.
+fn copy(name: &CStr, text: &mut [u8; PATH_MAX]) -> usize {
+    let name = name.to_bytes();
+    text[..name.len()].copy_from_slice(name);
+    name.len()
 }
 
 fn root() -> Result<OwnedFd, Errno> {

@@ -108,8 +108,8 @@ const fn give(action: Action) -> sock_filter {
     instruction(RETURN, action.code(), 0, 0)
 }
 
-/// Compiles the rules for one architecture. A call made through another one kills the process, as no program does
-/// that by accident; numbers with `foreign_bit` (x32) get the default.
+/// Compiles the rules for one architecture. A call made through another one is the broker's affair; numbers with
+/// `foreign_bit` (x32) get the default.
 pub(super) fn compile(
     arch: u32,
     foreign_bit: Option<u32>,
@@ -119,7 +119,7 @@ pub(super) fn compile(
     let mut program = vec![
         instruction(LOAD, OFFSET_ARCH, 0, 0),
         instruction(IF_EQUAL, arch, 1, 0),
-        give(Action::KillProcess),
+        give(Action::Notify),
         instruction(LOAD, OFFSET_NR, 0, 0),
     ];
     if let Some(bit) = foreign_bit {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 pub(crate) use bpf::Action;
-pub(crate) use table::{Call, call};
+pub(crate) use table::{ARCH, Call, FOREIGN, call};
 
 use crate::plan::Guard;
 use crate::text::Text;

@@ -13,17 +13,6 @@ use super::table::{
 
 /// Reach processes, sockets and objects of the host that Landlock does not stand before.
 pub(super) const REFUSED: &[(Operation, Calls)] = &[
-    (
-        Operation::IpcMq,
-        calls![
-            SYS_mq_open,
-            SYS_mq_unlink,
-            SYS_mq_timedsend,
-            SYS_mq_timedreceive,
-            SYS_mq_notify,
-            SYS_mq_getsetattr,
-        ],
-    ),
     // A socket is one of a pair, and stays it.
     (Operation::NetConnect, calls![SYS_connect]),
     (Operation::NetListen, calls![SYS_bind, SYS_listen, SYS_accept, SYS_accept4]),

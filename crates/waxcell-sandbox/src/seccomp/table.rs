@@ -12,9 +12,15 @@ use super::bpf::{Action, Rule, Test};
 use super::{Own, plain};
 
 #[cfg(target_arch = "x86_64")]
-pub(super) const ARCH: u32 = 0xC000_003E; // AUDIT_ARCH_X86_64
+pub(crate) const ARCH: u32 = 0xC000_003E; // AUDIT_ARCH_X86_64
+/// The other one that this kernel can execute programs of.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const FOREIGN: &str = "i386";
 #[cfg(target_arch = "aarch64")]
-pub(super) const ARCH: u32 = 0xC000_00B7; // AUDIT_ARCH_AARCH64
+pub(crate) const ARCH: u32 = 0xC000_00B7; // AUDIT_ARCH_AARCH64
+/// The other one that this kernel can execute programs of.
+#[cfg(target_arch = "aarch64")]
+pub(crate) const FOREIGN: &str = "arm";
 
 /// Set in the number of an x32 call, which shares the x86-64 audit architecture.
 #[cfg(target_arch = "x86_64")]
@@ -315,7 +321,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_getgroups,
     SYS_setfsuid,
     SYS_setfsgid,
-    SYS_setgroups,
     SYS_capget,
     SYS_capset,
     // Signals: the process-id namespace and Landlock's scope bound whom they reach.
@@ -356,13 +361,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     SYS_setsockopt,
     SYS_getsockopt,
     SYS_shutdown,
-    // POSIX message queues, in a namespace of the run's own.
-    SYS_mq_open,
-    SYS_mq_unlink,
-    SYS_mq_timedsend,
-    SYS_mq_timedreceive,
-    SYS_mq_notify,
-    SYS_mq_getsetattr,
     // The system.
     SYS_uname,
     SYS_sysinfo,
@@ -479,6 +477,8 @@ pub(super) const REFUSED: &[(Operation, Calls)] = &[
         ],
     ),
     (Operation::ProcPriority, calls![SYS_sched_setattr]),
+    // No list of groups is anybody's to set in a run.
+    (Operation::ProcIdentity, calls![SYS_setgroups]),
     (Operation::ProcLimits, calls![SYS_setrlimit]),
     (Operation::ProcControl, calls![SYS_seccomp, SYS_userfaultfd]),
     (Operation::SysModule, calls![SYS_init_module, SYS_finit_module, SYS_delete_module]),
@@ -516,7 +516,7 @@ pub(super) const REFUSED: &[(Operation, Calls)] = &[
         ],
     ),
     (Operation::IpcKeyring, calls![SYS_add_key, SYS_request_key, SYS_keyctl]),
-    // What System V IPC keeps belongs to no process, so no count of the run's memory would show it.
+    // What System V IPC and POSIX queues keep belongs to no process, so no count of the run's memory would show it.
     (
         Operation::IpcShm,
         calls![
@@ -530,7 +530,21 @@ pub(super) const REFUSED: &[(Operation, Calls)] = &[
             SYS_semctl,
         ],
     ),
-    (Operation::IpcMq, calls![SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl]),
+    (
+        Operation::IpcMq,
+        calls![
+            SYS_msgget,
+            SYS_msgsnd,
+            SYS_msgrcv,
+            SYS_msgctl,
+            SYS_mq_open,
+            SYS_mq_unlink,
+            SYS_mq_timedsend,
+            SYS_mq_timedreceive,
+            SYS_mq_notify,
+            SYS_mq_getsetattr,
+        ],
+    ),
 ];
 
 /// Refused as if the kernel did not have them, which programs expect, but no program makes them by habit.
