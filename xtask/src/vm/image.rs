@@ -9,7 +9,7 @@ use crate::shell::{Done, at, output, program, root, run, succeeds};
 use crate::test::Built;
 
 /// Packages that the checks and the tests need; those that they need in turn come along.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 12] = [
     "python3",
     "bash",
     "coreutils",
@@ -17,6 +17,7 @@ const PACKAGES: [&str; 11] = [
     "findutils",
     "git",
     "grep",
+    "libpam-modules",
     "mawk",
     "mount",
     "sed",
