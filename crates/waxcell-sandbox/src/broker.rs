@@ -253,7 +253,7 @@ impl Broker {
 
     /// What nobody was asked about: the addresses of `sendmsg` lie in memory, and the kernel counts what it had no way for.
     fn tell_unreachable(&mut self, control: BorrowedFd<'_>) {
-        let times = self.unreachable.as_ref().map_or(0, Unreachable::since);
+        let times = self.unreachable.as_ref().map_or(0, Unreachable::times);
         let (operation, layer, errno) = (Operation::NetUdp, Layer::Network, Errno::NETUNREACH);
         self.refusals.add_counted(control, Attempt { operation, layer, errno }, b"sendmsg()", times);
     }

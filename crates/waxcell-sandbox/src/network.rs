@@ -75,27 +75,20 @@ fn leaves(ip: IpAddr) -> bool {
 pub(crate) struct Unreachable {
     /// Counters of both versions of the protocol (`proc_pid_net(5)`).
     files: [OwnedFd; 2],
-    before: u64,
 }
 
 impl Unreachable {
-    /// Of the network that this process is in by now.
+    /// Of the network that this process is in by now, which is new.
     pub(crate) fn open() -> Result<Unreachable, Errno> {
         let open = |path: &CStr| fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         // A kernel without version 6 has no such file, and the other will do for both.
         let first = open(c"/proc/self/net/snmp")?;
         let second = open(c"/proc/self/net/snmp6").or_else(|_| rustix::io::fcntl_dupfd_cloexec(&first, 3))?;
-        let mut counters = Unreachable { files: [first, second], before: 0 };
-        counters.before = counters.now();
-        Ok(counters)
+        Ok(Unreachable { files: [first, second] })
     }
 
-    /// How often since they were opened.
-    pub(crate) fn since(&self) -> u64 {
-        self.now().saturating_sub(self.before)
-    }
-
-    fn now(&self) -> u64 {
+    /// How often so far.
+    pub(crate) fn times(&self) -> u64 {
         let mut text = [0u8; 16384];
         let [four, six] = &self.files;
         no_routes(read_all(four, &mut text)) + no_routes_6(read_all(six, &mut text))
