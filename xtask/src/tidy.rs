@@ -32,9 +32,11 @@ pub(crate) fn tidy() -> Done {
     let architecture =
         pages.iter().find(|(path, _)| path == "ARCHITECTURE.md").map(|(_, text)| text.as_str());
 
-    let checks: [(&str, Faults); 11] = [
+    let checks: [(&str, Faults); 13] = [
         ("waxcell-journal depends on no crate of ours", crates::alone("waxcell-journal", &metadata)),
         ("waxcell-attack depends on no crate of ours", crates::alone("waxcell-attack", &metadata)),
+        ("waxcell-egress depends on no crate of ours", crates::alone("waxcell-egress", &metadata)),
+        ("only waxcell-egress is asynchronous", crates::only("tokio", "waxcell-egress", &metadata)),
         ("every dependency names a version", crates::versions(&metadata)),
         ("`unsafe` only in sys.rs of the sandbox, each block argued", unsafety::check(&sources)),
         ("only the edge prints", effects::printing(&sources)),

@@ -110,8 +110,8 @@ pub(crate) async fn connection(run: Rc<Run>, mut client: TcpStream, from: Socket
         }
         Some(Err(Halt::Disagreement(why))) => {
             run.refuse(Attempt::Connect, target.to_string(), Rule::Witness, why.to_string());
-            // In the middle of an answer it would be taken for a part of it.
-            if passed.down.get() == 0 {
+            // Behind a request that was sent on it would be taken for the answer to that.
+            if passed.up.get() == 0 && passed.down.get() == 0 {
                 say_farewell(&mut client, &why.farewell()).await;
             }
             End::Refused(why.to_string())

@@ -23,6 +23,18 @@ pub(crate) fn alone(name: &str, metadata: &Value) -> Faults {
     names.filter(|other| ours.contains(other)).map(|other| format!("`{name}` depends on `{other}`")).collect()
 }
 
+/// Invariant 6: who is asynchronous, for tests as well.
+pub(crate) fn only(dependency: &str, user: &str, metadata: &Value) -> Faults {
+    let none = Vec::new();
+    let packages = metadata["packages"].as_array().unwrap_or(&none);
+    let uses = |package: &&Value| {
+        let dependencies = package["dependencies"].as_array().unwrap_or(&none);
+        dependencies.iter().any(|entry| entry["name"] == dependency)
+    };
+    let others = packages.iter().filter(|package| package["name"] != user).filter(uses);
+    others.map(|package| format!("{} depends on `{dependency}`", package["name"])).collect()
+}
+
 /// A dependency on any version is one on what somebody publishes tomorrow.
 pub(crate) fn versions(metadata: &Value) -> Faults {
     let none = Vec::new();
@@ -40,7 +52,7 @@ pub(crate) fn versions(metadata: &Value) -> Faults {
 
 #[cfg(test)]
 mod tests {
-    use super::{alone, versions};
+    use super::{alone, only, versions};
 
     #[test]
     fn a_dependency_on_any_version_is_found() {
@@ -50,6 +62,16 @@ mod tests {
             {"name": "d", "req": "^1", "source": "registry"},
         ]}]});
         assert_eq!(versions(&metadata), ["\"a\" depends on any version of \"b\""]);
+    }
+
+    #[test]
+    fn a_second_asynchronous_crate_is_found() {
+        let metadata = serde_json::json!({"packages": [
+            {"name": "waxcell-egress", "dependencies": [{"name": "tokio"}]},
+            {"name": "waxcell", "dependencies": [{"name": "serde"}, {"name": "tokio", "kind": "dev"}]},
+        ]});
+        assert_eq!(only("tokio", "waxcell-egress", &metadata), ["\"waxcell\" depends on `tokio`"]);
+        assert_eq!(only("serde", "waxcell", &metadata), [""; 0]);
     }
 
     #[test]

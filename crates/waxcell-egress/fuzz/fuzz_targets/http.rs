@@ -1,0 +1,4 @@
+#![no_main]
+//! `cargo +nightly fuzz run http seeds/http` in `crates/waxcell-egress/fuzz`.
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| waxcell_egress::fuzz_http(bytes));

@@ -1,0 +1,39 @@
+//! The seeds of the fuzz targets, as an ordinary test: what holds for any bytes holds for them and for all their pieces.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::path::Path;
+
+fn each(target: &str, fuzz: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+    let mut count = 0;
+    for seed in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(seed.unwrap().path()).unwrap();
+        for length in 0..=bytes.len() {
+            fuzz(&bytes[..length]);
+            let mut changed = bytes.clone();
+            for flip in [0x80, 0x81] {
+                if let Some(byte) = changed.get_mut(length) {
+                    *byte ^= flip;
+                }
+                fuzz(&changed);
+            }
+        }
+        count += 1;
+    }
+    assert!(count >= 4, "{target} has seeds");
+}
+
+#[test]
+fn dns() {
+    each("dns", waxcell_egress::fuzz_dns);
+}
+
+#[test]
+fn tls() {
+    each("tls", waxcell_egress::fuzz_tls);
+}
+
+#[test]
+fn http() {
+    each("http", waxcell_egress::fuzz_http);
+}
