@@ -13,15 +13,17 @@ use crate::test::Built;
 pub(crate) const USER: u32 = 23456;
 
 /// Whose integration tests run again.
-const PACKAGES: [&str; 3] = ["waxcell-sandbox", "waxcell-cli", "waxcell-journal"];
+const PACKAGES: [&str; 4] = ["waxcell-sandbox", "waxcell-cli", "waxcell-journal", "waxcell-egress"];
 
 /// Copies what the tests need to where everybody can read it, and runs them there.
 pub(crate) fn test(built: &[Built], python: &Path, skipped: &mut List) -> Done {
     let place = Place::new()?;
     let tree = place.0.join("tree");
-    for part in ["examples", "docs", "crates/waxcell-cli", "crates/waxcell-sandbox", "crates/waxcell-journal"]
-    {
+    for part in ["examples", "docs"] {
         copy(&root().join(part), &tree.join(part))?;
+    }
+    for package in PACKAGES.map(|package| Path::new("crates").join(package)) {
+        copy(&root().join(&package), &tree.join(&package))?;
     }
     let environment = python.parent().and_then(Path::parent).ok_or("the test Python is in no environment")?;
     copy(environment, &place.0.join("python"))?;

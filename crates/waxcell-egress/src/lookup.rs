@@ -20,7 +20,7 @@ pub(crate) enum Known {
 }
 
 /// Nobody could say, this time.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unanswered;
 
 /// An answer of ours, without extensions, is never longer over UDP.
@@ -33,20 +33,18 @@ pub(crate) async fn lookup(host: &Host, name: &Name) -> Result<Known, Unanswered
         return Ok(Known::Addresses(listed));
     }
     let (six, four) = tokio::join!(ask_all(host, name, AAAA), ask_all(host, name, A));
-    let mut answered = false;
-    let mut lists = [Vec::new(), Vec::new()];
+    combine(six, four)
+}
+
+/// What the answers of both families say together.
+fn combine(six: Found, four: Found) -> Result<Known, Unanswered> {
+    let (mut lists, mut no_such_name, mut failed) = ([Vec::new(), Vec::new()], false, false);
     for (found, list) in [six, four].into_iter().zip(&mut lists) {
         match found {
-            Found::Addresses(addresses) => {
-                answered = true;
-                *list = addresses;
-            }
-            Found::NoSuchName => return Ok(Known::NoSuchName),
-            Found::Truncated | Found::Failed => {}
+            Found::Addresses(addresses) => *list = addresses,
+            Found::NoSuchName => no_such_name = true,
+            Found::Truncated | Found::Failed => failed = true,
         }
-    }
-    if !answered {
-        return Err(Unanswered);
     }
     // In turns, so that a family that leads nowhere costs one attempt.
     let [six, four] = lists;
@@ -54,9 +52,17 @@ pub(crate) async fn lookup(host: &Host, name: &Name) -> Result<Known, Unanswered
     let (mut six, mut four) = (six.into_iter(), four.into_iter());
     loop {
         match (six.next(), four.next()) {
-            (None, None) => return Ok(Known::Addresses(addresses)),
+            (None, None) => break,
             (a, b) => addresses.extend(a.into_iter().chain(b)),
         }
+    }
+    match addresses.is_empty() {
+        // Some servers say so of a family that they do not know, though the name has the other one.
+        false => Ok(Known::Addresses(addresses)),
+        true if no_such_name => Ok(Known::NoSuchName),
+        // What was not answered may be there: that is not kept for the run.
+        true if failed => Err(Unanswered),
+        true => Ok(Known::Addresses(addresses)),
     }
 }
 
@@ -116,4 +122,29 @@ async fn over_tcp(server: SocketAddr, name: &Name, kind: u16) -> io::Result<Foun
     let mut answer = vec![0; usize::from(stream.read_u16().await?)];
     stream.read_exact(&mut answer).await?;
     reply(&answer, id, name, kind).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::{Found, Known, Unanswered, combine};
+
+    #[test]
+    fn both_families_count() {
+        let list =
+            |texts: &[&str]| texts.iter().map(|text| text.parse::<IpAddr>().unwrap()).collect::<Vec<_>>();
+        let found = |texts: &[&str]| Found::Addresses(list(texts));
+        let known = |texts: &[&str]| Ok(Known::Addresses(list(texts)));
+        let both = combine(found(&["2003::1", "2003::2"]), found(&["1.1.1.1", "1.1.1.2", "1.1.1.3"]));
+        assert_eq!(both, known(&["2003::1", "1.1.1.1", "2003::2", "1.1.1.2", "1.1.1.3"]));
+        assert_eq!(combine(found(&[]), found(&["1.1.1.1"])), known(&["1.1.1.1"]));
+        assert_eq!(combine(Found::NoSuchName, found(&["1.1.1.1"])), known(&["1.1.1.1"]));
+        assert_eq!(combine(Found::Failed, found(&["1.1.1.1"])), known(&["1.1.1.1"]));
+        assert_eq!(combine(Found::NoSuchName, Found::NoSuchName), Ok(Known::NoSuchName));
+        assert_eq!(combine(Found::NoSuchName, Found::Failed), Ok(Known::NoSuchName));
+        assert_eq!(combine(found(&[]), found(&[])), known(&[]));
+        assert_eq!(combine(found(&[]), Found::Failed), Err(Unanswered));
+        assert_eq!(combine(Found::Failed, Found::Failed), Err(Unanswered));
+    }
 }

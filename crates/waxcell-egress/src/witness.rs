@@ -75,19 +75,24 @@ fn guess(stream: &[u8]) -> Guess {
     let line = stream.get(blank..).unwrap_or_default();
     // What servers take for methods: the first word of git's own protocol has digits.
     let word = line.iter().take_while(|byte| byte.is_ascii_alphabetic() || b"-_".contains(byte)).count();
-    if word > METHOD_MAX || blank > METHOD_MAX {
+    if blank > METHOD_MAX {
+        return Guess::Http;
+    }
+    if word > METHOD_MAX {
         return Guess::Other;
     }
     let (method, target) = line.split_at(word);
-    let Some(target) = target.strip_prefix(b" ") else {
-        return if target.is_empty() { Guess::Open } else { Guess::Other };
-    };
-    if method.is_empty() {
-        return Guess::Other;
+    if method.is_empty() || target.first().is_some_and(|byte| *byte != b' ') {
+        return if line.is_empty() { Guess::Open } else { Guess::Other };
     }
-    let target = target.trim_ascii_start();
+    // Some servers pass over any number of blanks here. Nobody else sends many.
+    let blank = target.iter().take_while(|byte| b" \t".contains(byte)).count();
+    if blank > METHOD_MAX {
+        return Guess::Http;
+    }
+    let target = target.get(blank..).unwrap_or_default();
     if target.is_empty() {
-        return if line.len() > 2 * METHOD_MAX { Guess::Other } else { Guess::Open };
+        return Guess::Open;
     }
     if b"/*".contains(&target[0]) || [&b"CONNECT"[..], b"PRI"].contains(&method) {
         return Guess::Http;

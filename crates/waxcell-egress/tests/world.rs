@@ -11,7 +11,7 @@
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -101,6 +101,11 @@ fn skip(name: &str, why: &str) {
     }
 }
 
+/// Where the package is: not where it was built, since an ordinary user runs these tests from a copy.
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
 /// Runs a scenario of `world/world.py`. Its lines: `ok name`, `FAILED name: why`, `SKIPPED name: why`.
 fn world(scenario: &str) {
     for tool in ["unshare", "ip", "openssl"] {
@@ -113,10 +118,10 @@ fn world(scenario: &str) {
     }
     let python = if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" };
     let place = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/world/world.py");
+    let script = package().join("tests/world/world.py");
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--net", "--mount", "--kill-child", "--fork", python]);
-    command.arg(script).arg(scenario).arg(std::env::current_exe().unwrap()).arg(place.path());
+    command.arg("-B").arg(script).arg(scenario).arg(std::env::current_exe().unwrap()).arg(place.path());
     let output = command.output().unwrap();
     let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{said}\n{errors}");

@@ -66,6 +66,8 @@ fn on_other_ports_what_looks_like_the_web_is_held_to_it() {
         b"CONNECT evil.org:443 HTTP/1.1\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET   / HTTP/1.1\r\nHost: evil.org\r\n\r\n",
+        &[&b"GET"[..], &[b' '; 500], b"/ HTTP/1.1\r\nHost: evil.org\r\n\r\n"].concat(),
+        &[&[b'\n'; 500][..], b"GET / HTTP/1.1\r\nHost: evil.org\r\n\r\n"].concat(),
     ] {
         let (result, through, _) = on(8080, evil);
         assert!(result.is_err(), "{}", evil.escape_ascii());

@@ -233,6 +233,7 @@ def refuse(World, check, skipped, servers):
             "addresses": [attempt(lambda: socket.create_connection((a, 443), 3).close()) for a in (SITE, EVIL, META, SITE6, "8.8.8.8", "::ffff:93.184.216.34")],
             "unused synthetic": attempt(lambda: talk("198.18.9.9", 80, get.format(www).encode())),
             "port of another name": attempt(lambda: talk(www, 7, b"hello")),
+            "port without a listener": attempt(lambda: talk(www, 9999, b"hello")),
             "blocked port": attempt(lambda: talk("other.example.org", 8080, get.format("other.example.org").encode())),
             "port of an address": attempt(lambda: talk(PRIVATE, 80, get.format(PRIVATE).encode())),
             "private on another port": attempt(lambda: talk("private.example.org", 80, get.format("private.example.org").encode())),
@@ -290,6 +291,7 @@ def refuse(World, check, skipped, servers):
         ("tls on 80", f"{www}:80", "witness"),
     ]:
         check(name, gone(name) and told("net.connect", target, rule), (got[name], sorted(refused)))
+    check("port without a listener", "refused" in got["port without a listener"], got["port without a listener"])
     for name in ("other sni", "other allowed sni", "no sni"):
         check(name, got[name] == "alert", got[name])
     for name in ("other host", "two hosts", "absolute", "connect", "smuggled", "h2c", "swapped names", "http on a named port"):
@@ -455,9 +457,19 @@ def floods(World, check, skipped, servers):
     check("counted", done and done["refused"] == sum(refused.values()) and done["accepted"] >= 3000 and done["open"] == 0, (done, sum(refused.values())))
     check("the process lives", world.alive)
 
+    world = World([7], domains=[("db.example.org", [7])])
+
+    def inside():
+        s = socket.create_connection(("db.example.org", 7), 5)
+        s.sendall(b"x")
+        return s.recv(1).decode()
+
+    check("control", world.run(inside, abandon=True) == "x")
+    check("without a supervisor it is gone", world.alive and world.process.returncode is not None and world.done() is None)
+
 
 def figures(World, check, skipped, servers):
-    world = World([7, 9, 19], domains=BULK, max_connections=1100)
+    world = World([7, 9, 19, 80], domains=BULK + [("www.example.org", [80])], max_connections=2100, head_timeout_ms=60000)
 
     def setup(host, port, count):
         samples = []
@@ -507,19 +519,39 @@ def figures(World, check, skipped, servers):
         with open(f"{folder()}/held", "w"):
             pass
         time.sleep(1)
+        for _ in range(1000):
+            s = socket.create_connection(("www.example.org", 80), 5)
+            s.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 32000)
+            held.append(s)
+        time.sleep(1)
+        with open(f"{folder()}/heads", "w"):
+            pass
+        time.sleep(1)
+        [s.close() for s in held]
+        begun = time.monotonic()
+        for n in range(100_000):
+            c = socket.create_connection((address, 7), 5)
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            c.close()
+        got["seconds for 100,000 connections, each broken off at once"] = round(time.monotonic() - begun, 1)
+        with open(f"{folder()}/flood", "w"):
+            pass
+        time.sleep(1)
         return got
 
     memory = {}
 
     def watch():
-        while not os.path.exists(f"{folder()}/held"):
-            time.sleep(0.05)
-        with open(f"/proc/{world.process.pid}/status") as status:
-            memory.update(line.split(":", 1) for line in status.read().splitlines() if line.startswith(("VmRSS", "VmHWM", "RssAnon", "Threads")))
+        for name in ("held", "heads", "flood"):
+            while not os.path.exists(f"{folder()}/{name}"):
+                time.sleep(0.05)
+            with open(f"/proc/{world.process.pid}/status") as status:
+                memory[name] = [line for line in status.read().splitlines() if line.startswith("VmRSS")]
     threading.Thread(target=watch, daemon=True).start()
     for name, value in world.run(inside).items():
         print(f"{name}: {value}")
-    print("with 1,000 connections:", {k: v.strip() for k, v in memory.items()})
+    print("with 1,000 connections, 1,000 half heads of 32 KB beside them, after 100,000 more:", memory)
+    print("counted:", world.done())
     check("figures", True)
 
 
