@@ -24,9 +24,7 @@ pub(crate) fn install() -> Done<PathBuf> {
 
 /// Installs the packages of the programs that are not there.
 pub(crate) fn install_tools(tools: &[(&str, &str)]) -> Done {
-    let is_there = |tool: &str| succeeds(program("sh").args(["-c", "command -v \"$0\"", tool]));
-    let missing = tools.iter().filter(|(tool, _)| !is_there(tool));
-    let missing: Vec<String> = missing.map(|(_, package)| (*package).to_owned()).collect();
+    let missing = packages_of(tools);
     if missing.is_empty() { Ok(()) } else { apt(&missing) }
 }
 
@@ -46,12 +44,23 @@ fn missing() -> Vec<String> {
     {
         missing.push(format!("libpython{}-testsuite", version.trim()));
     }
-    for (tool, package) in [("git", "git"), ("patch", "patch"), ("setpriv", "util-linux"), ("cc", "gcc")] {
-        if !succeeds(program(tool).arg("--version")) {
-            missing.push(package.to_owned());
-        }
-    }
+    missing.extend(packages_of(&[
+        ("git", "git"),
+        ("patch", "patch"),
+        ("setpriv", "util-linux"),
+        ("cc", "gcc"),
+        ("ip", "iproute2"),
+        ("openssl", "openssl"),
+        ("curl", "curl"),
+    ]));
     missing
+}
+
+/// The packages of those programs that are not there.
+fn packages_of(tools: &[(&str, &str)]) -> Vec<String> {
+    let is_there = |tool: &str| succeeds(program("sh").args(["-c", "command -v \"$0\"", tool]));
+    let missing = tools.iter().filter(|(tool, _)| !is_there(tool));
+    missing.map(|(_, package)| (*package).to_owned()).collect()
 }
 
 fn apt(packages: &[String]) -> Done {
