@@ -19,14 +19,16 @@ use waxcell_operations::Operation;
 
 use crate::ending::Layer;
 use crate::guarded::Asked;
+use crate::lookout::{Skeleton, Why};
 use crate::network::ADDRESS_MAX;
 use crate::plan::{self, Guard, Mount, Plan};
+use crate::procfs;
 use crate::seccomp::Call;
-use crate::sys::Answer;
+use crate::sys::{Answer, Notification};
 use crate::target::{base_of, name_of, own_descriptor, read_exactly, read_string, still_waiting};
 use crate::wire::{Attempt, PATH_MAX};
 
-use walk::{End, Walk};
+use walk::{End, Root, Walk};
 
 /// What attempts are judged by, made before the fork.
 pub(crate) struct Attempts {
@@ -37,6 +39,8 @@ pub(crate) struct Attempts {
     home: Vec<u8>,
     /// Without namespaces: what may be reached, and how.
     plain: Option<Vec<(Vec<u8>, plan::Access)>>,
+    /// What the run's root consists of, where it is served.
+    skeleton: Option<Skeleton>,
     /// Where the thread that asked last is: its relative paths begin there.
     cwd: Option<(u32, OwnedFd)>,
     /// What the guard answered if it did not find what was asked for: where links of `/proc` lead that mean something to
@@ -185,7 +189,7 @@ enum Seen {
 }
 
 impl Attempts {
-    pub(crate) fn new(plan: &Plan) -> Attempts {
+    pub(crate) fn new(plan: &Plan, skeleton: Option<Skeleton>) -> Attempts {
         let reach = |mount: &Mount| {
             let access = match mount {
                 Mount::Bind { access, .. } => *access,
@@ -202,6 +206,7 @@ impl Attempts {
             devices: Devices::default(),
             home: plan.program.env.get("HOME").cloned().unwrap_or_default(),
             plain: plan.plain.is_some().then(|| plan.mounts.iter().filter_map(reach).collect()),
+            skeleton,
             cwd: None,
             missed: None,
         }
@@ -211,9 +216,14 @@ impl Attempts {
     pub(crate) fn prepare(&mut self, scratch: u64) -> Result<(), Errno> {
         if self.plain.is_none() {
             self.devices =
-                Devices { root: fs::stat(c"/")?.st_dev, scratch, proc: fs::stat(c"/proc")?.st_dev };
+                Devices { root: fs::stat(c"/")?.st_dev, scratch, proc: fs::stat(procfs::HERE)?.st_dev };
         }
         Ok(())
+    }
+
+    /// The root is the run's own: nobody serves it.
+    pub(crate) fn is_not_served(&mut self) {
+        self.skeleton = None;
     }
 
     /// Processes come and go: whoever has the number of the last one may be somewhere else.
@@ -264,11 +274,48 @@ impl Attempts {
                 return None;
             };
             length = interpreter(&at, &stat, &mut path)?;
-            if self.look_along(asked, &named, None, &path, length)? {
+            if self.look_along(asked, &named, None, &path, length, None)? {
                 return None;
             }
         }
         None
+    }
+
+    /// How a call ends that is about a name which the served root does not have. Nobody but the kernel, for whoever asks,
+    /// may look there: another may be waiting for us in the same folder.
+    pub(crate) fn without_looking(&self, call: &Notification, kind: Call) -> Option<Answer> {
+        self.skeleton.as_ref()?;
+        let lacks = |wish: &Wish| {
+            let mut path = [0u8; PATH_MAX];
+            let length = read_path(call.tid, wish, &mut path).filter(|_| wish.path.is_some())?;
+            match self.start(call.tid, wish, &path[..length])?.go(wish.follow) {
+                End::Missing(_, stat) if stat.st_dev == self.devices.root => Some(Errno::NOENT),
+                End::Shut(_, stat) if stat.st_dev == self.devices.root => Some(Errno::ACCESS),
+                _ => None,
+            }
+        };
+        let errno = wishes(kind, &call.args).iter().flatten().find_map(lacks)?;
+        Some(match kind {
+            // Which the kernel would tell only after that nothing can be written there.
+            Call::Unlink | Call::UnlinkAt | Call::Rmdir if errno == Errno::NOENT => Answer::Fail(errno),
+            _ => Answer::Continue,
+        })
+    }
+
+    /// Looks at a call that was held at a name of the root: whether it is to open a file, which one, and what of it the
+    /// lookout was asked for. A call that is looked at for another reason was, before it began.
+    pub(crate) fn look_at_name(&mut self, asked: &mut Asked<'_>, kind: Call, why: Why) {
+        let [Some(wish @ Wish { operation: Operation::FsRead, .. }), None] = wishes(kind, &asked.call.args)
+        else {
+            return;
+        };
+        if !matches!(kind, Call::Open | Call::OpenAt) {
+            return;
+        }
+        self.missed = None;
+        let mut path = [0u8; PATH_MAX];
+        let Some(length) = read_path(asked.call.tid, &wish, &mut path) else { return };
+        self.look_along(asked, &wish, None, &path, length, Some(why));
     }
 
     /// An address of a socket that has a name (`unix(7)`): a path, or one that begins with a zero byte and is shown
@@ -296,7 +343,7 @@ impl Attempts {
                 let mut path = [0u8; PATH_MAX];
                 path[..length].copy_from_slice(&name[..length]);
                 let wish = Wish::on(Operation::IpcUnix, None, address);
-                self.look_along(asked, &wish, None, &path, length);
+                self.look_along(asked, &wish, None, &path, length, None);
             }
         }
         Some(())
@@ -306,7 +353,7 @@ impl Attempts {
     fn look_at(&mut self, asked: &mut Asked<'_>, wish: &Wish, other: Option<&Wish>) -> Option<bool> {
         let mut path = [0u8; PATH_MAX];
         let length = read_path(asked.call.tid, wish, &mut path)?;
-        self.look_along(asked, wish, other, &path, length)
+        self.look_along(asked, wish, other, &path, length, None)
     }
 
     fn look_along(
@@ -316,17 +363,22 @@ impl Attempts {
         other: Option<&Wish>,
         path: &[u8; PATH_MAX],
         length: usize,
+        held: Option<Why>,
     ) -> Option<bool> {
         let tid = asked.call.tid;
         if wish.operation == Operation::FsRead
             && self.plain.is_none()
+            && self.skeleton.is_none()
             && self.is_there(tid, wish, path, length)
         {
             return Some(false);
         }
         let mut walk = self.start(tid, wish, &path[..length])?;
         let end = walk.go(wish.follow);
-        let (End::There(at, _) | End::Missing(at, _) | End::Shut(at, _)) = &end else { return None };
+        let (End::There(at, stat) | End::Missing(at, stat) | End::Shut(at, stat)) = &end else { return None };
+        if held.is_some_and(|why| (why == Why::Root) != (stat.st_dev == self.devices.root)) {
+            return None;
+        }
         let mut seen = self.judge(wish, &end, &walk);
         if matches!(seen, Seen::Fine) {
             return Some(false);
@@ -359,12 +411,13 @@ impl Attempts {
         Some(true)
     }
 
-    fn start(&self, tid: u32, wish: &Wish, path: &[u8]) -> Option<Walk> {
+    fn start(&self, tid: u32, wish: &Wish, path: &[u8]) -> Option<Walk<'_>> {
         let base = match path.first() {
             Some(b'/') => None,
             _ => Some(base_of(tid, wish.dirfd).ok()?),
         };
-        Walk::new(tid, self.devices.proc, base, path).ok()
+        let root = self.skeleton.as_ref().map(|skeleton| Root { device: self.devices.root, skeleton });
+        Walk::new(tid, self.devices.proc, root, base, path).ok()
     }
 
     /// Whether a path ends in another mount than `here`.
@@ -395,7 +448,7 @@ impl Attempts {
         fs::accessat(base, path, Access::READ_OK, AtFlags::EACCESS).is_ok()
     }
 
-    fn judge(&self, wish: &Wish, end: &End, walk: &Walk) -> Seen {
+    fn judge(&self, wish: &Wish, end: &End, walk: &Walk<'_>) -> Seen {
         let attempt = |operation, layer, errno| Attempt { operation, layer, errno };
         if let Some(reach) = &self.plain {
             return judge_plainly(reach, wish, end, walk);
@@ -471,7 +524,7 @@ impl Attempts {
 }
 
 /// What Landlock says, which adds up the rights of everything around a place.
-fn judge_plainly(reach: &[(Vec<u8>, plan::Access)], wish: &Wish, end: &End, walk: &Walk) -> Seen {
+fn judge_plainly(reach: &[(Vec<u8>, plan::Access)], wish: &Wish, end: &End, walk: &Walk<'_>) -> Seen {
     let (at, is_there) = match end {
         End::There(at, stat) => {
             let kind = FileType::from_raw_mode(stat.st_mode);

@@ -6,9 +6,9 @@
 //!
 //! Nothing here allocates: this is still a fork of the supervisor.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{self, Mode, OFlags};
@@ -20,6 +20,7 @@ use crate::attempts::Attempts;
 use crate::ending::Layer;
 use crate::frames::Frames;
 use crate::guarded::{Asked, Guarded};
+use crate::lookout::{Ask, Line, Skeleton};
 use crate::members::Members;
 use crate::mounts::Tree;
 use crate::network::Unreachable;
@@ -31,9 +32,9 @@ use crate::resolver;
 use crate::room::Room;
 use crate::seccomp::{self, Action, Call, Rules};
 use crate::switches::{Switch, Switches};
-use crate::sys::{self, Answer, Notification, SignalSet};
+use crate::sys::{self, Answer, Door, Notification, SignalSet};
 use crate::text::Text;
-use crate::wire::{self, Attempt, Counted, Inbox, Order, Report};
+use crate::wire::{self, Attempt, Counted, Inbox, Order, Report, Step};
 
 /// What the broker needs, made before the fork.
 pub(crate) struct Broker {
@@ -45,6 +46,10 @@ pub(crate) struct Broker {
     /// What the filter hands calls over for.
     rules: Rules,
     refusals: Refusals,
+    /// The way to the lookout, where there is one.
+    pub(crate) lookout: Option<Line>,
+    /// What the supervisor looks at from outside, where the run has it: scratch space and `/proc`.
+    shown: [Option<OwnedFd>; 2],
     /// Who is asked for names, where there is a network of the run's own.
     resolver: Option<OwnedFd>,
     /// Whether the supervisor adds up what processes use. A process whose parent ignores its end is waited for by nobody,
@@ -67,10 +72,14 @@ impl Broker {
         rules: Rules,
         scratch: CString,
         tell_spent: bool,
+        lookout: Option<(Line, Skeleton)>,
     ) -> Result<Broker, Errno> {
+        let (lookout, skeleton) = lookout.unzip();
         Ok(Broker {
             guarded: Guarded::new(plan, scratch)?,
-            attempts: Attempts::new(plan),
+            attempts: Attempts::new(plan, skeleton),
+            lookout,
+            shown: [None, None],
             script: 0,
             room: Room::new(&plan.limits, plan.newborn_asks()),
             rules,
@@ -85,7 +94,18 @@ impl Broker {
 
     /// What it holds open from before the fork.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = &OwnedFd> {
-        self.guarded.descriptors()
+        self.guarded.descriptors().chain(self.lookout.as_ref().map(Line::descriptor))
+    }
+
+    /// Does without the lookout.
+    pub(crate) fn dismiss_lookout(&mut self) {
+        self.lookout = None;
+        self.attempts.is_not_served();
+    }
+
+    /// The descriptors behind which the supervisor finds scratch space and `/proc`.
+    pub(crate) fn shown(&self) -> [Option<u32>; 2] {
+        self.shown.each_ref().map(|fd| fd.as_ref().map(|fd| fd.as_raw_fd() as u32))
     }
 
     /// Everybody of the run, as this process sees them.
@@ -105,10 +125,15 @@ impl Broker {
         }
     }
 
-    /// Looks up, in the finished tree, what calls will be compared with.
+    /// Goes to `/proc`, and looks up, in the finished tree, what calls will be compared with.
     pub(crate) fn prepare(&mut self, tree: &mut Tree) -> Result<(), Errno> {
-        self.io = Some(fs::open(c"/proc/self/io", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
+        process::chdir(c"/proc")?;
+        self.io = Some(fs::open(c"self/io", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
         self.guarded.prepare(tree)?;
+        let open = |path: &CStr| {
+            fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
+        };
+        self.shown = [self.guarded.scratch().and_then(open), open(procfs::HERE)];
         self.attempts.prepare(self.guarded.scratch_device())
     }
 
@@ -136,29 +161,39 @@ impl Broker {
         let Ok(children) = SignalSet::of(&[libc::SIGCHLD]).descriptor() else { return };
         let mut inbox = Inbox::new();
         // Once nobody is under the filter any more, its listener says so at every look: it is left out then.
-        let mut watched = 4;
+        let mut watched = 5;
+        if self.lookout.as_ref().is_some_and(|line| line.begin().is_err()) {
+            return;
+        }
         loop {
             // Where nobody resolves names, something that is watched anyway keeps the place.
             let resolver = self.resolver.as_ref().unwrap_or(&children).as_fd();
+            let lookout = self.lookout.as_ref().map_or(&children, Line::descriptor);
             let mut fds = [
                 PollFd::from_borrowed_fd(control, PollFlags::IN),
                 PollFd::new(&children, PollFlags::IN),
                 PollFd::from_borrowed_fd(resolver, PollFlags::IN),
+                PollFd::new(lookout, PollFlags::IN),
                 PollFd::from_borrowed_fd(listener, PollFlags::IN),
             ];
             if poll(&mut fds[..watched], self.next_look().as_ref()).is_err_and(|errno| errno != Errno::INTR) {
                 return;
             }
             let ready = fds.each_ref().map(PollFd::revents);
-            if ready[3].contains(PollFlags::HUP) {
-                watched = 3;
+            if ready[4].contains(PollFlags::HUP) {
+                watched = 4;
             }
             // A call before an order: once it is taken up, a signal cannot interrupt it any more.
             if ready[2].contains(PollFlags::IN) {
                 self.tell_names(control);
             }
-            if ready[3].contains(PollFlags::IN) {
+            if ready[4].contains(PollFlags::IN) {
                 self.decide(control, listener);
+            }
+            if !ready[3].is_empty() && self.look_at_names(control, listener, true).is_err() {
+                let lost = Report::Failed { step: Step::Lookout, detail: 0, errno: Errno::PIPE };
+                let _ = wire::send_report(control, lost);
+                return;
             }
             if !ready[0].is_empty() && self.obey(control, gate, &mut inbox).is_err() {
                 return;
@@ -170,7 +205,7 @@ impl Broker {
             if !ready[1].is_empty() {
                 while sys::read_signal(children.as_fd()).is_some() {}
                 if self.reap(control).is_some() {
-                    self.finish(control);
+                    self.finish(control, listener, &children);
                     return;
                 }
             }
@@ -219,6 +254,34 @@ impl Broker {
         resolver::serve(socket.as_fd(), |name| self.refusals.add(control, attempt, None, name));
     }
 
+    /// Looks at what those do who wait at the lookout, and lets them go on; an error if there is no lookout any more.
+    fn look_at_names(
+        &mut self,
+        control: BorrowedFd<'_>,
+        listener: BorrowedFd<'_>,
+        is_told: bool,
+    ) -> Result<(), Errno> {
+        while let Some(line) = &self.lookout {
+            let Some(ask) = line.next()? else { break };
+            if is_told {
+                self.look_at_name(control, listener, ask);
+            }
+            if let Some(line) = &self.lookout {
+                line.looked(ask);
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_name(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>, ask: Ask) {
+        let Some((nr, args)) = procfs::call_of(ask.tid) else { return };
+        let Some(kind) = seccomp::call(nr) else { return };
+        let arch = seccomp::ARCH;
+        let call = Notification { id: 0, tid: ask.tid, arch, nr, args, waits_for: Door::Lookout };
+        let mut asked = Asked { control, listener, call: &call, refusals: &mut self.refusals };
+        self.attempts.look_at_name(&mut asked, kind, ask.why);
+    }
+
     /// Waits for whoever ended. `Some` once the script's own process has.
     fn reap(&mut self, control: BorrowedFd<'_>) -> Option<Ended> {
         let mut ended = None;
@@ -236,7 +299,11 @@ impl Broker {
     }
 
     /// Kills what is left, so that its usage is counted as well, and reports.
-    fn finish(&mut self, control: BorrowedFd<'_>) {
+    fn finish(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>, children: &OwnedFd) {
+        if self.lookout.is_some() {
+            self.members().kill_others();
+            self.release(control, listener, children);
+        }
         self.end_everybody();
         self.tell_unreachable(control);
         self.refusals.tell_all(control);
@@ -256,6 +323,26 @@ impl Broker {
         let times = self.unreachable.as_ref().map_or(0, Unreachable::times);
         let (operation, layer, errno) = (Operation::NetUdp, Layer::Network, Errno::NETUNREACH);
         self.refusals.add_counted(control, Attempt { operation, layer, errno }, b"sendmsg()", times);
+    }
+
+    /// Waits for those who were killed. Whoever waits at the lookout cannot go before he is let go.
+    fn release(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>, children: &OwnedFd) {
+        loop {
+            match process::wait(WaitOptions::NOHANG) {
+                Ok(Some(_)) => continue,
+                Ok(None) | Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+            let Some(line) = &self.lookout else { return };
+            let mut fds =
+                [PollFd::new(children, PollFlags::IN), PollFd::new(line.descriptor(), PollFlags::IN)];
+            let _ = poll(&mut fds, None);
+            while sys::read_signal(children.as_fd()).is_some() {}
+            if self.look_at_names(control, listener, false).is_err() {
+                // It is gone, and nobody waits for it any more.
+                return;
+            }
+        }
     }
 
     fn decide(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
@@ -301,7 +388,12 @@ impl Broker {
                 farewell(control, &call)
             }
             Some(kind) => {
-                let answer = self.guarded.perform(&mut asked, kind).unwrap_or_else(Answer::Fail);
+                let attempts = &self.attempts;
+                let is_looked_up = !self.guarded.is_the_kernels(kind, &call.args);
+                let answer = match is_looked_up.then(|| attempts.without_looking(&call, kind)).flatten() {
+                    Some(answer) => answer,
+                    None => self.guarded.perform(&mut asked, kind).unwrap_or_else(Answer::Fail),
+                };
                 // What was done was no attempt.
                 if matches!(answer, Answer::Continue | Answer::Fail(_)) {
                     self.attempts.look(&mut asked, kind, answer);

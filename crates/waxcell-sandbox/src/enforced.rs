@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::cgroup::{Group, Rung};
 use crate::landlock;
+use crate::lookout;
 use crate::mount_table::unescape;
 use crate::mounts;
 use crate::overlay;
@@ -46,6 +47,9 @@ pub struct Enforced {
     pub limits_by: Rung,
     /// What bounds scratch space: `tmpfs`, or `watch` where it is a folder that is counted now and then.
     pub scratch_by: &'static str,
+    /// What tells of files that are opened in vain: `lookout`, or `filter` where every call that opens one asks; absent where
+    /// nobody wants to know.
+    pub attempts_by: Option<&'static str>,
     /// The memory limit in bytes, as the control group has it (absent on `rlimit+watch`).
     pub memory_limit: Option<u64>,
     /// Per-process limits of the script's process, as the kernel prints them.
@@ -220,6 +224,9 @@ pub(crate) fn read_back(
     let has_tmpfs =
         scratch_target(plan).is_some_and(|path| around.mounts.contains_key(path.to_string_lossy().as_ref()));
 
+    let is_served = around.mounts.get("/").is_some_and(|root| lookout::is_served(&root.system));
+    let attempts_by = plan.file_attempts.then_some(if is_served { "lookout" } else { "filter" });
+
     Ok(Enforced {
         namespaces,
         degraded: lost.into_iter().filter(|(_, lost)| *lost).map(|(name, _)| name).collect(),
@@ -237,6 +244,7 @@ pub(crate) fn read_back(
         mounts: around.mounts.into_iter().map(|(path, found)| (path, found.options)).collect(),
         limits_by: group.map_or(Rung::RlimitWatch, Group::rung),
         scratch_by: if has_tmpfs { "tmpfs" } else { "watch" },
+        attempts_by,
         memory_limit,
         rlimits,
     })

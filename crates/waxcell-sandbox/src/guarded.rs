@@ -104,6 +104,11 @@ impl Guarded {
         self.outside.iter().filter_map(Outside::descriptor)
     }
 
+    /// A place in scratch space, where the run has any of its own.
+    pub(crate) fn scratch(&self) -> Option<&CStr> {
+        (self.scratch_device != 0).then_some(self.scratch.as_c_str())
+    }
+
     /// On which device the scratch space is, once that is known.
     pub(crate) fn scratch_device(&self) -> u64 {
         self.scratch_device
@@ -175,7 +180,7 @@ impl Guarded {
     }
 
     /// Whether a call came for the record alone, and the kernel decides about it.
-    fn is_the_kernels(&self, kind: Call, a: &[u64; 6]) -> bool {
+    pub(crate) fn is_the_kernels(&self, kind: Call, a: &[u64; 6]) -> bool {
         let own = |raw: u64, id: u32| raw as u32 == id || raw as u32 == u32::MAX;
         let own_ids = |uid, gid| own(uid, process::getuid().as_raw()) && own(gid, process::getgid().as_raw());
         let set_id = |mode: u64| mode as u32 & (Mode::SUID | Mode::SGID).bits() != 0;

@@ -20,6 +20,7 @@ mod ground;
 mod guarded;
 mod handover;
 mod landlock;
+mod lookout;
 mod members;
 mod mount_table;
 mod mounts;

@@ -54,7 +54,11 @@ impl Members {
 
     /// As [`Members::each`], in this process's own `/proc`.
     pub(crate) fn each_here(self, each: &mut impl FnMut(BorrowedFd<'_>, &CStr)) -> Result<u64, Errno> {
-        let proc = proc()?;
+        let proc = match self {
+            // The init asks about others, and stands there.
+            Members::Namespace => proc_at(procfs::HERE)?,
+            Members::Below(_) => proc_at(c"/proc")?,
+        };
         self.each(proc.as_fd(), each)
     }
 
@@ -96,7 +100,7 @@ impl Members {
     /// Whether a process is below the init.
     pub(crate) fn holds(self, pid: u32) -> bool {
         let Members::Below(init) = self else { return true };
-        let Ok(proc) = proc() else { return false };
+        let Ok(proc) = proc_at(c"/proc") else { return false };
         let mut at = pid;
         for _ in 0..MOST {
             match procfs::parent(proc.as_fd(), at) {
@@ -109,8 +113,8 @@ impl Members {
     }
 }
 
-fn proc() -> Result<OwnedFd, Errno> {
-    rustix::fs::open(c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+fn proc_at(path: &CStr) -> Result<OwnedFd, Errno> {
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// The process id that a name of `/proc` is.

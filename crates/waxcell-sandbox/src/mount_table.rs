@@ -14,6 +14,15 @@ pub fn mounted(table: &[u8]) -> impl Iterator<Item = (PathBuf, &[u8])> {
     })
 }
 
+/// Where something is mounted, and the number of the mount, line by line.
+pub(crate) fn numbered(table: &[u8]) -> impl Iterator<Item = (PathBuf, u64)> {
+    table.split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let number = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+        Some((PathBuf::from(OsString::from_vec(unescape(fields.nth(3)?))), number))
+    })
+}
+
 /// The first file system that is mounted somewhere below a folder of the host: a layer does not reach into it.
 pub fn mount_below(table: &[u8], folder: &Path) -> Option<PathBuf> {
     mounted(table).map(|(point, _)| point).find(|point| point != folder && point.starts_with(folder))

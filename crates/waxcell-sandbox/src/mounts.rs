@@ -5,6 +5,7 @@
 //! allocates nothing. Sources are opened before the new root covers anything, by descriptor and without following a
 //! symlink, so what was planned is what is bound.
 
+mod made;
 mod points;
 
 use std::ffi::{CStr, CString};
@@ -19,13 +20,16 @@ use rustix::mount::{
     UnmountFlags,
 };
 
-use crate::devices::Devices;
+use crate::devices::{self, Devices};
+use crate::lookout::{self, Served};
 use crate::overlay::Overlay;
 use crate::path_map::PathMap;
 use crate::plan::{Access, Mount, Plan};
 use crate::switches::Switch;
 use crate::sys;
 
+use made::{lay_over, write_file};
+pub(crate) use made::{make_dir, make_link, mount_point};
 pub(crate) use points::{is_below_a_mount, scratch_overhead};
 use points::{parents_of, relative};
 
@@ -34,8 +38,8 @@ use points::{parents_of, relative};
 /// every processor (`synchronize_rcu_expedited`).
 pub(crate) const STAGING: &CStr = c"/proc";
 /// Names in the new root that are gone before the script starts.
-const BLANK_DIR: &CStr = c".blank.d";
-const BLANK_FILE: &CStr = c".blank.f";
+pub(crate) const BLANK_DIR: &CStr = c".blank.d";
+pub(crate) const BLANK_FILE: &CStr = c".blank.f";
 const FILE: &CStr = c".file";
 
 pub(crate) const NOSUID: u64 = libc::MOUNT_ATTR_NOSUID;
@@ -75,11 +79,13 @@ enum Piece {
         tree: Option<OwnedFd>,
     },
     Overlay(Box<Overlay>),
-    /// `mounted`: on top of something that is mounted there; else it is part of the root itself.
+    /// `mounted`: on top of something that is mounted there; else it is part of the root itself. Where the root is
+    /// served, it is kept elsewhere, under a name of its own.
     File {
         contents: Vec<u8>,
         mode: u32,
         mounted: bool,
+        kept: CString,
     },
     Symlink {
         to: CString,
@@ -90,9 +96,10 @@ enum Piece {
         mode: u32,
         execute: bool,
     },
-    /// `holds`: something lies inside of it all the same, and its mount points have to be made.
+    /// `holds`: something lies inside of it all the same, and its mount points have to be made, or are there under this name
+    /// where the root is served.
     Cover {
-        holds: bool,
+        holds: Option<CString>,
         shows: Option<Vec<u8>>,
     },
     Pin,
@@ -120,6 +127,8 @@ struct Placed {
 #[derive(Debug)]
 pub(crate) struct Tree {
     places: Vec<Placed>,
+    /// What nothing is mounted on in a root that is served: the kernel shall not forget it, and have to ask for it again.
+    pins: Vec<OwnedFd>,
     /// Folders of files that are still to be made, and what of them is open.
     folders: Vec<(CString, Option<OwnedFd>)>,
     scratch_size: CString,
@@ -152,7 +161,8 @@ impl Tree {
                 }
                 Mount::File { target, contents, mode } => {
                     let mounted = is_below_a_mount(plan, target);
-                    (target, Piece::File { contents: contents.clone(), mode: *mode, mounted })
+                    let kept = CString::new(index.to_string()).unwrap_or_default();
+                    (target, Piece::File { contents: contents.clone(), mode: *mode, mounted, kept })
                 }
                 Mount::Symlink { target, to } => (target, Piece::Symlink { to: c_path(to) }),
                 Mount::Directory { target } => (target, Piece::Directory),
@@ -161,7 +171,7 @@ impl Tree {
                     (target, Piece::Scratch { name, mode: *mode, execute: *execute })
                 }
                 Mount::Cover { target, shows } => {
-                    let holds = targets.below(target).next().is_some();
+                    let holds = targets.below(target).next().map(|_| lookout::cover(index));
                     (target, Piece::Cover { holds, shows: shows.clone() })
                 }
                 Mount::Pin { target } => (target, Piece::Pin),
@@ -183,7 +193,7 @@ impl Tree {
                 (Mount::Bind { target, .. } | Mount::Overlay { target, .. }, _) => {
                     grounds.insert(target, Ground::Host)
                 }
-                (_, Piece::Cover { holds: true, .. }) => grounds.insert(target, Ground::Made),
+                (_, Piece::Cover { holds: Some(_), .. }) => grounds.insert(target, Ground::Made),
                 _ => {}
             }
             let folder = target.parent().map_or(c".".to_owned(), relative);
@@ -192,6 +202,7 @@ impl Tree {
         }
         let number = |n: u64| CString::new(n.to_string()).unwrap_or_default();
         Tree {
+            pins: Vec::with_capacity(places.len() + devices::LINKS.len()),
             places,
             folders: plan
                 .guard
@@ -244,8 +255,9 @@ impl Tree {
         binds.chain(layers.flatten()).chain(self.folders.iter().filter_map(|(_, tree)| tree.as_ref()))
     }
 
-    /// Builds the tree in the stage's own mount namespace and makes it the root. Allocates nothing.
-    pub(crate) fn apply(&mut self) -> Result<(), MountFailure> {
+    /// Builds the tree in the stage's own mount namespace and makes it the root, the one that is served where there is one.
+    /// Allocates nothing.
+    pub(crate) fn apply(&mut self, served: Option<Served>) -> Result<(), MountFailure> {
         let whole = self.places.len() as u32;
         let fail = |errno| MountFailure { index: whole, errno };
         rustix::mount::mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
@@ -271,15 +283,49 @@ impl Tree {
         let is_layer = |place: &Placed| matches!(place.piece, Piece::Overlay(_));
         let aside = self.places.iter().any(is_layer).then(new_aside).transpose().map_err(fail)?;
         let scratch = self.new_scratch().map_err(fail)?;
-        let root = new_root().map_err(fail)?;
-        for (index, place) in self.places.iter().enumerate() {
-            let applied = place.apply(root.as_fd(), scratch.as_fd(), aside.as_ref());
-            applied.map_err(|errno| MountFailure { index: index as u32, errno })?;
+        let store = new_root(served.is_none()).map_err(fail)?;
+        if let Some(served) = &served {
+            attach(served.root.as_fd(), CWD, STAGING).map_err(fail)?;
         }
+        let site = Site {
+            root: served.as_ref().map_or(store.as_fd(), |served| served.root.as_fd()),
+            store: store.as_fd(),
+            scratch: scratch.as_fd(),
+            aside: aside.as_ref(),
+            is_served: served.is_some(),
+        };
         for (index, place) in self.places.iter().enumerate() {
-            place.close(root.as_fd()).map_err(|errno| MountFailure { index: index as u32, errno })?;
+            place.apply(&site).map_err(|errno| MountFailure { index: index as u32, errno })?;
         }
-        finish(root.as_fd()).map_err(fail)
+        if site.is_served {
+            self.pin(site.root).map_err(fail)?;
+        }
+        let root = site.root;
+        for (index, place) in self.places.iter().enumerate() {
+            place.close(root).map_err(|errno| MountFailure { index: index as u32, errno })?;
+        }
+        finish(root, site.is_served).map_err(fail)
+    }
+
+    fn pin(&mut self, root: BorrowedFd<'_>) -> Result<(), Errno> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for place in &self.places {
+            match &place.piece {
+                Piece::Symlink { .. } | Piece::Directory => {
+                    let folder = place.open_folder(root)?;
+                    let name: &CStr = &place.name;
+                    self.pins.push(fs::openat(&folder, name, flags, Mode::empty())?);
+                }
+                Piece::Devices(_) => {
+                    for (link, _) in devices::LINKS {
+                        let link = devices::relative(link)?;
+                        self.pins.push(fs::openat(root, link, flags, Mode::empty())?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The scratch space, of which each place of the script's is a part. The binds of its parts keep it alive.
@@ -302,20 +348,27 @@ enum Ground {
     Made,
 }
 
+/// Where a tree is built.
+struct Site<'a> {
+    root: BorrowedFd<'a>,
+    /// Where files are written that are part of no other file system. The root itself, unless that is served.
+    store: BorrowedFd<'a>,
+    scratch: BorrowedFd<'a>,
+    aside: Option<&'a OwnedFd>,
+    /// By the lookout: what belongs to the root is there, and nothing can be written.
+    is_served: bool,
+}
+
 impl Placed {
-    fn apply(
-        &self,
-        root: BorrowedFd<'_>,
-        scratch: BorrowedFd<'_>,
-        aside: Option<&OwnedFd>,
-    ) -> Result<(), Errno> {
+    fn apply(&self, site: &Site<'_>) -> Result<(), Errno> {
+        let Site { root, store, scratch, aside, is_served } = *site;
         for parent in &self.parents {
             make_dir(root, parent, 0o755)?;
         }
         let folder = match self.open_folder(root) {
             // As below, of a cover.
             Err(Errno::NOENT | Errno::ACCESS)
-                if matches!(self.piece, Piece::Cover { holds: false, .. } | Piece::Pin) =>
+                if matches!(self.piece, Piece::Cover { holds: None, .. } | Piece::Pin) =>
             {
                 return Ok(());
             }
@@ -334,12 +387,20 @@ impl Placed {
                 mount_point(tree.as_fd(), folder, target)?;
                 attach(tree.as_fd(), folder, target)
             }
-            Piece::File { contents, mode, mounted: false } => write_file(folder, target, contents, *mode),
-            Piece::File { contents, mode, mounted: true } => lay_over(root, folder, target, contents, *mode),
-            Piece::Symlink { to } => {
-                let to: &CStr = to;
-                fs::symlinkat(to, folder, target)
+            Piece::File { contents, mode, mounted: false, .. } if !is_served => {
+                write_file(folder, target, contents, *mode)
             }
+            Piece::File { contents, mode, mounted, kept } => {
+                lay_over(store, folder, target, contents, *mode)?;
+                let kept: &CStr = kept;
+                // A file of the root keeps its name.
+                if *mounted {
+                    fs::unlinkat(store, FILE, AtFlags::empty())
+                } else {
+                    fs::renameat(store, FILE, store, kept)
+                }
+            }
+            Piece::Symlink { to } => make_link(folder, target, to),
             Piece::Directory => make_dir(folder, target, 0o755),
             Piece::Scratch { name, mode, execute } => {
                 let name: &CStr = name;
@@ -351,11 +412,11 @@ impl Placed {
                 mount_point(tree.as_fd(), folder, target)?;
                 attach(tree.as_fd(), folder, target)
             }
-            Piece::Cover { holds: true, .. } => {
-                let tree = tmpfs(&[(c"mode", c"0755")])?;
+            Piece::Cover { holds: Some(name), .. } => {
+                let tree = if is_served { clone_at(root, name)? } else { tmpfs(&[(c"mode", c"0755")])? };
                 attach(tree.as_fd(), folder, target)
             }
-            Piece::Cover { holds: false, shows } => {
+            Piece::Cover { holds: None, shows } => {
                 let stat = match fs::statat(folder, target, AtFlags::SYMLINK_NOFOLLOW) {
                     // Gone since it was planned: nothing is left to cover. Out of reach for this user, who is the
                     // script's: it cannot get there either.
@@ -368,7 +429,8 @@ impl Placed {
                     return Ok(());
                 }
                 if let Some(contents) = shows.as_ref().filter(|_| kind.is_file()) {
-                    return lay_over(root, folder, target, contents, 0o444);
+                    lay_over(store, folder, target, contents, 0o444)?;
+                    return fs::unlinkat(store, FILE, AtFlags::empty());
                 }
                 let tree = clone_at(root, if kind.is_dir() { BLANK_DIR } else { BLANK_FILE })?;
                 sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
@@ -405,7 +467,7 @@ impl Placed {
 
     /// Once every mount point is made, a cover that holds something is read-only.
     fn close(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
-        if !matches!(self.piece, Piece::Cover { holds: true, .. }) {
+        if !matches!(self.piece, Piece::Cover { holds: Some(_), .. }) {
             return Ok(());
         }
         let (folder, target): (_, &CStr) = (self.open_folder(root)?, &self.name);
@@ -460,55 +522,6 @@ pub(crate) fn attach(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &CStr) 
     rustix::mount::move_mount(tree, c"", root, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
 }
 
-pub(crate) fn make_dir(root: BorrowedFd<'_>, path: &CStr, mode: u32) -> Result<(), Errno> {
-    match fs::mkdirat(root, path, Mode::from(mode)) {
-        // EROFS: it is there already, below something mounted read-only.
-        Err(Errno::EXIST | Errno::ROFS) => Ok(()),
-        other => other,
-    }
-}
-
-fn write_file(root: BorrowedFd<'_>, name: &CStr, contents: &[u8], mode: u32) -> Result<(), Errno> {
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = fs::openat(root, name, flags, Mode::from(mode))?;
-    fs::fchmod(&file, Mode::from(mode))?;
-    let mut rest = contents;
-    while !rest.is_empty() {
-        let written = rustix::io::write(&file, rest)?;
-        rest = &rest[written..];
-    }
-    Ok(())
-}
-
-/// Mounts a read-only file with these bytes at a place in a folder.
-fn lay_over(
-    root: BorrowedFd<'_>,
-    folder: BorrowedFd<'_>,
-    target: &CStr,
-    contents: &[u8],
-    mode: u32,
-) -> Result<(), Errno> {
-    write_file(root, FILE, contents, mode)?;
-    let tree = clone_at(root, FILE)?;
-    sys::mount_setattr(tree.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
-    mount_point(tree.as_fd(), folder, target)?;
-    attach(tree.as_fd(), folder, target)?;
-    // Only now: a tree whose root has no name any more cannot be attached.
-    fs::unlinkat(root, FILE, AtFlags::empty())
-}
-
-/// Makes the directory or file that a tree is mounted on, unless it is there.
-pub(crate) fn mount_point(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
-    if fs::FileType::from_raw_mode(fs::fstat(tree)?.st_mode).is_dir() {
-        return make_dir(root, target, 0o755);
-    }
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    match fs::openat(root, target, flags, Mode::from(0o444)) {
-        Ok(_) | Err(Errno::EXIST | Errno::ROFS) => Ok(()),
-        Err(errno) => Err(errno),
-    }
-}
-
 fn tmpfs(options: &[(&CStr, &CStr)]) -> Result<OwnedFd, Errno> {
     let config = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in options {
@@ -540,19 +553,24 @@ fn new_aside() -> Result<OwnedFd, Errno> {
     Ok(aside)
 }
 
-/// The root-to-be, with the blank file and directory that cover things.
-fn new_root() -> Result<OwnedFd, Errno> {
+/// The root-to-be, with the blank file and directory that cover things, unless another root has them.
+fn new_root(has_blanks: bool) -> Result<OwnedFd, Errno> {
     let root = tmpfs(&[(c"size", c"64m"), (c"mode", c"0755")])?;
     attach(root.as_fd(), CWD, STAGING)?;
+    if !has_blanks {
+        return Ok(root);
+    }
     fs::mkdirat(&root, BLANK_DIR, Mode::empty())?;
     drop(fs::openat(&root, BLANK_FILE, OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::empty())?);
     Ok(root)
 }
 
-fn finish(root: BorrowedFd<'_>) -> Result<(), Errno> {
+fn finish(root: BorrowedFd<'_>, is_served: bool) -> Result<(), Errno> {
     rustix::process::fchdir(root)?;
-    fs::unlinkat(root, BLANK_DIR, AtFlags::REMOVEDIR)?;
-    fs::unlinkat(root, BLANK_FILE, AtFlags::empty())?;
+    if !is_served {
+        fs::unlinkat(root, BLANK_DIR, AtFlags::REMOVEDIR)?;
+        fs::unlinkat(root, BLANK_FILE, AtFlags::empty())?;
+    }
     sys::mount_setattr(root, false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)?;
     // The old root ends up on top of the new one and is let go at once (`pivot_root(2)`, "pivot_root(".", ".")").
     rustix::process::pivot_root(c".", c".")?;

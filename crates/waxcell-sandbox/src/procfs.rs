@@ -15,6 +15,10 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::members::Members;
 use crate::wire::IoCounters;
 
+/// Where the init stands, and finds processes: the way through the root would lead past the lookout, which has to be asked
+/// by whoever comes by. What takes a thread by its number alone is for whoever stands there.
+pub(crate) const HERE: &CStr = c".";
+
 /// Writes `parts`, then a number, into `buffer` as a C string.
 pub(crate) fn join<'a>(parts: &[&[u8]], number: u32, buffer: &'a mut [u8]) -> Result<&'a CStr, Errno> {
     let mut digits = [0u8; 10];
@@ -39,7 +43,7 @@ pub(crate) fn join<'a>(parts: &[&[u8]], number: u32, buffer: &'a mut [u8]) -> Re
 /// Opens an entry of a process's directory.
 pub(crate) fn open(pid: u32, entry: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
     let mut buffer = [0u8; 32];
-    let dir = fs::open(join(&[b"/proc/"], pid, &mut buffer)?, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let dir = fs::open(join(&[], pid, &mut buffer)?, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     fs::openat(&dir, entry, flags, Mode::empty())
 }
 
@@ -140,9 +144,33 @@ pub(crate) fn is_newborn(thread: u32) -> bool {
 
 /// The fields of `proc_pid_stat(5)` of a thread, from the third on.
 fn stat_of(thread: u32, buffer: &mut [u8]) -> Option<impl Iterator<Item = &[u8]>> {
-    let proc = fs::open(c"/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let proc = fs::open(HERE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let mut name = [0u8; 32];
     stat_fields(read_entry(proc.as_fd(), join(&[], thread, &mut name).ok()?, b"/stat", buffer)?)
+}
+
+/// The system call that a thread sleeps in, and its arguments (`proc_pid_syscall(5)`). One that was seen to ask is about
+/// to sleep, if it does not yet.
+pub(crate) fn call_of(thread: u32) -> Option<(i32, [u64; 6])> {
+    const TRIES: usize = 1000;
+    let file = open(thread, c"syscall", OFlags::RDONLY | OFlags::CLOEXEC).ok()?;
+    for _ in 0..TRIES {
+        let mut buffer = [0u8; 256];
+        let length = rustix::io::pread(&file, &mut buffer[..], 0).ok()?;
+        let text = buffer[..length].trim_ascii();
+        if text == b"running" {
+            rustix::thread::sched_yield();
+            continue;
+        }
+        let mut words = text.split(|byte| *byte == b' ');
+        let nr = number(words.next()?, 10)? as i32;
+        let mut args = [0; 6];
+        for argument in &mut args {
+            *argument = number(words.next()?.strip_prefix(b"0x")?, 16)?;
+        }
+        return Some((nr, args));
+    }
+    None
 }
 
 /// The process that a thread belongs to.
@@ -153,7 +181,7 @@ pub(crate) fn process_of(thread: u32) -> Option<u32> {
 /// The file that a thread's process executes, by its name in this file system.
 pub(crate) fn program_of(thread: u32, buffer: &mut [u8]) -> Option<&[u8]> {
     let mut name = [0u8; 32];
-    let name = join(&[b"/proc/"], thread, &mut name).ok()?;
+    let name = join(&[], thread, &mut name).ok()?;
     let process = fs::open(name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let length = fs::readlinkat_raw(&process, c"exe", &mut *buffer).ok()?;
     Some(&buffer[..length])
@@ -354,7 +382,7 @@ fn times_of(proc: BorrowedFd<'_>, process: &CStr) -> Option<Times> {
 
 /// What a process has spent whose thread `tid` is about to leave: `None` if others of its threads stay.
 pub(crate) fn spent_at_exit(tid: u32, whole_process: bool) -> Option<Spent> {
-    let proc = fs::open(c"/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let proc = fs::open(HERE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let (mut name, mut buffer) = ([0u8; 32], [0u8; 4096]);
     let status = read_entry(proc.as_fd(), join(&[], tid, &mut name).ok()?, b"/status", &mut buffer)?;
     let pid = number(field(status, b"Tgid")?, 10)? as u32;

@@ -17,6 +17,7 @@ use crate::enforced::{self, Enforced, ReadBackError};
 use crate::ground::{Ground, write_proc};
 use crate::handover;
 use crate::landlock;
+use crate::lookout::{self, Posted, Skeleton};
 use crate::members::Members;
 use crate::mounts::{self, MountFailure, Tree};
 use crate::plain;
@@ -208,7 +209,8 @@ pub struct Building {
     plan: Plan,
     init: i32,
     landlock: Option<landlock::Rules>,
-    instructions: usize,
+    /// Of the filter, and of that where there is a lookout.
+    instructions: [usize; 2],
 }
 
 /// Starts building a sandbox on the ground that was laid for it.
@@ -248,12 +250,16 @@ fn spawn_with(
         may_take_terminal: !is_plain && may_take_terminal(&stdio.stdin),
         newborn_asks: plan.newborn_asks(),
         file_attempts: plan.file_attempts,
+        has_lookout: false,
     };
     let plain_abi = landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi);
     let landlock = landlock.filter(|_| !switches.off(Switch::Landlock));
     let rules = seccomp::build(&plan.guard, &own, plain_abi);
-    let filter = switches.filter(rules.program());
-    let instructions = filter.len();
+    let with_lookout = seccomp::build(&plan.guard, &seccomp::Own { has_lookout: true, ..own }, plain_abi);
+    let filter = [&rules, &with_lookout].map(|rules| switches.filter(rules.program()));
+    let instructions = filter.each_ref().map(Vec::len);
+    // Before anything is open that only the init shall have.
+    let lookout = lookout_for(plan);
     let (mut tree, mut host_root) = (Tree::build(plan), HostRoot::default());
     if let Some(map) = owner_map.as_ref().filter(|_| switches.off(Switch::Mounts)) {
         host_root
@@ -276,6 +282,7 @@ fn spawn_with(
     // Without namespaces nobody else is there to be.
     let change_identity =
         plan.identity.map_owner.is_some() || rustix::process::geteuid().as_raw() != plan.identity.host_uid;
+    let (posted, line) = lookout.map(|(posted, line, skeleton)| (posted, (line, skeleton))).unzip();
     let mut stage = Stage {
         control: theirs,
         uid: plan.identity.uid,
@@ -297,7 +304,8 @@ fn spawn_with(
         rlimits: rlimits(plan),
         landlock,
         filter,
-        broker: Broker::new(plan, rules, scratch_path(plan), group.is_none()).map_err(io::Error::from)?,
+        broker: Broker::new(plan, rules, scratch_path(plan), group.is_none(), line)
+            .map_err(io::Error::from)?,
         gate: pipe()?,
         handover: (handover_read, Some(handover_write)),
         program: mounts::c_path(&plan.program.path),
@@ -325,7 +333,7 @@ fn spawn_with(
     };
     let is_alone = !is_plain && !switches.off(Switch::Pidns);
     let members = if is_alone { Members::Namespace } else { Members::Below(init as u32) };
-    let running = Running::new(ours, pidfd, relays, group, folder, members, plan);
+    let running = Running::new(ours, pidfd, relays, group, folder, members, plan).with_lookout(posted);
     if !is_plain && !switches.off(Switch::Userns) {
         map_ids(init, plan)?;
     }
@@ -344,6 +352,17 @@ fn spawn_with(
     Ok(Building { running, plan: plan.clone(), init, landlock, instructions })
 }
 
+/// A lookout for the run, where one is of use and the host has what it needs. What comes in the way later, the init sees.
+fn lookout_for(plan: &Plan) -> Option<(Posted, lookout::Line, Skeleton)> {
+    let is_of_use = plan.plain.is_none() && plan.file_attempts && !plan.switches.off(Switch::Mounts);
+    if !is_of_use || !Path::new("/dev/fuse").exists() {
+        return None;
+    }
+    let skeleton = Skeleton::build(plan);
+    let (posted, line) = lookout::post(plan, &skeleton).ok()?;
+    Some((posted, line, skeleton))
+}
+
 /// The newest Landlock ABI whose rights this version knows by name. Later ones only add.
 const NEWEST_ABI: u32 = 7;
 
@@ -355,11 +374,17 @@ impl Building {
     /// Waits until everything is in force and reads it back.
     pub fn ready(mut self) -> Result<Ready, SpawnError> {
         let mut inbox = Inbox::new();
-        self.await_report(&mut inbox, Report::Built)?;
+        let has_lookout = match self.next_report(&mut inbox)? {
+            Report::Built { has_lookout } => has_lookout,
+            _ => return Err(SpawnError::Vanished),
+        };
         // While the script's process confines itself.
         let around = enforced::surroundings(&self.plan, self.init);
         // First what the init says: if it failed, there is nothing to read about it.
-        self.await_report(&mut inbox, Report::Ready)?;
+        let (scratch, processes) = match self.next_report(&mut inbox)? {
+            Report::Ready { scratch, processes } => (scratch, processes),
+            _ => return Err(SpawnError::Vanished),
+        };
         let around = around?;
         let script = script_of(self.init).ok_or(SpawnError::Vanished)?;
         let enforced = enforced::read_back(
@@ -368,17 +393,17 @@ impl Building {
             around,
             self.running.group(),
             self.landlock.as_ref(),
-            self.instructions,
+            self.instructions[usize::from(has_lookout)],
         )?;
-        self.running.look_inside(self.init, &self.plan);
+        self.running.look_inside(self.init, [scratch, processes], &self.plan);
         Ok(Ready { running: self.running, enforced })
     }
 
-    fn await_report(&self, inbox: &mut Inbox, expected: Report<'_>) -> Result<(), SpawnError> {
+    fn next_report<'i>(&self, inbox: &'i mut Inbox) -> Result<Report<'i>, SpawnError> {
         match inbox.report(self.running.control(), true) {
-            Ok(Some(report)) if report == expected => Ok(()),
             Ok(Some(Report::Failed { step, detail, errno })) => Err(self.failure(step, detail, errno)),
-            Ok(_) | Err(_) => Err(SpawnError::Vanished),
+            Ok(Some(report)) => Ok(report),
+            Ok(None) | Err(_) => Err(SpawnError::Vanished),
         }
     }
 
@@ -407,6 +432,7 @@ const fn step_name(step: Step) -> &'static str {
         Step::Namespaces => "making namespaces",
         Step::Identity => "taking on the run's user",
         Step::Mounts => "building the file system",
+        Step::Lookout => "looking at what is opened",
         Step::Hostname => "setting the host name",
         Step::Loopback => "bringing up loopback",
         Step::Fork => "making the script's process",

@@ -49,7 +49,8 @@ pub(crate) struct Stage {
     pub(crate) cwd: CString,
     pub(crate) rlimits: Vec<(Resource, u64)>,
     pub(crate) landlock: Option<landlock::Rules>,
-    pub(crate) filter: Vec<libc::sock_filter>,
+    /// The filter, and the one where there is a lookout.
+    pub(crate) filter: [Vec<libc::sock_filter>; 2],
     pub(crate) broker: Broker,
     pub(crate) gate: (OwnedFd, OwnedFd),
     pub(crate) handover: (OwnedFd, Option<OwnedFd>),
@@ -134,7 +135,9 @@ impl Stage {
             sys::unshare(self.switches.namespaces(NAMESPACES)).map_err(at(Step::Namespaces))?;
         }
         self.identity().map_err(at(Step::Identity))?;
-        if !self.plain {
+        if self.plain {
+            self.broker.dismiss_lookout();
+        } else {
             self.build()?;
         }
         self.broker.prepare(&mut self.tree).map_err(at(Step::Mounts))?;
@@ -151,7 +154,8 @@ impl Stage {
         };
         self.handover.1 = None;
         // Only now, right before waiting: whoever is told wakes up on the teller's processor.
-        wire::send_report(self.control.as_fd(), Report::Built).map_err(at(Step::Fork))?;
+        let has_lookout = self.broker.lookout.is_some();
+        wire::send_report(self.control.as_fd(), Report::Built { has_lookout }).map_err(at(Step::Fork))?;
         // If the script's process has failed, it has said why itself.
         let listener = handover::receive(self.handover.0.as_fd()).map_err(at(Step::Listener))?;
         sys::notification_wake_here(listener.as_fd());
@@ -166,7 +170,9 @@ impl Stage {
         for slot in &mut self.stdio {
             *slot = null.try_clone().map_err(|_| at(Step::Descriptors)(Errno::MFILE))?;
         }
-        wire::send_report(self.control.as_fd(), Report::Ready).map_err(at(Step::Listener))?;
+        let [scratch, processes] = self.broker.shown();
+        wire::send_report(self.control.as_fd(), Report::Ready { scratch, processes })
+            .map_err(at(Step::Listener))?;
         self.broker.serve(self.control.as_fd(), listener.as_fd(), &self.gate.1, script);
         Ok(())
     }
@@ -176,7 +182,11 @@ impl Stage {
         if self.switches.off(Switch::Mounts) {
             self.host_root.show(!self.shares_processes()).map_err(at(Step::Mounts))?;
         } else {
-            self.tree.apply().map_err(|failure| Failure {
+            let served = self.broker.lookout.as_ref().and_then(|line| line.mount(self.uid, self.gid).ok());
+            if served.is_none() {
+                self.broker.dismiss_lookout();
+            }
+            self.tree.apply(served).map_err(|failure| Failure {
                 step: Step::Mounts,
                 detail: failure.index,
                 errno: failure.errno,
@@ -271,10 +281,9 @@ impl Stage {
             sys::default_action(signal);
         }
         // Last of all the filter, which from here on binds this process as well.
-        let listener =
-            sys::install_filter(&self.filter, true)
-                .map_err(at(Step::Seccomp))?
-                .ok_or(at(Step::Seccomp)(Errno::INVAL))?;
+        let listener = sys::install_filter(&self.filter[usize::from(self.broker.lookout.is_some())], true)
+            .map_err(at(Step::Seccomp))?
+            .ok_or(at(Step::Seccomp)(Errno::INVAL))?;
         // Even after the filter, which allows it: no more than a script with few files has room for all of the above.
         self.limit(|resource| resource == Resource::Nofile)?;
         let handover = self.handover.1.as_ref().ok_or(at(Step::Listener)(Errno::BADF))?;

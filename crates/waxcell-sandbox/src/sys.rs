@@ -303,6 +303,16 @@ pub(crate) struct Notification {
     pub(crate) arch: u32,
     pub(crate) nr: i32,
     pub(crate) args: [u64; 6],
+    pub(crate) waits_for: Door,
+}
+
+/// Where a call is held until it has been looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// By the filter, before the kernel begins with it.
+    Filter,
+    /// By the lookout, at a name.
+    Lookout,
 }
 
 /// Asks that whoever waits for the other is woken on the processor of the one who acts (Linux 6.6): one of the two
@@ -323,7 +333,7 @@ pub(crate) fn notification_receive(listener: BorrowedFd<'_>) -> Result<Notificat
         libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV as _, &raw mut notif) as c_long
     })?;
     let libc::seccomp_data { nr, arch, args, .. } = notif.data;
-    Ok(Notification { id: notif.id, tid: notif.pid, arch, nr, args })
+    Ok(Notification { id: notif.id, tid: notif.pid, arch, nr, args, waits_for: Door::Filter })
 }
 
 /// How a notified call ends.

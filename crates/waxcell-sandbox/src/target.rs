@@ -10,7 +10,7 @@ use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::procfs;
-use crate::sys::{self, Notification};
+use crate::sys::{self, Door, Notification};
 use crate::wire::PATH_MAX;
 
 /// A path as the script gave it, and where it starts.
@@ -135,8 +135,12 @@ pub(crate) fn trimmed<'a>(name: &CStr, buffer: &'a mut [u8; PATH_MAX]) -> Result
 }
 
 pub(crate) fn still_waiting(listener: BorrowedFd<'_>, call: &Notification) -> Result<(), Errno> {
+    let is_waiting = match call.waits_for {
+        Door::Filter => sys::notification_valid(listener, call.id),
+        Door::Lookout => procfs::call_of(call.tid).is_some_and(|now| now == (call.nr, call.args)),
+    };
     // The errno goes nowhere: who would get it is gone.
-    if sys::notification_valid(listener, call.id) { Ok(()) } else { Err(Errno::SRCH) }
+    if is_waiting { Ok(()) } else { Err(Errno::SRCH) }
 }
 
 /// The number in `/proc/self/fd/N` and `/dev/fd/N`, which the C library itself uses to name what it has open.
@@ -158,7 +162,7 @@ pub(crate) fn open_descriptor(tid: u32, number: u64) -> Result<OwnedFd, Errno> {
 /// The name of a descriptor of ours under which path-taking calls reach it.
 pub(crate) fn own_descriptor<'a>(fd: BorrowedFd<'_>, buffer: &'a mut [u8; 64]) -> Result<&'a CStr, Errno> {
     use std::os::fd::AsRawFd;
-    procfs::join(&[b"/proc/self/fd/"], fd.as_raw_fd() as u32, buffer)
+    procfs::join(&[b"self/fd/"], fd.as_raw_fd() as u32, buffer)
 }
 
 /// Reads a string of at most `buffer.len() - 1` bytes, page by page; returns its length.

@@ -2,30 +2,34 @@
 //!
 //! One thread, one `poll`. Everything that ends a run is a fact of the kernel: a clock, a counter, a group's event.
 
+mod laid;
+
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::cgroup::{Group, Rung};
 use crate::denials::{Counts, Denials};
 use crate::ending::{Ending, Exit, Stop, Usage};
+use crate::lookout::Posted;
 use crate::members::Members;
 use crate::mounts;
 use crate::plain;
-use crate::plan::{Limits, Mount, Plan};
+use crate::plan::{Limits, Plan};
 use crate::procfs::{self, Sample};
 use crate::relay::{Relay, Stream};
 use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
-use crate::switches::Switch;
 use crate::sys;
 use crate::tally::Tally;
+
 use crate::wire::{self, Counted, Inbox, Order, Report};
+use laid::Laid;
 
 /// The init and the namespaces of a run whose processes have all ended. Waits for their end when dropped: that takes
 /// the kernel a while, in which the caller can do something else.
@@ -52,6 +56,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Running {
     control: OwnedFd,
     pidfd: OwnedFd,
+    lookout: Option<Posted>,
     relays: Vec<Relay>,
     group: Option<Group>,
     limits: Limits,
@@ -89,6 +94,7 @@ impl Running {
         Running {
             control,
             pidfd,
+            lookout: None,
             relays,
             group,
             limits,
@@ -101,8 +107,18 @@ impl Running {
         }
     }
 
+    /// With the lookout that serves its root.
+    pub(crate) fn with_lookout(mut self, lookout: Option<Posted>) -> Running {
+        self.lookout = lookout;
+        self
+    }
+
     /// Ends everything of the run. Once it has been waited for, nothing is done.
     fn end(&mut self) {
+        // Nobody shall wait for it while he is to go.
+        if let Some(lookout) = &self.lookout {
+            lookout.end();
+        }
         if let Members::Below(init) = self.members {
             plain::end(self.control.as_fd(), self.pidfd.as_fd(), init);
         }
@@ -120,22 +136,23 @@ impl Running {
     }
 
     /// Takes hold of the run's own scratch space and `/proc`, while only our code has run in it.
-    pub(crate) fn look_inside(&mut self, init: i32, plan: &Plan) {
-        let open = |path: String| {
-            rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
-        };
+    ///
+    /// By what the init has open, `shown`, and not by a path: where the run's root is served, nobody else may use it, and
+    /// whoever did would wait for the run.
+    pub(crate) fn look_inside(&mut self, init: i32, shown: [Option<u32>; 2], plan: &Plan) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open =
+            |number: u32| rustix::fs::open(format!("/proc/{init}/fd/{number}"), flags, Mode::empty()).ok();
         if plan.plain.is_some() {
-            self.processes = open("/proc".to_owned());
+            self.processes = rustix::fs::open("/proc", flags, Mode::empty()).ok();
             return;
         }
-        let root = format!("/proc/{init}/root");
-        self.scratch = scratch_target(plan)
-            // What the host has under that name is not the run's.
-            .filter(|_| !plan.switches.off(Switch::Mounts))
-            .and_then(|path| open(format!("{root}{}", path.display())))
+        let [scratch, processes] = shown.map(|number| number.and_then(open));
+        self.processes = processes;
+        self.scratch = scratch
+            .filter(|_| scratch_target(plan).is_some())
             .map(|fd| Scratch::Tmpfs(fd, mounts::scratch_overhead(&plan.mounts)));
-        self.processes = open(format!("{root}/proc"));
-        self.laid = Laid::find(&root, plan);
+        self.laid = Laid::find(init, plan);
     }
 
     pub(crate) fn started(mut self) -> Running {
@@ -246,45 +263,6 @@ impl Running {
 
     fn kill(&self) {
         let _ = wire::send_order(self.control.as_fd(), Order::Kill);
-    }
-}
-
-/// A file of the plan that was mounted over one of the host's, and the root of the run to look for it in.
-///
-/// Such a mount goes when somebody outside of the run removes what it lies on, or renames another file over it (Linux
-/// does that to mounts of all other namespaces, `rename(2)`), and is elsewhere when a folder above it is renamed.
-#[derive(Debug)]
-struct Laid {
-    root: OwnedFd,
-    files: Vec<(PathBuf, (u64, u64))>,
-}
-
-impl Laid {
-    fn find(root: &str, plan: &Plan) -> Option<Laid> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open(root, flags, Mode::empty()).ok()?;
-        let mut laid = Laid { root, files: Vec::new() };
-        for mount in &plan.mounts {
-            if let Mount::File { target, .. } = mount
-                && mounts::is_below_a_mount(plan, target)
-            {
-                let identity = laid.identity(target).unwrap_or_default();
-                laid.files.push((target.clone(), identity));
-            }
-        }
-        (!laid.files.is_empty()).then_some(laid)
-    }
-
-    fn identity(&self, path: &Path) -> Option<(u64, u64)> {
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let file = rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve).ok()?;
-        rustix::fs::fstat(&file).ok().map(|stat| (stat.st_dev, stat.st_ino))
-    }
-
-    fn replaced(&self) -> Vec<PathBuf> {
-        let other = self.files.iter().filter(|(path, identity)| self.identity(path) != Some(*identity));
-        other.map(|(path, _)| path.clone()).collect()
     }
 }
 
@@ -410,7 +388,7 @@ impl<'a> Watch<'a> {
                 self.counted_out = true;
                 return true;
             }
-            Report::Built | Report::Ready => {}
+            Report::Built { .. } | Report::Ready { .. } => {}
         }
         false
     }

@@ -26,6 +26,7 @@ pub(crate) enum Step {
     Namespaces = 1,
     Identity,
     Mounts,
+    Lookout,
     Hostname,
     Loopback,
     Fork,
@@ -44,10 +45,11 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 18] = [
+    const ALL: [Step; 19] = [
         Step::Namespaces,
         Step::Identity,
         Step::Mounts,
+        Step::Lookout,
         Step::Hostname,
         Step::Loopback,
         Step::Fork,
@@ -92,10 +94,11 @@ pub(crate) struct Attempt {
 pub(crate) enum Report<'a> {
     /// A step failed; nothing was executed.
     Failed { step: Step, detail: u32, errno: Errno },
-    /// The file system stands; the script's process is still to come.
-    Built,
-    /// Everything is in force; the script's process waits at the gate.
-    Ready,
+    /// The file system stands, with or without a lookout; the script's process is still to come.
+    Built { has_lookout: bool },
+    /// Everything is in force; the script's process waits at the gate. The init has these open for the supervisor, where
+    /// they are there: a folder in the run's scratch space, and its `/proc`.
+    Ready { scratch: Option<u32>, processes: Option<u32> },
     /// The broker refused an operation on a target for the first time. Targets are numbered in this order.
     Denied { attempt: Attempt, pid: u32, tid: u32, target: &'a [u8] },
     /// What the process executes that tried what was told last.
@@ -160,8 +163,11 @@ pub(crate) fn send_report(socket: BorrowedFd<'_>, report: Report<'_>) -> Result<
         Report::Failed { step, detail, errno } => {
             n[..4].copy_from_slice(&[1, step as u64, u64::from(detail), errno.raw_os_error() as u64]);
         }
-        Report::Ready => n[0] = 2,
-        Report::Built => n[0] = 8,
+        Report::Ready { scratch, processes } => {
+            let number = |fd: Option<u32>| fd.map_or(0, u64::from);
+            n[..3].copy_from_slice(&[2, number(scratch), number(processes)]);
+        }
+        Report::Built { has_lookout } => n[..2].copy_from_slice(&[8, u64::from(has_lookout)]),
         Report::Denied { attempt: Attempt { operation, layer, errno }, pid, tid, target } => {
             let errno = errno.raw_os_error() as u64;
             n[..6].copy_from_slice(&[3, operation as u64, layer as u64, errno, pid.into(), tid.into()]);
@@ -277,7 +283,11 @@ impl Inbox {
                 detail: n[2] as u32,
                 errno: errno(n[3]),
             },
-            2 => Report::Ready,
+            2 => {
+                // 0 is the script's standard input.
+                let number = |raw: u64| Some(raw as u32).filter(|number| *number != 0);
+                Report::Ready { scratch: number(n[1]), processes: number(n[2]) }
+            }
             kind @ (3 | 14) => {
                 let attempt = Attempt {
                     operation: *Operation::ALL.get(n[1] as usize).ok_or(Errno::BADMSG)?,
@@ -324,7 +334,7 @@ impl Inbox {
                 forks: n[10],
                 threads: n[11],
             },
-            8 => Report::Built,
+            8 => Report::Built { has_lookout: n[1] != 0 },
             9 => Report::Spent(Spent { pid: n[1] as u32, start: n[2], own: Duration::from_nanos(n[3]) }),
             _ => return Err(Errno::BADMSG),
         }))

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{self, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use crate::lookout::Skeleton;
 use crate::procfs;
 use crate::target::without_slashes;
 use crate::wire::PATH_MAX;
@@ -28,8 +29,31 @@ pub(super) enum End {
     Nowhere,
 }
 
+/// A root that is served: in which folders the kernel must not be asked for what is not there, since whoever asked for it
+/// first may be waiting for us.
+#[derive(Clone, Copy)]
+pub(super) struct Root<'s> {
+    pub(super) device: u64,
+    pub(super) skeleton: &'s Skeleton,
+}
+
+impl Root<'_> {
+    /// Whether a folder of it is without this name, and what the kernel would say.
+    fn lacks(&self, folder: &Stat, name: &[u8]) -> Option<Errno> {
+        if folder.st_dev != self.device || matches!(name, b"." | b"..") {
+            return None;
+        }
+        match self.skeleton.child(folder.st_ino, name) {
+            Some(_) => None,
+            None if folder.st_mode & 0o777 == 0 => Some(Errno::ACCESS),
+            None => Some(Errno::NOENT),
+        }
+    }
+}
+
 /// A walk along a path.
-pub(super) struct Walk {
+pub(super) struct Walk<'s> {
+    root: Option<Root<'s>>,
     /// Who gave it, for whom `/proc/self` is another.
     tid: u32,
     /// Device of the run's `/proc`.
@@ -42,14 +66,21 @@ pub(super) struct Walk {
     links: usize,
 }
 
-impl Walk {
+impl<'s> Walk<'s> {
     /// A walk along `path`, from `base` where it is relative.
-    pub(super) fn new(tid: u32, proc: u64, base: Option<OwnedFd>, path: &[u8]) -> Result<Walk, Errno> {
+    pub(super) fn new(
+        tid: u32,
+        proc: u64,
+        root: Option<Root<'s>>,
+        base: Option<OwnedFd>,
+        path: &[u8],
+    ) -> Result<Walk<'s>, Errno> {
         let at = match base.filter(|_| path.first() != Some(&b'/')) {
             Some(base) => base,
-            None => root()?,
+            None => open_root()?,
         };
-        let mut walk = Walk { tid, proc, at, path: [0; PATH_MAX], next: 0, length: path.len(), links: 0 };
+        let mut walk =
+            Walk { root, tid, proc, at, path: [0; PATH_MAX], next: 0, length: path.len(), links: 0 };
         walk.path.get_mut(..path.len()).ok_or(Errno::NAMETOOLONG)?.copy_from_slice(path);
         walk.skip(0);
         Ok(walk)
@@ -68,7 +99,8 @@ impl Walk {
             let before = self.next;
             self.skip(name.to_bytes().len());
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let found = match fs::openat(&self.at, name, flags, Mode::empty()) {
+            let lacks = self.root.and_then(|root| root.lacks(&here, name.to_bytes()));
+            let found = match lacks.map_or_else(|| fs::openat(&self.at, name, flags, Mode::empty()), Err) {
                 Ok(found) => found,
                 Err(errno) => {
                     self.next = before;
@@ -167,7 +199,7 @@ impl Walk {
         self.path[..self.length].copy_from_slice(&text[..self.length]);
         self.next = 0;
         if self.path[0] == b'/' {
-            self.at = root()?;
+            self.at = open_root()?;
             self.skip(0);
         }
         Ok(())
@@ -181,6 +213,6 @@ fn copy(name: &CStr, text: &mut [u8; PATH_MAX]) -> usize {
     name.len()
 }
 
-fn root() -> Result<OwnedFd, Errno> {
+fn open_root() -> Result<OwnedFd, Errno> {
     fs::open(c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }

@@ -130,6 +130,8 @@ fn look_at(python: &Path, project: &Path) -> usize {
             (Some(name), line, Some(script_line).filter(|line| *line != 0))
         };
         wait_for_read(tid);
+        // As the init does.
+        std::env::set_current_dir("/proc").unwrap();
         let place = frames.place(tid);
         let found =
             place.as_ref().map(|place| (place.file().map(<[u8]>::to_vec), place.line, place.script_line));

@@ -28,7 +28,9 @@ fn a_place_is_not_reached_through_a_link() {
     let open = |folder: &str| {
         let (folder, name) = (CString::new(folder).unwrap(), c"x".to_owned());
         let placed = Placed { piece: Piece::Directory, folder, name, parents: Vec::new() };
-        (placed.open_folder(root.as_fd()).map(drop), placed.apply(root.as_fd(), root.as_fd(), None))
+        let root = root.as_fd();
+        let site = Site { root, store: root, scratch: root, aside: None, is_served: false };
+        (placed.open_folder(root).map(drop), placed.apply(&site))
     };
     assert_eq!(open("data/real"), (Ok(()), Ok(())));
     assert_eq!(open("data/link"), (Err(Errno::LOOP), Err(Errno::LOOP)));

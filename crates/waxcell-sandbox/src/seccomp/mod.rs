@@ -29,6 +29,8 @@ pub(crate) struct Own {
     pub(crate) newborn_asks: bool,
     /// Whether the broker looks at what is done to files, for the record.
     pub(crate) file_attempts: bool,
+    /// Whether opening a file to read it is no call for the broker: what is refused is told by the lookout.
+    pub(crate) has_lookout: bool,
 }
 
 /// The rules of a run, one for each system call that is known. The kernel gets them as a program; the broker asks them
@@ -75,7 +77,10 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
     }
     if told || !guard.new_files.is_empty() {
         for (nr, flags) in table::openers() {
-            let tests = if told { table::opens(flags, Action::Notify) } else { table::opens_new(flags) };
+            let tests = match told && !own.has_lookout {
+                true => table::opens(flags, Action::Notify),
+                false => table::opens_changing(flags),
+            };
             rules.insert(nr as u32, Rule::Tests(tests));
         }
         #[cfg(target_arch = "x86_64")]
@@ -90,6 +95,12 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
         plain::change(&mut rules, abi);
     }
     Rules(rules)
+}
+
+/// The filter of a process of ours that needs no other calls than these.
+pub(crate) fn only(calls: &[libc::c_long]) -> Vec<libc::sock_filter> {
+    let rules = calls.iter().map(|nr| (*nr as u32, Rule::Always(Action::Allow))).collect();
+    bpf::compile(table::ARCH, table::FOREIGN_BIT, &rules, Action::KillProcess)
 }
 
 impl Rules {

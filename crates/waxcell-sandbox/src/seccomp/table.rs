@@ -812,8 +812,8 @@ pub(super) fn makes(allow: Action) -> Vec<Test> {
     only(1, SET_ID, vec![0], allow, eperm(Operation::FsChmod))
 }
 
-/// The same, where files are to be made that are not there yet: what only reads goes its way, the rest is asked for.
-pub(super) fn opens_new(flags: u8) -> Vec<Test> {
+/// The same, where what only reads goes its way, and the rest is asked for.
+pub(super) fn opens_changing(flags: u8) -> Vec<Test> {
     const CHANGES: u32 = (O_ACCMODE | O_CREAT | O_TRUNC) as u32;
     let mut tests = opens(flags, Action::Notify);
     tests.insert(0, take_if(flags, CHANGES, vec![0], Action::Allow));

@@ -15,8 +15,14 @@ const EVERYTHING: Guard = Guard {
     placeholders: Vec::new(),
     new_files: Vec::new(),
 };
-const OWN: Own =
-    Own { uid: 1000, gid: 1001, may_take_terminal: true, newborn_asks: false, file_attempts: false };
+const OWN: Own = Own {
+    uid: 1000,
+    gid: 1001,
+    may_take_terminal: true,
+    newborn_asks: false,
+    file_attempts: false,
+    has_lookout: false,
+};
 const I386: u32 = 0x4000_0003;
 
 /// Runs a program over one call and returns the answer of its `ret`.

@@ -1,0 +1,203 @@
+//! The lookout that serves a run's root: what it tells is what the filter would tell, what it does not is cheap, and
+//! whatever a script does there, nobody waits for ever.
+
+mod support;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+use support::{Place, Running, Told, is_root, skip, told, until};
+
+const POLICY: &str = "filesystem: {allowed_paths: [./data], blocked_operations: []}";
+const TRIED: &str = "
+import errno, os, resource, signal, sys, threading, time
+def tried(what, *args):
+    try: what(*args)
+    except OSError as e: return errno.errorcode[e.errno]
+    return 'fine'
+def read(path):
+    with open(path) as f: f.read()
+";
+
+fn read(target: &str, errno: i32, count: u64) -> Told {
+    ("fs.read".into(), target.into(), "mounts".into(), errno.into(), count)
+}
+
+/// The report of a run; `None` where the host has no lookout, which is told as a test that did not take place.
+fn run(name: &str, place: &Place, script: &str) -> Option<Value> {
+    let (said, report) = place.report(&format!("{TRIED}{script}"));
+    assert_eq!(report["verdict"], "ok", "{report:#} {}", said.err());
+    has_lookout(name, &report).then_some(report)
+}
+
+fn has_lookout(name: &str, report: &Value) -> bool {
+    let has_one = report["enforced"]["attempts_by"] == "lookout";
+    if !has_one {
+        skip(name, "the run has no lookout: /dev/fuse cannot be used here");
+    }
+    has_one
+}
+
+#[test]
+fn what_is_shown_is_opened_without_asking() {
+    let place = Place::new(POLICY);
+    place.write("f", "x");
+    let script = "
+before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+for _ in range(5000): read('f'); read('/etc/passwd'); os.stat('/etc'); os.listdir('/tmp')
+print(resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before)
+";
+    let Some(report) = run("what_is_shown_is_opened_without_asking", &place, script) else { return };
+    let waits: u64 = report["stdout"].as_str().expect("text").trim().parse().expect("a number");
+    assert!(waits < 1000, "the script waited {waits} times");
+}
+
+#[test]
+fn the_filter_tells_the_same_where_there_is_no_lookout() {
+    const NAME: &str = "the_filter_tells_the_same_where_there_is_no_lookout";
+    if !is_root() {
+        return skip(NAME, "only root can hide /dev/fuse");
+    }
+    let place = Place::new(POLICY);
+    place.write(".env", "TOKEN=1");
+    fs::create_dir(place.project().join("data")).expect("a folder");
+    std::os::unix::fs::symlink("/etc/../etc/shadow", place.project().join("data/link")).expect("a link");
+    let script = format!(
+        "{TRIED}
+etc = os.open('/etc', os.O_PATH)
+print(tried(read, '/etc/shadow'), tried(read, 'data/link'), tried(read, '.env'), tried(read, '/proc/1/environ'))
+print(tried(read, '/proc/kcore'), tried(read, os.path.expanduser('~/.netrc')), tried(os.listdir, '/boot'), tried(os.chdir, '/boot'))
+print(tried(os.open, 'shadow', os.O_RDONLY, 0o600), tried(lambda: os.open('shadow', os.O_RDONLY, dir_fd=etc)))
+print(tried(read, '/etc/shadow/x'), tried(read, '/proc/self/root/etc/gshadow'), tried(os.open, '/etc/shadow', os.O_RDWR))
+print(tried(os.stat, '/etc/shadow'), tried(os.access, '/etc/shadow', 4), tried(os.readlink, '/etc/shadow'))
+print(tried(os.rename, '/etc/shadow', '/etc/x'), tried(os.unlink, '/etc/shadow'), tried(os.mkdir, '/etc/shadow'))
+"
+    );
+    place.write("script.py", &script);
+    let inner = format!(
+        "mount --bind /dev/null /dev/fuse && exec {} run --json script.py",
+        support::waxcell().display()
+    );
+    let without =
+        Running::start(place.command("/usr/bin/unshare").args(["-m", "/bin/sh", "-c", &inner])).end();
+    if without.err().contains("unshare failed") || without.err().contains("mount:") {
+        return skip(NAME, "no mount namespace can be made here");
+    }
+    let without = without.report();
+    assert_eq!(without["enforced"]["attempts_by"], "filter", "{without:#}");
+    let (_, with) = place.report(&script);
+    if !has_lookout(NAME, &with) {
+        return;
+    }
+    assert_eq!(with["stdout"], without["stdout"]);
+    assert_eq!(told(&with), told(&without));
+    assert!(told(&with).len() >= 9, "{:?}", told(&with));
+    let places = |report: &Value| -> Vec<_> {
+        let violations = report["violations"].as_array().cloned().unwrap_or_default();
+        violations
+            .iter()
+            .map(|one| (one["line"].clone(), one["program"].clone(), one["rule"].clone()))
+            .collect()
+    };
+    assert_eq!(places(&with), places(&without));
+}
+
+#[test]
+fn the_root_is_as_any_other() {
+    let place = Place::new(POLICY);
+    let script = "
+assert {'usr', 'etc', 'proc', 'tmp'} <= set(os.listdir('/')) == {entry.name for entry in os.scandir('/')}
+assert not any(name.startswith('.') for name in os.listdir('/')), os.listdir('/')
+assert os.stat('/').st_mode == 0o40755 and os.statvfs('/').f_namemax == 255
+assert os.path.realpath('/bin') == '/usr/bin' and sum(1 for _ in os.walk('/etc')) > 1
+print(tried(read, '/' + 'x' * 255), tried(read, '/' + 'x' * 256), tried(read, b'/etc/\\xff'), tried(read, '/etc/a\\nb'))
+print(tried(os.mkdir, '/x'), tried(os.listdir, '/etc/passwd'), tried(os.getxattr, '/', 'user.x'), os.access('/', os.R_OK))
+";
+    let Some(report) = run("the_root_is_as_any_other", &place, script) else { return };
+    let expected = "ENOENT ENAMETOOLONG ENOENT ENOENT\nEROFS ENOTDIR ENOTSUP True\n";
+    assert_eq!(report["stdout"], expected);
+}
+
+#[test]
+fn many_who_look_and_change_in_one_folder_are_counted_and_do_not_wait_for_each_other() {
+    const NAME: &str = "many_who_look_and_change_in_one_folder_are_counted_and_do_not_wait_for_each_other";
+    let place = Place::new(POLICY);
+    let script = "
+def work(own):
+    for _ in range(100):
+        tried(read, '/etc/shadow')
+        if own % 2: tried(os.rename, '/etc/a', '/etc/b'); tried(os.unlink, '/etc/shadow')
+        else: tried(os.mkdir, '/etc/shadow'); tried(os.stat, '/etc/shadow')
+threads = [threading.Thread(target=work, args=(own,)) for own in range(8)]
+[thread.start() for thread in threads]; [thread.join() for thread in threads]
+";
+    let started = Instant::now();
+    let Some(report) = run(NAME, &place, script) else { return };
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let told = told(&report);
+    assert!(told.contains(&read("/etc/shadow", libc::ENOENT, 800)), "{told:?}");
+}
+
+#[test]
+fn who_is_killed_while_it_waits_is_gone_and_the_run_ends() {
+    let place = Place::new(POLICY);
+    let script = "
+def child():
+    pid = os.fork()
+    if pid: return pid
+    while True: tried(read, '/boot')
+for _ in range(20):
+    pid = child(); time.sleep(0.005); os.kill(pid, signal.SIGKILL); os.waitpid(pid, 0)
+for _ in range(5): child()
+print('end')
+";
+    let Some(report) = run("who_is_killed_while_it_waits_is_gone_and_the_run_ends", &place, script) else {
+        return;
+    };
+    assert_eq!(report["stdout"], "end\n");
+    assert_eq!(told(&report).len(), 1);
+}
+
+#[test]
+fn without_its_lookout_a_run_ends_as_an_error() {
+    let place = Place::new(POLICY);
+    let path = place.write("script.py", "import time\nprint('on', flush=True)\ntime.sleep(60)\n");
+    let running = Running::start(&mut place.waxcell(&["run", "--json", path.to_str().expect("text")]));
+    let supervisor = running.pid();
+    let mut lookout = None;
+    let since = Instant::now();
+    while lookout.is_none() && since.elapsed() < Duration::from_secs(5) {
+        lookout = children(supervisor).into_iter().find(|child| serves(*child));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let Some(lookout) = lookout else {
+        running.signal(Signal::TERM);
+        running.end();
+        return skip("without_its_lookout_a_run_ends_as_an_error", "the run has no lookout");
+    };
+    // Once the script's process is there.
+    until(Duration::from_secs(5), "a script", || {
+        let init = children(supervisor).into_iter().find(|child| *child != lookout);
+        init.is_some_and(|init| !children(init).is_empty())
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    rustix::process::kill_process(lookout, Signal::KILL).expect("a process of ours");
+    let report = running.end().report();
+    assert_eq!(report["verdict"], "error", "{report:#}");
+    assert!(report["cause"].as_str().expect("text").contains("looking at what is opened"), "{report:#}");
+}
+
+fn children(of: Pid) -> Vec<Pid> {
+    let of = of.as_raw_nonzero();
+    let text = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+    text.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+}
+
+fn serves(process: Pid) -> bool {
+    let open = fs::read_dir(format!("/proc/{}/fd", process.as_raw_nonzero()));
+    let mut links = open.into_iter().flatten().flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
+    // It was opened below a mount that is gone by now.
+    links.any(|link| link.file_name() == Some("fuse".as_ref()))
+}
