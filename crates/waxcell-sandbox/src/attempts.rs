@@ -9,6 +9,7 @@
 //!
 //! Nothing here allocates.
 
+mod plainly;
 mod walk;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -451,7 +452,7 @@ impl Attempts {
     fn judge(&self, wish: &Wish, end: &End, walk: &Walk<'_>) -> Seen {
         let attempt = |operation, layer, errno| Attempt { operation, layer, errno };
         if let Some(reach) = &self.plain {
-            return judge_plainly(reach, wish, end, walk);
+            return plainly::judge(reach, wish, end, walk);
         }
         let mounts = |operation, errno| attempt(operation, Layer::Mounts, errno);
         match end {
@@ -521,44 +522,6 @@ impl Attempts {
         const TMPFS: i64 = 0x0102_1994;
         fs::fstatfs(at).is_ok_and(|stat| stat.f_type == TMPFS)
     }
-}
-
-/// What Landlock says, which adds up the rights of everything around a place.
-fn judge_plainly(reach: &[(Vec<u8>, plan::Access)], wish: &Wish, end: &End, walk: &Walk<'_>) -> Seen {
-    let (at, is_there) = match end {
-        End::There(at, stat) => {
-            let kind = FileType::from_raw_mode(stat.st_mode);
-            if wish.makes == Makes::New || !(kind.is_file() || kind.is_dir()) {
-                return Seen::Fine;
-            }
-            (at, true)
-        }
-        End::Missing(at, _) => (at, false),
-        End::Shut(..) | End::Nowhere => return Seen::Fine,
-    };
-    let mut text = [0u8; PATH_MAX];
-    let Ok(text) = name_of(at.as_fd(), walk.rest(), &mut text) else { return Seen::Fine };
-    let given = |needed: &dyn Fn(plan::Access) -> bool| {
-        reach.iter().any(|(place, access)| {
-            let below = text.strip_prefix(place.as_slice());
-            below.is_some_and(|rest| matches!(rest, [] | [b'/', ..])) && needed(*access)
-        })
-    };
-    let is_given = match wish.operation {
-        Operation::FsRead => given(&|access| access >= plan::Access::Read),
-        Operation::ProcExec => {
-            given(&|access| matches!(access, plan::Access::ReadExecute | plan::Access::WriteExecute))
-        }
-        _ => given(&|access| access >= plan::Access::Write),
-    };
-    if is_given {
-        return Seen::Fine;
-    }
-    let (operation, errno) = match is_there {
-        true => (wish.operation, Errno::ACCESS),
-        false => (wish.on_nothing(), Errno::NOENT),
-    };
-    Seen::Unshown(Attempt { operation, layer: Layer::Landlock, errno })
 }
 
 fn own_uid() -> u32 {
