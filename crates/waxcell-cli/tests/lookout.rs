@@ -49,14 +49,14 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 for _ in range(5000): read('f'); read('/etc/passwd'); os.stat('/etc'); os.listdir('/tmp')
 print(resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before)
 ";
-    let Some(report) = run("what_is_shown_is_opened_without_asking", &place, script) else { return };
+    let Some(report) = run("lookout::what_is_shown_is_opened_without_asking", &place, script) else { return };
     let waits: u64 = report["stdout"].as_str().expect("text").trim().parse().expect("a number");
     assert!(waits < 1000, "the script waited {waits} times");
 }
 
 #[test]
 fn the_filter_tells_the_same_where_there_is_no_lookout() {
-    const NAME: &str = "the_filter_tells_the_same_where_there_is_no_lookout";
+    const NAME: &str = "lookout::the_filter_tells_the_same_where_there_is_no_lookout";
     if !is_root() {
         return skip(NAME, "only root can hide /dev/fuse");
     }
@@ -115,14 +115,15 @@ assert os.path.realpath('/bin') == '/usr/bin' and sum(1 for _ in os.walk('/etc')
 print(tried(read, '/' + 'x' * 255), tried(read, '/' + 'x' * 256), tried(read, b'/etc/\\xff'), tried(read, '/etc/a\\nb'))
 print(tried(os.mkdir, '/x'), tried(os.listdir, '/etc/passwd'), tried(os.getxattr, '/', 'user.x'), os.access('/', os.R_OK))
 ";
-    let Some(report) = run("the_root_is_as_any_other", &place, script) else { return };
+    let Some(report) = run("lookout::the_root_is_as_any_other", &place, script) else { return };
     let expected = "ENOENT ENAMETOOLONG ENOENT ENOENT\nEROFS ENOTDIR ENOTSUP True\n";
     assert_eq!(report["stdout"], expected);
 }
 
 #[test]
 fn many_who_look_and_change_in_one_folder_are_counted_and_do_not_wait_for_each_other() {
-    const NAME: &str = "many_who_look_and_change_in_one_folder_are_counted_and_do_not_wait_for_each_other";
+    const NAME: &str =
+        "lookout::many_who_look_and_change_in_one_folder_are_counted_and_do_not_wait_for_each_other";
     let place = Place::new(POLICY);
     let script = "
 def work(own):
@@ -153,7 +154,8 @@ for _ in range(20):
 for _ in range(5): child()
 print('end')
 ";
-    let Some(report) = run("who_is_killed_while_it_waits_is_gone_and_the_run_ends", &place, script) else {
+    let Some(report) = run("lookout::who_is_killed_while_it_waits_is_gone_and_the_run_ends", &place, script)
+    else {
         return;
     };
     assert_eq!(report["stdout"], "end\n");
@@ -175,7 +177,7 @@ fn without_its_lookout_a_run_ends_as_an_error() {
     let Some(lookout) = lookout else {
         running.signal(Signal::TERM);
         running.end();
-        return skip("without_its_lookout_a_run_ends_as_an_error", "the run has no lookout");
+        return skip("lookout::without_its_lookout_a_run_ends_as_an_error", "the run has no lookout");
     };
     // Once the script's process is there.
     until(Duration::from_secs(5), "a script", || {

@@ -55,8 +55,9 @@ pub(crate) struct Broker {
     /// Whether the supervisor adds up what processes use. A process whose parent ignores its end is waited for by nobody,
     /// and the kernel forgets what it used.
     tell_spent: bool,
-    /// The init's own counters, into which those of everybody it waits for are added. Opened before it hides.
-    io: Option<OwnedFd>,
+    /// The init's counters, into which those of everybody it waits for are added, and those of what it does itself, which is
+    /// none of the script's. Opened before it hides.
+    io: Option<[OwnedFd; 2]>,
     /// What the network of the run's own counts.
     unreachable: Option<Unreachable>,
     switches: Switches,
@@ -128,7 +129,8 @@ impl Broker {
     /// Goes to `/proc`, and looks up, in the finished tree, what calls will be compared with.
     pub(crate) fn prepare(&mut self, tree: &mut Tree) -> Result<(), Errno> {
         process::chdir(c"/proc")?;
-        self.io = Some(fs::open(c"self/io", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
+        let open = |path: &CStr| fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        self.io = Some([open(c"self/io")?, open(c"thread-self/io")?]);
         self.guarded.prepare(tree)?;
         let open = |path: &CStr| {
             fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
@@ -307,7 +309,11 @@ impl Broker {
         self.end_everybody();
         self.tell_unreachable(control);
         self.refusals.tell_all(control);
-        let io = self.io.as_ref().and_then(|fd| procfs::io_counters(fd.as_fd())).unwrap_or_default();
+        let io = self.io.as_ref().and_then(|[all, own]| {
+            let own = procfs::io_counters(own.as_fd())?;
+            Some(procfs::io_counters(all.as_fd())?.without(own))
+        });
+        let io = io.unwrap_or_default();
         let usage = sys::children_usage();
         let report =
             Report::Ended { usage, io, forks: self.room.processes.made, threads: self.room.threads.made };

@@ -6,8 +6,9 @@ use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::Timespec;
 use rustix::fs::{self, AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -152,14 +153,22 @@ fn stat_of(thread: u32, buffer: &mut [u8]) -> Option<impl Iterator<Item = &[u8]>
 /// The system call that a thread sleeps in, and its arguments (`proc_pid_syscall(5)`). One that was seen to ask is about
 /// to sleep, if it does not yet.
 pub(crate) fn call_of(thread: u32) -> Option<(i32, [u64; 6])> {
-    const TRIES: usize = 1000;
+    /// It may stand still on a processor that the host has taken away.
+    const LONGEST: Duration = Duration::from_millis(500);
+    const YIELDS: usize = 50;
+    const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000 };
     let file = open(thread, c"syscall", OFlags::RDONLY | OFlags::CLOEXEC).ok()?;
-    for _ in 0..TRIES {
+    let since = Instant::now();
+    for tries in 0.. {
         let mut buffer = [0u8; 256];
         let length = rustix::io::pread(&file, &mut buffer[..], 0).ok()?;
         let text = buffer[..length].trim_ascii();
         if text == b"running" {
-            rustix::thread::sched_yield();
+            match tries {
+                0..YIELDS => rustix::thread::sched_yield(),
+                _ if since.elapsed() >= LONGEST => return None,
+                _ => drop(rustix::thread::nanosleep(&PAUSE)),
+            }
             continue;
         }
         let mut words = text.split(|byte| *byte == b' ');

@@ -134,6 +134,18 @@ pub(crate) struct IoCounters {
     pub(crate) write_calls_bytes: u64,
 }
 
+impl IoCounters {
+    /// Without what somebody among them has done.
+    pub(crate) fn without(self, part: IoCounters) -> IoCounters {
+        IoCounters {
+            read_bytes: self.read_bytes.saturating_sub(part.read_bytes),
+            write_bytes: self.write_bytes.saturating_sub(part.write_bytes),
+            read_calls_bytes: self.read_calls_bytes.saturating_sub(part.read_calls_bytes),
+            write_calls_bytes: self.write_calls_bytes.saturating_sub(part.write_calls_bytes),
+        }
+    }
+}
+
 /// From the supervisor to the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
