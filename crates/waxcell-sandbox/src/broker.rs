@@ -302,7 +302,7 @@ impl Broker {
 
     /// Kills what is left, so that its usage is counted as well, and reports.
     fn finish(&mut self, control: BorrowedFd<'_>, listener: BorrowedFd<'_>, children: &OwnedFd) {
-        if self.lookout.is_some() {
+        if self.lookout.is_some() && !self.switches.off(Switch::Pidns) {
             self.members().kill_others();
             self.release(control, listener, children);
         }
