@@ -95,7 +95,7 @@ fn egress_process() {
 /// Says that something did not take place, also where it is counted.
 fn skip(name: &str, why: &str) {
     println!("SKIPPED {name}: {why}");
-    if let Some(list) = std::env::var_os("WAXCELL_SKIP_LOG") {
+    if let Some(list) = std::env::var_os("WAXCELL_SKIP_LOG").filter(|value| !value.is_empty()) {
         let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
         list.write_all(format!("SKIPPED {name}: {why}\n").as_bytes()).unwrap();
     }

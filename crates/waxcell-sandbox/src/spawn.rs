@@ -254,12 +254,15 @@ fn spawn_with(
     };
     let plain_abi = landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi);
     let landlock = landlock.filter(|_| !switches.off(Switch::Landlock));
-    let rules = seccomp::build(&plan.guard, &own, plain_abi);
-    let with_lookout = seccomp::build(&plan.guard, &seccomp::Own { has_lookout: true, ..own }, plain_abi);
-    let filter = [&rules, &with_lookout].map(|rules| switches.filter(rules.program()));
-    let instructions = filter.each_ref().map(Vec::len);
     // Before anything is open that only the init shall have.
     let lookout = lookout_for(plan);
+    let rules = seccomp::build(&plan.guard, &own, plain_abi);
+    let filter = switches.filter(rules.program());
+    let filter_with_lookout = lookout.as_ref().map(|_| {
+        let own = seccomp::Own { has_lookout: true, ..own };
+        switches.filter(seccomp::build(&plan.guard, &own, plain_abi).program())
+    });
+    let instructions = [filter.len(), filter_with_lookout.as_ref().map_or(0, Vec::len)];
     let (mut tree, mut host_root) = (Tree::build(plan), HostRoot::default());
     if let Some(map) = owner_map.as_ref().filter(|_| switches.off(Switch::Mounts)) {
         host_root
@@ -304,6 +307,7 @@ fn spawn_with(
         rlimits: rlimits(plan),
         landlock,
         filter,
+        filter_with_lookout,
         broker: Broker::new(plan, rules, scratch_path(plan), group.is_none(), line)
             .map_err(io::Error::from)?,
         gate: pipe()?,

@@ -49,8 +49,9 @@ pub(crate) struct Stage {
     pub(crate) cwd: CString,
     pub(crate) rlimits: Vec<(Resource, u64)>,
     pub(crate) landlock: Option<landlock::Rules>,
-    /// The filter, and the one where there is a lookout.
-    pub(crate) filter: [Vec<libc::sock_filter>; 2],
+    pub(crate) filter: Vec<libc::sock_filter>,
+    /// The one in its place where there is a lookout.
+    pub(crate) filter_with_lookout: Option<Vec<libc::sock_filter>>,
     pub(crate) broker: Broker,
     pub(crate) gate: (OwnedFd, OwnedFd),
     pub(crate) handover: (OwnedFd, Option<OwnedFd>),
@@ -281,7 +282,8 @@ impl Stage {
             sys::default_action(signal);
         }
         // Last of all the filter, which from here on binds this process as well.
-        let listener = sys::install_filter(&self.filter[usize::from(self.broker.lookout.is_some())], true)
+        let with_lookout = self.filter_with_lookout.as_ref().filter(|_| self.broker.lookout.is_some());
+        let listener = sys::install_filter(with_lookout.unwrap_or(&self.filter), true)
             .map_err(at(Step::Seccomp))?
             .ok_or(at(Step::Seccomp)(Errno::INVAL))?;
         // Even after the filter, which allows it: no more than a script with few files has room for all of the above.

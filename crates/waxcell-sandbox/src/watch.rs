@@ -27,8 +27,8 @@ use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
 use crate::sys;
 use crate::tally::Tally;
-
 use crate::wire::{self, Counted, Inbox, Order, Report};
+
 use laid::Laid;
 
 /// The init and the namespaces of a run whose processes have all ended. Waits for their end when dropped: that takes
