@@ -158,19 +158,19 @@ const OF_PEOPLE: [&str; 10] = [
     ".python_history",
 ];
 
-/// What a run looks for beside that.
-pub(crate) struct Lookout {
+/// What is not shown to a run, and which attempts on it count.
+pub(crate) struct Unshown {
     /// Folders in which programs are looked for, one after the other.
     programs: Vec<PathBuf>,
     /// Where a look may have to wait for another machine or program, and nobody looks.
     distant: OnceCell<Vec<PathBuf>>,
 }
 
-impl Lookout {
+impl Unshown {
     /// `path` is the run's `PATH`.
-    pub(crate) fn new(path: Option<&[u8]>) -> Lookout {
+    pub(crate) fn new(path: Option<&[u8]>) -> Unshown {
         let path = OsStr::from_bytes(path.unwrap_or_default());
-        Lookout { programs: std::env::split_paths(path).collect(), distant: OnceCell::new() }
+        Unshown { programs: std::env::split_paths(path).collect(), distant: OnceCell::new() }
     }
 
     /// Whether an attempt on a path that is not shown counts. A target that begins with `@` is an abstract socket.
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     fn counts(operation: Operation, path: &str) -> bool {
-        Lookout::new(Some(b"/usr/local/bin:/usr/bin")).counts(operation, path.as_bytes())
+        Unshown::new(Some(b"/usr/local/bin:/usr/bin")).counts(operation, path.as_bytes())
     }
 
     #[test]

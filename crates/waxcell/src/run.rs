@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use waxcell_journal::{Mark, SpanId};
 use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream, Switches};
 
-use crate::attempt::Lookout;
+use crate::attempt::Unshown;
 use crate::interpreter::{self, Interpreter, InterpreterError, Search};
 use crate::judge;
 use crate::limit::Limit;
@@ -207,9 +207,9 @@ fn story(
     if request.only_waits {
         sandbox::shed_code();
     }
-    let lookout = Lookout::new(plan.program.env.get("PATH").map(Vec::as_slice));
+    let unshown = Unshown::new(plan.program.env.get("PATH").map(Vec::as_slice));
     let mut tap = |stream, bytes: &[u8]| capture.take(stream, bytes);
-    let ending = running.watch(request.interrupts, &mut tap, &|what, path| lookout.counts(what, path));
+    let ending = running.watch(request.interrupts, &mut tap, &|what, path| unshown.counts(what, path));
 
     // No process of the run is alive any more; its namespaces go while this goes on. What did it leave?
     writes.claim(&mut placeholders, &ending.claimed);
