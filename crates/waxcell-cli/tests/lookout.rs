@@ -163,8 +163,50 @@ print('end')
 }
 
 #[test]
+fn what_was_listed_is_watched_as_before() {
+    let place = Place::new(POLICY);
+    let script = "
+for _ in range(3):
+    for name in os.listdir('/'): os.lstat('/' + name)
+    tried(read, '/proc/1/environ'); tried(read, os.path.expanduser('~/.ssh/id_rsa'))
+";
+    let Some(report) = run("lookout::what_was_listed_is_watched_as_before", &place, script) else { return };
+    let told = told(&report);
+    assert_eq!(told.iter().map(|one| one.4).collect::<Vec<_>>(), [3, 3], "{told:?}");
+}
+
+#[test]
+fn nobody_stays_on_one_processor() {
+    let place = Place::new(POLICY);
+    let Some((running, [supervisor, lookout, init])) = begun(&place) else {
+        return skip("lookout::nobody_stays_on_one_processor", "the run has no lookout");
+    };
+    let script = children(init)[0];
+    let processors = |process: Pid| {
+        let path = format!("/proc/{}/status", process.as_raw_nonzero());
+        let status = fs::read_to_string(path).expect("a process of ours");
+        status.lines().find(|line| line.starts_with("Cpus_allowed_list")).map(str::to_owned)
+    };
+    let of_all = [supervisor, lookout, init, script].map(processors);
+    running.signal(Signal::TERM);
+    running.end();
+    assert!(of_all.iter().all(|one| *one == of_all[0]), "{of_all:?}");
+}
+
+#[test]
 fn without_its_lookout_a_run_ends_as_an_error() {
     let place = Place::new(POLICY);
+    let Some((running, [_, lookout, _])) = begun(&place) else {
+        return skip("lookout::without_its_lookout_a_run_ends_as_an_error", "the run has no lookout");
+    };
+    rustix::process::kill_process(lookout, Signal::KILL).expect("a process of ours");
+    let report = running.end().report();
+    assert_eq!(report["verdict"], "error", "{report:#}");
+    assert!(report["cause"].as_str().expect("text").contains("looking at what is opened"), "{report:#}");
+}
+
+/// A run whose script has begun and goes on, its supervisor, lookout and init; `None` without a lookout.
+fn begun(place: &Place) -> Option<(Running, [Pid; 3])> {
     let path = place.write("script.py", "import time\nprint('on', flush=True)\ntime.sleep(60)\n");
     let running = Running::start(&mut place.waxcell(&["run", "--json", path.to_str().expect("text")]));
     let supervisor = running.pid();
@@ -177,18 +219,12 @@ fn without_its_lookout_a_run_ends_as_an_error() {
     let Some(lookout) = lookout else {
         running.signal(Signal::TERM);
         running.end();
-        return skip("lookout::without_its_lookout_a_run_ends_as_an_error", "the run has no lookout");
+        return None;
     };
-    // Once the script's process is there.
-    until(Duration::from_secs(5), "a script", || {
-        let init = children(supervisor).into_iter().find(|child| *child != lookout);
-        init.is_some_and(|init| !children(init).is_empty())
-    });
+    let init = || children(supervisor).into_iter().find(|child| *child != lookout);
+    until(Duration::from_secs(5), "a script", || init().is_some_and(|init| !children(init).is_empty()));
     std::thread::sleep(Duration::from_millis(300));
-    rustix::process::kill_process(lookout, Signal::KILL).expect("a process of ours");
-    let report = running.end().report();
-    assert_eq!(report["verdict"], "error", "{report:#}");
-    assert!(report["cause"].as_str().expect("text").contains("looking at what is opened"), "{report:#}");
+    Some((running, [supervisor, lookout, init().expect("still there")]))
 }
 
 fn children(of: Pid) -> Vec<Pid> {

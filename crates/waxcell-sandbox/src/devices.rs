@@ -51,7 +51,8 @@ impl Devices {
         Ok(())
     }
 
-    pub(crate) fn apply(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
+    /// `is_served`: the links are there.
+    pub(crate) fn apply(&self, root: BorrowedFd<'_>, is_served: bool) -> Result<(), Errno> {
         make_dir(root, c"dev", 0o755)?;
         for (tree, path) in self.trees.iter().zip(NODES) {
             let tree = tree.as_ref().ok_or(Errno::BADF)?.as_fd();
@@ -67,6 +68,9 @@ impl Devices {
             // A kernel built without pseudo-terminals: nobody has any.
             Err(Errno::NODEV) => {}
             Err(errno) => return Err(errno),
+        }
+        if is_served {
+            return Ok(());
         }
         LINKS.iter().try_for_each(|(link, to)| make_link(root, relative(link)?, to))
     }

@@ -14,6 +14,7 @@
 //! waited for too long goes on, whether he was looked at or not.
 
 mod mount;
+mod processor;
 mod protocol;
 mod skeleton;
 
@@ -32,7 +33,8 @@ use crate::seccomp;
 use crate::stage;
 use crate::sys::{self, Fork, SignalSet};
 
-use protocol::{Answer, Attributes, LONGEST_REQUEST, Request, Want};
+use processor::Bound;
+use protocol::{Answer, Attributes, Entry, LONGEST_REQUEST, Request, Want};
 
 pub(crate) use mount::{Served, is_served, unserved};
 pub(crate) use skeleton::{Kind, Skeleton, cover};
@@ -64,6 +66,7 @@ pub(crate) struct Line(OwnedFd);
 const BEGIN: u64 = 1;
 const LOOKED: u64 = 2;
 const INIT: u64 = 3;
+const TOGETHER: u64 = 4;
 
 type Message = [u8; 16];
 
@@ -151,6 +154,8 @@ pub(crate) struct Lookout {
     /// The init's number in the run, once it has begun; nobody has 0.
     init: u32,
     has_begun: bool,
+    /// To where the init is, until it has begun.
+    bound: Option<Bound>,
 }
 
 /// A lookout that runs; ends with its value.
@@ -190,6 +195,8 @@ pub(crate) fn post(plan: &Plan, skeleton: &Skeleton) -> Result<(Posted, Line), E
             libc::SYS_poll,
             libc::SYS_ppoll,
             libc::SYS_clock_gettime,
+            libc::SYS_sched_getaffinity,
+            libc::SYS_sched_setaffinity,
             libc::SYS_exit_group,
         ]),
         uid: plan.identity.uid,
@@ -198,6 +205,7 @@ pub(crate) fn post(plan: &Plan, skeleton: &Skeleton) -> Result<(Posted, Line), E
         waiting: Vec::with_capacity(plan.limits.tasks() as usize),
         init: 0,
         has_begun: false,
+        bound: None,
     };
     match sys::fork(0, None)? {
         Fork::Child => lookout.run(),
@@ -207,11 +215,16 @@ pub(crate) fn post(plan: &Plan, skeleton: &Skeleton) -> Result<(Posted, Line), E
 
 impl Lookout {
     fn run(mut self) -> ! {
-        let _ = self.serve();
+        if let Ok(kernel) = self.begin() {
+            let _ = self.serve(kernel.as_fd());
+            // Nothing is dropped: the filter has no calls for that.
+            sys::exit(0)
+        }
         sys::exit(0)
     }
 
-    fn serve(&mut self) -> Result<(), Errno> {
+    /// Confines itself and takes the way to the kernel.
+    fn begin(&mut self) -> Result<OwnedFd, Errno> {
         SignalSet::all().set();
         process::set_parent_process_death_signal(Some(Signal::KILL))?;
         sys::close_all_but(&[self.socket.as_raw_fd()])?;
@@ -219,6 +232,10 @@ impl Lookout {
         stage::capabilities(CapabilitySet::empty())?;
         thread::set_no_new_privs(true)?;
         sys::install_filter(&self.filter, false)?;
+        Ok(kernel)
+    }
+
+    fn serve(&mut self, kernel: BorrowedFd<'_>) -> Result<(), Errno> {
         let mut request = [0u8; LONGEST_REQUEST];
         loop {
             let untold =
@@ -231,18 +248,18 @@ impl Lookout {
             }
             let [line, asked] = fds.each_ref().map(PollFd::revents);
             if line.intersects(PollFlags::IN | PollFlags::HUP) {
-                self.hear(kernel.as_fd())?;
+                self.hear(kernel)?;
             }
             if !asked.is_empty() {
-                match rustix::io::read(&kernel, &mut request[..]) {
-                    Ok(length) => self.answer(kernel.as_fd(), &request[..length])?,
+                match rustix::io::read(kernel, &mut request[..]) {
+                    Ok(length) => self.answer(kernel, &request[..length])?,
                     // Taken back meanwhile.
                     Err(Errno::AGAIN | Errno::INTR | Errno::NOENT) => {}
                     Err(errno) => return Err(errno),
                 }
             }
             self.tell();
-            self.let_go(kernel.as_fd(), |one| one.since.elapsed() >= PATIENCE)?;
+            self.let_go(kernel, |one| one.since.elapsed() >= PATIENCE)?;
         }
     }
 
@@ -256,7 +273,11 @@ impl Lookout {
         loop {
             match receive(self.socket.as_fd(), RecvFlags::DONTWAIT) {
                 Ok(Some((LOOKED, unique))) => self.let_go(kernel, |one| one.unique == unique)?,
-                Ok(Some((BEGIN, _))) => self.has_begun = true,
+                Ok(Some((BEGIN, _))) => {
+                    self.has_begun = true;
+                    self.bound = None;
+                }
+                Ok(Some((TOGETHER, processor))) => self.bound = Bound::to(processor as usize).ok(),
                 Ok(Some((INIT, number))) => self.init = number as u32,
                 Ok(Some(_)) => {}
                 Ok(None) => return Err(Errno::PIPE),
@@ -355,7 +376,9 @@ impl Lookout {
                 _ => return Err((Then::Failed(Errno::INVAL), None)),
             },
             Want::Open | Want::OpenFolder => answer.opened(),
-            Want::List { from, size } => self.list(&mut answer, request.node, from, size),
+            Want::List { from, size, with_nodes } => {
+                self.list(&mut answer, request.node, from, size, with_nodes)
+            }
             Want::FileSystem => answer.file_system(),
             Want::Access { .. } | Want::Read | Want::Release => &mut answer,
             Want::Start { .. } | Want::Other | Want::Forget | Want::Interrupt => {
@@ -377,24 +400,35 @@ impl Lookout {
         Attributes { node: number, mode, size, uid, gid, time }
     }
 
-    fn list<'a>(&self, answer: &'a mut Answer, folder: u64, from: u64, size: usize) -> &'a mut Answer {
+    fn list<'a>(
+        &self,
+        answer: &'a mut Answer,
+        folder: u64,
+        from: u64,
+        size: usize,
+        with_nodes: bool,
+    ) -> &'a mut Answer {
         const FOLDER: u32 = libc::DT_DIR as u32;
         let own = [(folder, b".".as_slice()), (self.skeleton.folder_of(folder), b"..")];
-        let mut at = from;
-        for (number, name) in own.into_iter().skip(from.min(2) as usize) {
-            at += 1;
-            if !answer.name(number, at, FOLDER, name, size) {
+        let mut next = from;
+        for (node, name) in own.into_iter().skip(from.min(2) as usize) {
+            next += 1;
+            // The kernel takes nothing about these two.
+            let entry = Entry { node, next, kind: FOLDER, name, told: with_nodes.then_some(None) };
+            if !answer.name(&entry, size) {
                 return answer;
             }
         }
-        for (number, name, node) in self.skeleton.list(folder, at.saturating_sub(2) as usize) {
-            at += 1;
+        for (number, name, node) in self.skeleton.list(folder, next.saturating_sub(2) as usize) {
+            next += 1;
             let kind = match node.kind {
                 Kind::Folder => FOLDER,
                 Kind::File => libc::DT_REG.into(),
                 Kind::Link(_) => libc::DT_LNK.into(),
             };
-            if !answer.name(number, at, kind, name, size) {
+            // Whoever comes through what is watched has to ask.
+            let told = with_nodes.then(|| (!node.is_watched).then(|| self.attributes(number)));
+            if !answer.name(&Entry { node: number, next, kind, name, told }, size) {
                 break;
             }
         }

@@ -8,6 +8,7 @@
 mod made;
 mod points;
 
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -28,7 +29,7 @@ use crate::plan::{Access, Mount, Plan};
 use crate::switches::Switch;
 use crate::sys;
 
-use made::{lay_over, write_file};
+use made::{lay_over, learn, write_file};
 pub(crate) use made::{make_dir, make_link, mount_point};
 pub(crate) use points::{is_below_a_mount, scratch_overhead};
 use points::{parents_of, relative};
@@ -41,6 +42,8 @@ pub(crate) const STAGING: &CStr = c"/proc";
 pub(crate) const BLANK_DIR: &CStr = c".blank.d";
 pub(crate) const BLANK_FILE: &CStr = c".blank.f";
 const FILE: &CStr = c".file";
+/// To list a folder takes two questions to the lookout, and each name in it one.
+const CROWD: usize = 3;
 
 pub(crate) const NOSUID: u64 = libc::MOUNT_ATTR_NOSUID;
 const NODEV: u64 = libc::MOUNT_ATTR_NODEV;
@@ -127,6 +130,8 @@ struct Placed {
 #[derive(Debug)]
 pub(crate) struct Tree {
     places: Vec<Placed>,
+    /// Folders of the root in which several pieces are put, outermost first.
+    crowded: Vec<CString>,
     /// What nothing is mounted on in a root that is served: the kernel shall not forget it, and have to ask for it again.
     pins: Vec<OwnedFd>,
     /// Folders of files that are still to be made, and what of them is open.
@@ -150,6 +155,7 @@ impl Tree {
             plan.mounts.iter().filter_map(Mount::target).map(|target| (target, ())).collect();
         let mut grounds: PathMap<'_, Ground> = PathMap::default();
         let mut places = Vec::new();
+        let mut crowds: BTreeMap<CString, usize> = BTreeMap::new();
         for (index, mount) in plan.mounts.iter().enumerate() {
             let (target, piece): (&Path, Piece) = match mount {
                 Mount::Bind { source, target, access, owned } => {
@@ -197,6 +203,11 @@ impl Tree {
                 _ => {}
             }
             let folder = target.parent().map_or(c".".to_owned(), relative);
+            if matches!(mount, Mount::Devices) {
+                crowds.insert(relative(target), devices::places().count());
+            } else if grounds.above(target).next().is_none() {
+                *crowds.entry(folder.clone()).or_default() += 1;
+            }
             let name = c_path(Path::new(target.file_name().unwrap_or_default()));
             places.push(Placed { piece, folder, name, parents });
         }
@@ -204,6 +215,11 @@ impl Tree {
         Tree {
             pins: Vec::with_capacity(places.len() + devices::LINKS.len()),
             places,
+            crowded: crowds
+                .into_iter()
+                .filter(|(_, pieces)| *pieces >= CROWD)
+                .map(|(folder, _)| folder)
+                .collect(),
             folders: plan
                 .guard
                 .new_files
@@ -294,6 +310,12 @@ impl Tree {
             aside: aside.as_ref(),
             is_served: served.is_some(),
         };
+        if site.is_served {
+            // Those that are not there yet are below something else.
+            for folder in &self.crowded {
+                let _ = learn(site.root, folder);
+            }
+        }
         for (index, place) in self.places.iter().enumerate() {
             place.apply(&site).map_err(|errno| MountFailure { index: index as u32, errno })?;
         }
@@ -400,6 +422,7 @@ impl Placed {
                     fs::renameat(store, FILE, store, kept)
                 }
             }
+            Piece::Symlink { .. } if is_served => Ok(()),
             Piece::Symlink { to } => make_link(folder, target, to),
             Piece::Directory => make_dir(folder, target, 0o755),
             Piece::Scratch { name, mode, execute } => {
@@ -445,7 +468,7 @@ impl Placed {
                 };
                 attach(clone_of(here.as_fd())?.as_fd(), folder, target)
             }
-            Piece::Devices(devices) => devices.apply(root),
+            Piece::Devices(devices) => devices.apply(root, is_served),
             Piece::Processes => {
                 let proc = processes()?;
                 make_dir(root, c"proc", 0o555)?;

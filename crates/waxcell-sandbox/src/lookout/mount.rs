@@ -8,13 +8,16 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
-use super::{INIT, Line};
+use super::processor::Bound;
+use super::{INIT, Line, TOGETHER};
 use crate::handover;
 use crate::procfs;
 
 /// A root that is served, not attached yet.
 pub(crate) struct Served {
     pub(crate) root: OwnedFd,
+    /// While it is built, its init stays where the lookout is.
+    _bound: Option<Bound>,
 }
 
 /// What the kernel calls the source of such a root.
@@ -45,7 +48,7 @@ pub(crate) fn unserved(uid: u32, gid: u32) -> Result<(Served, OwnedFd), Errno> {
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let root = rustix::mount::fsmount(config.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
-    Ok((Served { root }, kernel))
+    Ok((Served { root, _bound: None }, kernel))
 }
 
 impl Line {
@@ -54,6 +57,11 @@ impl Line {
         let (served, kernel) = unserved(uid, gid)?;
         handover::give(self.0.as_fd(), kernel.as_fd())?;
         self.send(INIT, u64::from(std::process::id()))?;
-        Ok(served)
+        // Without it, it takes longer.
+        let _bound = Bound::here().ok();
+        if let Some(bound) = &_bound {
+            self.send(TOGETHER, bound.processor as u64)?;
+        }
+        Ok(Served { _bound, ..served })
     }
 }

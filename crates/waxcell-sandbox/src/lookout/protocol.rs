@@ -18,10 +18,20 @@ pub(super) enum Want {
     Open,
     OpenFolder,
     Read,
-    List { from: u64, size: usize },
-    Access { mask: u32 },
+    /// `with_nodes`: and what stands behind each name.
+    List {
+        from: u64,
+        size: usize,
+        with_nodes: bool,
+    },
+    Access {
+        mask: u32,
+    },
     FileSystem,
-    Start { minor: u32, readahead: u32 },
+    Start {
+        minor: u32,
+        readahead: u32,
+    },
     Release,
     Interrupt,
     Other,
@@ -61,7 +71,9 @@ impl Request<'_> {
             18 | 29 | 38 => Want::Release,
             26 => Want::Start { minor: word(body, 4)?, readahead: word(body, 8)? },
             27 => Want::OpenFolder,
-            28 => Want::List { from: long(body, 8)?, size: word(body, 16)? as usize },
+            number @ (28 | 44) => {
+                Want::List { from: long(body, 8)?, size: word(body, 16)? as usize, with_nodes: number == 44 }
+            }
             34 => Want::Access { mask: word(body, 0)? },
             36 => Want::Interrupt,
             _ => Want::Other,
@@ -162,22 +174,43 @@ impl Answer {
     /// `fuse_init_out`.
     pub(super) fn start(&mut self, minor: u32, readahead: u32) -> &mut Answer {
         /// Several may look into one folder at a time (`FUSE_PARALLEL_DIROPS`): whoever waits for an answer must not be in
-        /// the way of the others. And links are read once (`FUSE_CACHE_SYMLINKS`).
-        const FLAGS: u32 = 1 << 18 | 1 << 23;
+        /// the way of the others. Links are read once (`FUSE_CACHE_SYMLINKS`), and who lists a folder knows what is in it
+        /// (`FUSE_DO_READDIRPLUS`).
+        const FLAGS: u32 = 1 << 13 | 1 << 18 | 1 << 23;
         const NEWEST: u32 = 31;
         self.word(7).word(minor.min(NEWEST)).word(readahead).word(FLAGS);
         self.word(0).word(4096).word(1).word(0).bytes(&[0; 32])
     }
 
-    /// `fuse_dirent`, if there is room for it in `size` bytes of names.
-    pub(super) fn name(&mut self, node: u64, next: u64, kind: u32, name: &[u8], size: usize) -> bool {
+    /// `fuse_dirent`, if there is room for it in `size` bytes of names; after what is said of the node where that is wanted
+    /// (`fuse_direntplus`). Nothing is said of [`Attributes`] that are not given: the kernel asks when somebody looks.
+    pub(super) fn name(&mut self, entry: &Entry<'_>, size: usize) -> bool {
         const HEAD: usize = 16;
-        let length = (24 + name.len()).next_multiple_of(8);
+        const NODE: usize = 128;
+        let Entry { node, next, kind, name, told } = *entry;
+        let length = (24 + name.len()).next_multiple_of(8) + told.map_or(0, |_| NODE);
         if self.length - HEAD + length > size.min(LONGEST_ANSWER - HEAD) {
             return false;
+        }
+        match told {
+            Some(Some(attributes)) => drop(self.entry(&attributes, false)),
+            Some(None) => drop(self.bytes(&[0; NODE])),
+            None => {}
         }
         self.long(node).long(next).word(name.len() as u32).word(kind).bytes(name);
         self.length = (self.length - HEAD).next_multiple_of(8) + HEAD;
         true
     }
+}
+
+/// A name in a folder.
+pub(super) struct Entry<'a> {
+    pub(super) node: u64,
+    /// Where to go on after it.
+    pub(super) next: u64,
+    /// `DT_DIR` and its like.
+    pub(super) kind: u32,
+    pub(super) name: &'a [u8],
+    /// Of [`Want::List`] with nodes.
+    pub(super) told: Option<Option<Attributes>>,
 }

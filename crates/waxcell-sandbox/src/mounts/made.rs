@@ -1,9 +1,10 @@
 //! What a root is made of before anything is mounted: folders, links, files, and places for mounts. Nothing here allocates.
 
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::fs::{self, AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use super::{FILE, NODEV, NOEXEC, NOSUID, RDONLY, attach, clone_at};
@@ -19,6 +20,14 @@ pub(crate) fn make_link(root: BorrowedFd<'_>, name: &CStr, to: &CStr) -> Result<
         }
         other => other,
     }
+}
+
+/// Has the kernel learn all names of a folder in one question.
+pub(super) fn learn(root: BorrowedFd<'_>, folder: &CStr) -> Result<(), Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = fs::openat(root, folder, flags, Mode::empty())?;
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    RawDir::new(&folder, &mut buffer).next().transpose().map(drop)
 }
 
 pub(crate) fn make_dir(root: BorrowedFd<'_>, path: &CStr, mode: u32) -> Result<(), Errno> {
