@@ -7,6 +7,7 @@
 
 mod made;
 mod points;
+mod trees;
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
@@ -16,10 +17,7 @@ use std::path::Path;
 
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
-    UnmountFlags,
-};
+use rustix::mount::{MountPropagationFlags, UnmountFlags};
 
 use crate::devices::{self, Devices};
 use crate::lookout::{self, Served};
@@ -33,6 +31,8 @@ use made::{lay_over, learn, write_file};
 pub(crate) use made::{make_dir, make_link, mount_point};
 pub(crate) use points::{is_below_a_mount, scratch_overhead};
 use points::{parents_of, relative};
+pub(crate) use trees::{attach, clone_alone, clone_at, clone_tree};
+use trees::{clone_mapped, clone_of, new_aside, new_root, processes, tmpfs};
 
 /// Where scratch space and, over it, the new root are attached until `pivot_root`: a directory that every host has and no
 /// plan binds from after it. The whole of it goes with the old root, in one unmount: each makes the kernel wait for
@@ -498,94 +498,6 @@ impl Placed {
             fs::openat(&folder, target, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
         sys::mount_setattr(cover.as_fd(), false, RDONLY | NOSUID | NODEV | NOEXEC, 0, None)
     }
-}
-
-/// A detached copy of the mount tree at a host path, reached without following any symlink.
-pub(crate) fn clone_tree(path: &CStr) -> Result<OwnedFd, Errno> {
-    clone_of(open_without_links(path)?.as_fd())
-}
-
-fn open_without_links(path: &CStr) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    fs::openat2(CWD, path, flags, Mode::empty(), resolve)
-}
-
-/// The same, with the caller's files shown as the script's own.
-fn clone_mapped(path: &CStr, userns: Option<BorrowedFd<'_>>) -> Result<OwnedFd, Errno> {
-    mapped(clone_tree(path)?, userns)
-}
-
-/// The same, without what is mounted below it; an error where an ordinary user would uncover something by that.
-pub(crate) fn clone_alone(path: &CStr, userns: Option<BorrowedFd<'_>>) -> Result<OwnedFd, Errno> {
-    mapped(clone_at(open_without_links(path)?.as_fd(), c".")?, userns)
-}
-
-fn mapped(tree: OwnedFd, userns: Option<BorrowedFd<'_>>) -> Result<OwnedFd, Errno> {
-    if userns.is_some() {
-        sys::mount_setattr(tree.as_fd(), true, libc::MOUNT_ATTR_IDMAP, 0, userns)?;
-    }
-    Ok(tree)
-}
-
-fn clone_of(place: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    let clone = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH
-        | OpenTreeFlags::AT_RECURSIVE;
-    rustix::mount::open_tree(place, c"", clone)
-}
-
-pub(crate) fn clone_at(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
-    let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    rustix::mount::open_tree(dir, name, clone)
-}
-
-pub(crate) fn attach(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
-    rustix::mount::move_mount(tree, c"", root, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-}
-
-fn tmpfs(options: &[(&CStr, &CStr)]) -> Result<OwnedFd, Errno> {
-    let config = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    for (key, value) in options {
-        rustix::mount::fsconfig_set_string(config.as_fd(), *key, *value)?;
-    }
-    rustix::mount::fsconfig_create(config.as_fd())?;
-    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
-        | MountAttrFlags::MOUNT_ATTR_NODEV
-        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    rustix::mount::fsmount(config.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
-}
-
-/// `/proc` with the processes of this namespace and nothing else of the kernel's (`subset=pid`, Linux 5.8).
-fn processes() -> Result<OwnedFd, Errno> {
-    let config = rustix::mount::fsopen(c"proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    rustix::mount::fsconfig_set_string(config.as_fd(), c"subset", c"pid")?;
-    rustix::mount::fsconfig_create(config.as_fd())?;
-    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
-        | MountAttrFlags::MOUNT_ATTR_NODEV
-        | MountAttrFlags::MOUNT_ATTR_NOEXEC
-        | MountAttrFlags::MOUNT_ATTR_RDONLY;
-    rustix::mount::fsmount(config.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
-}
-
-/// Where layers are put together. It is covered by the new root, and goes with the old one.
-fn new_aside() -> Result<OwnedFd, Errno> {
-    let aside = tmpfs(&[(c"size", c"1m"), (c"mode", c"0700")])?;
-    attach(aside.as_fd(), CWD, STAGING)?;
-    Ok(aside)
-}
-
-/// The root-to-be, with the blank file and directory that cover things, unless another root has them.
-fn new_root(has_blanks: bool) -> Result<OwnedFd, Errno> {
-    let root = tmpfs(&[(c"size", c"64m"), (c"mode", c"0755")])?;
-    attach(root.as_fd(), CWD, STAGING)?;
-    if !has_blanks {
-        return Ok(root);
-    }
-    fs::mkdirat(&root, BLANK_DIR, Mode::empty())?;
-    drop(fs::openat(&root, BLANK_FILE, OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::empty())?);
-    Ok(root)
 }
 
 fn finish(root: BorrowedFd<'_>, is_served: bool) -> Result<(), Errno> {
