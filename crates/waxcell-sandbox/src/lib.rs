@@ -13,6 +13,7 @@ mod broker;
 mod cgroup;
 mod denials;
 mod devices;
+mod egress;
 mod ending;
 mod enforced;
 mod frames;
@@ -50,6 +51,7 @@ mod wire;
 
 pub use cgroup::{GroupError, Rung, clear_groups, rung};
 pub use denials::Counts;
+pub use egress::{Handed, Serve};
 pub use ending::{Denial, Ending, Exit, Layer, Place, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;
@@ -57,7 +59,7 @@ pub use landlock::abi as landlock_abi;
 pub use mount_table::{mount_below, mounted};
 pub use overlay::PARTS as LAYER_PARTS;
 pub use path_map::PathMap;
-pub use plan::{Access, Code, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
+pub use plan::{Access, Code, Egress, Guard, Identity, Limits, Mount, Network, Owner, Plain, Plan, Program};
 pub use probe::{
     Feature, FeatureGroup, FeatureState, HostFeatures, Importance, Probe, measure_fdatasync, probe,
 };

@@ -3,13 +3,15 @@
 //! A plan names paths, numbers and switches, nothing of a policy. Everything in it is decided before a process is
 //! started; the stage only carries it out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 use waxcell_operations::Operation;
 
+use crate::egress::Serve;
 use crate::switches::Switches;
 
 /// Exactly what shall be enforced for one run.
@@ -312,8 +314,34 @@ impl Limits {
 /// The network of the run: a namespace of its own in every case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Network {
-    /// Whether `lo` inside is up.
+    /// Whether the script may use `lo` inside.
     pub loopback: bool,
+    /// The way out of it; `None`: there is none, and nothing is made for one. Only with namespaces.
+    pub egress: Option<Egress>,
+}
+
+/// The way out of the run's network: a process beside the run, to which connections inside come.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Egress {
+    /// Networks that are the run's own inside, as address and length of the prefix: those that stand for names, and those
+    /// that the policy lists. A connection to any of their addresses comes to the process.
+    pub networks: Vec<(IpAddr, u8)>,
+    /// Where the resolver is inside, on port 53: one address of each family at most, each in one of the networks.
+    pub resolvers: Vec<IpAddr>,
+    /// Ports to which nobody connects.
+    pub blocked_ports: BTreeSet<u16>,
+    /// Open files that the process needs at most.
+    pub open_files: u64,
+    /// What it does.
+    #[serde(skip)]
+    pub serve: Serve,
+}
+
+impl Egress {
+    /// The run's `resolv.conf` (`resolv.conf(5)`).
+    pub fn resolv_conf(&self) -> String {
+        self.resolvers.iter().map(|address| format!("nameserver {address}\n")).collect()
+    }
 }
 
 fn lossy_list<S: serde::Serializer>(list: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {

@@ -163,12 +163,14 @@ impl Running {
     }
 
     /// Watches until nothing of the run is alive. `tap` sees every byte of output that passes; `counts` says of attempts on
-    /// what is not shown whether they count.
+    /// what is not shown whether they count; `lines` is given each line of the process that is the run's way out, of which
+    /// nothing is kept here.
     pub fn watch(
         mut self,
         interrupts: Option<Interrupts<'_>>,
         tap: &mut dyn FnMut(Stream, &[u8]),
         counts: Counts<'_>,
+        _lines: &mut dyn FnMut(&[u8]),
     ) -> Ending {
         let started = self.started.unwrap_or_else(Instant::now);
         let mut watch = Watch {

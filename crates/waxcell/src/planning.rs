@@ -287,7 +287,7 @@ pub(crate) fn plan(
         guard,
         program: program(policy, script, args, interpreter, caller, scratch, switches),
         limits,
-        network: Network { loopback: policy.network.loopback && !is_plain },
+        network: Network { loopback: policy.network.loopback && !is_plain, egress: None },
         plain: scratch.map(|scratch| Plain { scratch: scratch.to_owned(), file: script.given.clone() }),
         without_landlock: policy.degrade.contains(&Degradation::Landlock),
         file_attempts: policy.monitoring.file_attempts,

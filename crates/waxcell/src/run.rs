@@ -209,7 +209,8 @@ fn story(
     }
     let unshown = Unshown::new(plan.program.env.get("PATH").map(Vec::as_slice));
     let mut tap = |stream, bytes: &[u8]| capture.take(stream, bytes);
-    let ending = running.watch(request.interrupts, &mut tap, &|what, path| unshown.counts(what, path));
+    let ending =
+        running.watch(request.interrupts, &mut tap, &|what, path| unshown.counts(what, path), &mut |_| ());
 
     // No process of the run is alive any more; its namespaces go while this goes on. What did it leave?
     writes.claim(&mut placeholders, &ending.claimed);

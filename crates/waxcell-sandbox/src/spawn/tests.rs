@@ -56,7 +56,7 @@ fn plan(script: &str, place: &Path) -> Plan {
             scratch_bytes: 16 << 20,
             scratch_files: 64,
         },
-        network: Network { loopback: false },
+        network: Network { loopback: false, egress: None },
         without_landlock: false,
         file_attempts: true,
         plain: Some(Plain { scratch, file: "script.py".into() }),
@@ -95,7 +95,8 @@ fn run(plan: &Plan, abi: u32) -> (Ending, String) {
     assert_eq!(ready.enforced().landlock.as_ref().map(|landlock| landlock.abi), Some(abi));
     assert_eq!(ready.enforced().degraded, ["namespaces"]);
     let mut output = Vec::new();
-    let ending = ready.start().watch(None, &mut |_, bytes| output.extend_from_slice(bytes), &|_, _| true);
+    let ending =
+        ready.start().watch(None, &mut |_, bytes| output.extend_from_slice(bytes), &|_, _| true, &mut |_| ());
     (ending, String::from_utf8_lossy(&output).into_owned())
 }
 

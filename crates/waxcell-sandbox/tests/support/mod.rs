@@ -65,7 +65,7 @@ pub(crate) fn plan(script: &str, data: &Path) -> Plan {
             scratch_bytes: 16 << 20,
             scratch_files: 64,
         },
-        network: Network { loopback: true },
+        network: Network { loopback: true, egress: None },
         without_landlock: false,
         file_attempts: true,
         plain: None,
@@ -96,7 +96,7 @@ pub(crate) fn run(plan: &Plan) -> Ran {
         Stream::Output => output.extend_from_slice(bytes),
         Stream::Error => error.extend_from_slice(bytes),
     };
-    let ending = ready.start().watch(None, &mut tap, &|_, _| false);
+    let ending = ready.start().watch(None, &mut tap, &|_, _| false, &mut |_| ());
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ran { ending, enforced, output: text(output), error: text(error) }
 }
