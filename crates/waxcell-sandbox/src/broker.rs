@@ -17,6 +17,7 @@ use rustix::process::{self, WaitOptions};
 use waxcell_operations::Operation;
 
 use crate::attempts::Attempts;
+use crate::doors::Doors;
 use crate::ending::Layer;
 use crate::frames::Frames;
 use crate::guarded::{Asked, Guarded};
@@ -74,10 +75,11 @@ impl Broker {
         scratch: CString,
         tell_spent: bool,
         lookout: Option<(Line, Skeleton)>,
+        doors: Option<Doors>,
     ) -> Result<Broker, Errno> {
         let (lookout, skeleton) = lookout.unzip();
         Ok(Broker {
-            guarded: Guarded::new(plan, scratch)?,
+            guarded: Guarded::new(plan, scratch, doors)?,
             attempts: Attempts::new(plan, skeleton),
             lookout,
             shown: [None, None],
@@ -143,6 +145,11 @@ impl Broker {
     pub(crate) fn resolve_names(&mut self) -> Result<(), Errno> {
         self.resolver = Some(resolver::open()?);
         Ok(())
+    }
+
+    /// Opens the way out of the network that this process is in by now.
+    pub(crate) fn open_doors(&self) -> Result<(), Errno> {
+        self.guarded.doors.as_ref().map_or(Ok(()), Doors::make)
     }
 
     /// Begins to count what the network that this process is in by now has no way for.

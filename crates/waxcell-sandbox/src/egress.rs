@@ -1,9 +1,44 @@
-//! The process beside a run that is its way out of its network.
+//! The process beside a run that is the way out of its network: it is in the host's network, has sockets of the run's, and
+//! does between them what the plan says ([`Serve`]).
+//!
+//! What it does reads every byte of a script and of servers, so the kernel leaves it nothing but sockets: no files, no
+//! capabilities, no other process, no way to listen. A fork of the supervisor, made by the C library, because it allocates.
+
+mod process;
 
 use std::fmt;
-use std::os::fd::OwnedFd;
+use std::io::Read;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+
+use crate::landlock;
+use crate::plan::{Egress, Plan};
+use crate::seccomp;
+use crate::sys::{self, Fork};
+
+use process::Process;
+
+/// What the init hands over, by its first byte: datagrams and streams of a resolver; that this was all.
+pub(crate) const DATAGRAMS: u8 = b'd';
+pub(crate) const STREAMS: u8 = b's';
+pub(crate) const ALL: u8 = b'a';
+
+/// The longest line.
+const LINE_MAX: usize = 64 * 1024;
+/// How much is read before others get their turn.
+const READS_AT_ONCE: usize = 16;
+/// How long the process has to confine itself once the init has handed over its sockets.
+const BEGINNING: Duration = Duration::from_secs(10);
+/// How long it has to tell the rest when the run is over.
+const LAST: Duration = Duration::from_secs(3);
 
 /// What the process has of the run.
 #[derive(Debug)]
@@ -14,10 +49,11 @@ pub struct Handed {
     pub resolver_streams: Vec<OwnedFd>,
     /// What the init says while the run goes on, over `SOCK_SEQPACKET`; nobody hears an answer. `l` with a descriptor: a
     /// listening socket of the run's network, on the unspecified address of its family. `c`, 16 bytes of an address (of
-    /// version 4: mapped), 2 of a port, both as on the network, and a place in the script: somebody is about to
-    /// connect there, or to send there. At its end nobody of the run is left.
+    /// version 4: mapped), 2 of a port, both as on the network, and a place in the code of the plan, `FILE:LINE` or
+    /// `FILE:LINE:LINE OF THE SCRIPT`, without a file where it is the script, empty where it is not known: somebody is about
+    /// to connect there, or to send there. At its end nobody of the run is left.
     pub line: OwnedFd,
-    /// Lines for the supervisor. Its end says that the run is over.
+    /// Lines for the supervisor, of 64 KiB at most. Its end says that the run is over.
     pub reports: UnixStream,
 }
 
@@ -44,5 +80,142 @@ impl fmt::Debug for Serve {
 impl PartialEq for Serve {
     fn eq(&self, other: &Serve) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// The process, as its supervisor has it; ends with its value.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub(crate) pid: i32,
+    pidfd: OwnedFd,
+    reports: UnixStream,
+    /// The beginning of a line.
+    begun: Vec<u8>,
+    is_lost: bool,
+}
+
+/// Starts the process for a run that is still to be built; returns it and the init's end of the line.
+pub(crate) fn post(plan: &Plan, egress: &Egress) -> Result<(Posted, OwnedFd), Errno> {
+    let (ours, theirs) = UnixStream::pair().map_err(errno_of)?;
+    let kind = SocketType::SEQPACKET;
+    let (init, line) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+    let id = &plan.identity;
+    let process = Process {
+        line,
+        reports: theirs,
+        change_to: (rustix::process::geteuid().as_raw() != id.host_uid).then_some((id.host_uid, id.host_gid)),
+        open_files: egress.open_files,
+        landlock: landlock::abi(),
+        filter: seccomp::egress(),
+        serve: egress.serve.clone(),
+    };
+    match sys::fork_by_library()? {
+        Fork::Child => process.run(),
+        Fork::Parent { pid, pidfd } => {
+            Ok((Posted { pid, pidfd, reports: ours, begun: Vec::new(), is_lost: false }, init))
+        }
+    }
+}
+
+impl Posted {
+    /// Waits until it is confined and has what the init hands over.
+    pub(crate) fn begun(&mut self) -> Result<(), Errno> {
+        self.reports.set_read_timeout(Some(BEGINNING)).map_err(errno_of)?;
+        self.reports.read_exact(&mut [0]).map_err(errno_of)?;
+        self.reports.set_nonblocking(true).map_err(errno_of)
+    }
+
+    /// What to wait for.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        (!self.is_lost).then(|| self.reports.as_fd())
+    }
+
+    /// Takes the lines that are there, without waiting. An error if no more come, which is for the supervisor to say.
+    pub(crate) fn hear(&mut self, lines: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
+        for _ in 0..READS_AT_ONCE {
+            match self.read(lines) {
+                Ok(true) => {}
+                Ok(false) => return Err(self.lost(Errno::PIPE)),
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(errno) => return Err(self.lost(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that the run is over, and takes the rest. An error unless it ends well within its time.
+    pub(crate) fn finish(&mut self, lines: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
+        if self.is_lost {
+            // It was told.
+            return Ok(());
+        }
+        let until = Instant::now() + LAST;
+        self.reports.shutdown(Shutdown::Write).map_err(errno_of)?;
+        loop {
+            match self.read(lines) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(Errno::AGAIN) => wait(self.reports.as_fd(), until)?,
+                Err(errno) => return Err(errno),
+            }
+        }
+        wait(self.pidfd.as_fd(), until)?;
+        let status = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED)?;
+        match status.and_then(|status| status.exit_status()) {
+            Some(0) => Ok(()),
+            _ => Err(Errno::PIPE),
+        }
+    }
+
+    fn lost(&mut self, errno: Errno) -> Errno {
+        self.is_lost = true;
+        errno
+    }
+
+    /// Reads once, and gives whole lines on; whether there may be more.
+    fn read(&mut self, lines: &mut dyn FnMut(&[u8])) -> Result<bool, Errno> {
+        let mut buffer = [0u8; 16 * 1024];
+        let read = match rustix::io::read(&self.reports, &mut buffer) {
+            Err(Errno::INTR) => return Ok(true),
+            // Its end is gone, and something that nobody has read with it.
+            Err(Errno::CONNRESET) => 0,
+            other => other?,
+        };
+        let mut rest = &buffer[..read];
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            self.begun.extend_from_slice(&rest[..end]);
+            lines(&self.begun);
+            self.begun.clear();
+            rest = &rest[end + 1..];
+        }
+        self.begun.extend_from_slice(rest);
+        if self.begun.len() > LINE_MAX { Err(Errno::MSGSIZE) } else { Ok(read > 0) }
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+    }
+}
+
+/// Waits until there is something to read, until then at most.
+fn wait(fd: BorrowedFd<'_>, until: Instant) -> Result<(), Errno> {
+    let left = until.saturating_duration_since(Instant::now());
+    let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    match poll(&mut fds, Some(&left)) {
+        Ok(0) => Err(Errno::TIMEDOUT),
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn errno_of(error: std::io::Error) -> Errno {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => Errno::PIPE,
+        std::io::ErrorKind::WouldBlock => Errno::TIMEDOUT,
+        _ => Errno::from_io_error(&error).unwrap_or(Errno::IO),
     }
 }

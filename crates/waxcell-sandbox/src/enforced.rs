@@ -50,6 +50,8 @@ pub struct Enforced {
     /// What tells of files that are opened in vain: `lookout`, or `filter` where every call that opens one asks; absent where
     /// nobody wants to know.
     pub attempts_by: Option<&'static str>,
+    /// Whether there is a way out of its network, and the process that is it can do nothing but that.
+    pub egress: bool,
     /// The memory limit in bytes, as the control group has it (absent on `rlimit+watch`).
     pub memory_limit: Option<u64>,
     /// Per-process limits of the script's process, as the kernel prints them.
@@ -163,6 +165,7 @@ pub(crate) fn read_back(
     pid: i32,
     around: Surroundings,
     group: Option<&Group>,
+    egress: Option<i32>,
     landlock: Option<&landlock::Rules>,
     instructions: usize,
 ) -> Result<Enforced, ReadBackError> {
@@ -202,6 +205,9 @@ pub(crate) fn read_back(
         namespaces.push((*name).to_owned());
     }
 
+    if let Some(process) = egress {
+        compare_egress(plan, process)?;
+    }
     let memory_limit = group.and_then(Group::memory_limit);
     if group.is_some() {
         // The kernel rounds down to whole pages.
@@ -245,6 +251,7 @@ pub(crate) fn read_back(
         limits_by: group.map_or(Rung::RlimitWatch, Group::rung),
         scratch_by: if has_tmpfs { "tmpfs" } else { "watch" },
         attempts_by,
+        egress: egress.is_some(),
         memory_limit,
         rlimits,
     })
@@ -267,6 +274,19 @@ fn mounts_of(mountinfo: &str) -> BTreeMap<String, Found> {
 fn layers_of(mounts: &BTreeMap<String, Found>) -> Vec<String> {
     let layers = mounts.iter().filter(|(_, found)| overlay::is_layer(&found.system));
     layers.map(|(path, _)| path.clone()).collect()
+}
+
+/// Compares what the process that is the way out may do with nothing.
+fn compare_egress(plan: &Plan, process: i32) -> Result<(), ReadBackError> {
+    let status = read(process, "status")?;
+    let user = plan.identity.host_uid.to_string();
+    let none = "0000000000000000";
+    for (key, wanted) in [("Uid", user.as_str()), ("CapPrm", none), ("NoNewPrivs", "1"), ("Seccomp", "2")] {
+        let found = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        let found = found.and_then(|found| found.split_ascii_whitespace().next()).unwrap_or("");
+        require(found == wanted, &format!("`{key}: {wanted}` of the process that is the way out"), found)?;
+    }
+    Ok(())
 }
 
 fn compare_mounts(plan: &Plan, found: &BTreeMap<String, Found>) -> Result<(), ReadBackError> {

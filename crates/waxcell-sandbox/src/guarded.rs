@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use rustix::process;
 use waxcell_operations::Operation;
 
+use crate::doors::Doors;
 use crate::ending::Layer;
 use crate::members::Members;
 use crate::mounts::Tree;
@@ -46,6 +47,8 @@ pub(crate) struct Guarded {
     scratch_device: u64,
     /// What else has to be decided, and by what, where there are no namespaces.
     outside: Option<Outside>,
+    /// The way out of the run's network, where there is one.
+    pub(crate) doors: Option<Doors>,
     switches: Switches,
 }
 
@@ -81,7 +84,7 @@ type At = (Option<u64>, Option<u64>, u32);
 
 impl Guarded {
     /// `scratch` is any path in the run's scratch space.
-    pub(crate) fn new(plan: &Plan, scratch: CString) -> Result<Guarded, Errno> {
+    pub(crate) fn new(plan: &Plan, scratch: CString, doors: Option<Doors>) -> Result<Guarded, Errno> {
         let guard = &plan.guard;
         let placeholders = guard
             .placeholders
@@ -95,13 +98,15 @@ impl Guarded {
             scratch,
             scratch_device: 0,
             outside: Outside::new(plan)?,
+            doors,
             switches: plan.switches,
         })
     }
 
     /// What it holds open from before the fork.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = &OwnedFd> {
-        self.outside.iter().filter_map(Outside::descriptor)
+        let outside = self.outside.iter().filter_map(Outside::descriptor);
+        outside.chain(self.doors.as_ref().map(Doors::descriptor))
     }
 
     /// A place in scratch space, where the run has any of its own.
@@ -174,7 +179,8 @@ impl Guarded {
                 self.perform_outside(asked, kind)
             }
             Call::MemfdCreate => self.memory_file(asked),
-            Call::Connect | Call::SendTo => network::reach(asked, kind),
+            Call::Connect | Call::SendTo => network::reach(asked, kind, self.doors.as_mut()),
+            Call::Bind => network::bind(asked, self.doors.as_mut()),
             _ => Err(Errno::NOSYS),
         }
     }

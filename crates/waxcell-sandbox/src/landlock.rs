@@ -52,6 +52,36 @@ const fn handled_fs(abi: u32) -> u64 {
     }
 }
 
+/// Rights over ports, from ABI 4 on.
+const BIND_TCP: u64 = 1 << 0;
+const CONNECT_TCP: u64 = 1 << 1;
+
+/// Abstract UNIX sockets and signals across the boundary, from ABI 6 on.
+const fn scopes(abi: u32) -> u64 {
+    if abi >= 6 { 0b11 } else { 0 }
+}
+
+/// How many bytes of a description an ABI knows.
+const fn size(abi: u32) -> usize {
+    match abi {
+        0..=3 => 8,
+        4 | 5 => 16,
+        _ => 24,
+    }
+}
+
+/// Takes every right over files from this thread, and to listen, where the kernel has Landlock; needs `no_new_privs`.
+pub(crate) fn take_everything(abi: Option<u32>) -> sys::Result<()> {
+    let Some(abi) = abi else { return Ok(()) };
+    let handled = LandlockRuleset {
+        handled_access_fs: handled_fs(abi),
+        handled_access_net: if abi >= 4 { BIND_TCP } else { 0 },
+        scoped: scopes(abi),
+    };
+    let ruleset = sys::landlock_ruleset(&handled, size(abi))?;
+    sys::landlock_restrict(ruleset.as_fd())
+}
+
 /// A rule set for one run on one kernel.
 #[derive(Debug)]
 pub(crate) struct Rules {
@@ -72,16 +102,15 @@ impl Rules {
         let handled = LandlockRuleset {
             handled_access_fs: handled_fs(abi),
             // Ports cannot be told apart by address, and loopback inside the run is open on any port: only a run
-            // without one has a use for these rights (bind and connect, ABI 4).
-            handled_access_net: if abi >= 4 && (is_plain || !plan.network.loopback) { 0b11 } else { 0 },
-            // Abstract UNIX sockets and signals across the boundary (ABI 6).
-            scoped: if abi >= 6 { 0b11 } else { 0 },
+            // without one has a use for these rights; without a way out for both.
+            handled_access_net: match abi >= 4 && (is_plain || !plan.network.loopback) {
+                true if plan.network.egress.is_some() && !is_plain => BIND_TCP,
+                true => BIND_TCP | CONNECT_TCP,
+                false => 0,
+            },
+            scoped: scopes(abi),
         };
-        let size = match abi {
-            0..=3 => 8,
-            4 | 5 => 16,
-            _ => 24,
-        };
+        let size = size(abi);
         // Without a root of its own, nothing but what is named.
         let mut allow = if is_plain { Vec::new() } else { vec![(c"/".to_owned(), READ)] };
         let mut scratch = READ | CHANGE | MAKE_FIFO | MAKE_SOCK;

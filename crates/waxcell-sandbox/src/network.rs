@@ -1,4 +1,4 @@
-//! Attempts to leave the run's network, which leads nowhere but to itself.
+//! Attempts to leave the run's network, which leads nowhere but to itself, and through its doors ([`crate::doors`]).
 //!
 //! That is the kernel's doing, whatever is read here: a call to an address of the run's own goes on in the kernel, which
 //! looks at the address again. What is answered here is what the kernel would answer, and told.
@@ -6,50 +6,145 @@
 use std::ffi::CStr;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 use waxcell_operations::Operation;
 
+use crate::doors::Doors;
 use crate::ending::Layer;
 use crate::guarded::Asked;
 use crate::seccomp::Call;
 use crate::sys::Answer;
-use crate::target::{read_exactly, still_waiting};
+use crate::target::{open_descriptor, own_descriptor, read_exactly, still_waiting};
 use crate::text::Text;
 use crate::wire::Attempt;
 
 /// `sizeof(struct sockaddr_storage)`: the kernel takes no longer address.
 pub(crate) const ADDRESS_MAX: usize = 128;
 
+/// What a socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Stream,
+    Datagram,
+    /// Not of the network at all.
+    Other,
+}
+
 /// `connect`, or `sendto` with an address.
-pub(crate) fn reach(asked: &mut Asked<'_>, kind: Call) -> Result<Answer, Errno> {
+pub(crate) fn reach(asked: &mut Asked<'_>, kind: Call, doors: Option<&mut Doors>) -> Result<Answer, Errno> {
     let a = asked.call.args;
     let (address, length, operation) = match kind {
         Call::Connect => (a[1], a[2], Operation::NetConnect),
         _ if a[3] as i32 & libc::MSG_FASTOPEN != 0 => (a[4], a[5], Operation::NetConnect),
         _ => (a[4], a[5], Operation::NetUdp),
     };
-    let mut bytes = [0u8; ADDRESS_MAX];
-    let length = usize::try_from(length as i32).ok().filter(|length| *length <= ADDRESS_MAX);
-    let bytes = &mut bytes[..length.ok_or(Errno::INVAL)?];
-    read_exactly(asked.call.tid, address, bytes)?;
-    still_waiting(asked.listener, asked.call)?;
+    let mut buffer = [0u8; ADDRESS_MAX];
+    let bytes = read_address(asked, address, length, &mut buffer)?;
     if operation == Operation::NetUdp && bytes.starts_with(&(libc::AF_UNSPEC as u16).to_ne_bytes()) {
         // As which the kernel takes it from a socket of version 4; one of version 6 does without the address.
         bytes[..2].copy_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
     }
-    let Some(address) = internet_address(bytes).filter(|address| leaves(address.ip())) else {
+    let Some(address) = internet_address(bytes) else { return Ok(Answer::Continue) };
+    if let Some(doors) = doors {
+        let inside = SocketAddr::new(address.ip().to_canonical(), address.port());
+        if doors.leads_out(inside.ip()) {
+            return reach_inside(asked, (kind, operation), doors, inside);
+        }
+        if !doors.has_loopback && !leaves(address.ip()) {
+            // As where it is down.
+            return Err(Errno::NETUNREACH);
+        }
+    }
+    if !leaves(address.ip()) {
         return Ok(Answer::Continue);
-    };
-    let errno = Errno::NETUNREACH;
+    }
+    Err(deny(asked, operation, Errno::NETUNREACH, address))
+}
+
+/// The same to an address that leads out. Whatever goes on from here is the kernel's to decide: what nobody listens for is
+/// refused.
+fn reach_inside(
+    asked: &mut Asked<'_>,
+    (kind, operation): (Call, Operation),
+    doors: &mut Doors,
+    address: SocketAddr,
+) -> Result<Answer, Errno> {
+    let transport = transport_of(asked.call.tid, asked.call.args[0]);
+    still_waiting(asked.listener, asked.call)?;
+    let connects = operation == Operation::NetConnect;
+    match transport {
+        Transport::Datagram | Transport::Stream if doors.is_resolver(address) => {}
+        // Nothing is sent by that: the C library asks which way there is.
+        Transport::Datagram if kind == Call::Connect => return Ok(Answer::Continue),
+        Transport::Datagram => return Err(deny(asked, Operation::NetUdp, Errno::ACCESS, address)),
+        Transport::Stream if connects && doors.blocks(address.port()) => {
+            return Err(deny(asked, operation, Errno::ACCESS, address));
+        }
+        Transport::Stream if connects && address.port() != 0 => {
+            if doors.open(address.ip(), address.port()).is_err() {
+                return Err(deny(asked, operation, Errno::CONNREFUSED, address));
+            }
+        }
+        Transport::Stream | Transport::Other => return Ok(Answer::Continue),
+    }
+    doors.note(address, asked.refusals.place(asked.call.tid).as_ref());
+    Ok(Answer::Continue)
+}
+
+/// `bind`: nobody is reached at an address that leads out.
+pub(crate) fn bind(asked: &mut Asked<'_>, doors: Option<&mut Doors>) -> Result<Answer, Errno> {
+    let a = asked.call.args;
+    let mut buffer = [0u8; ADDRESS_MAX];
+    let bytes = read_address(asked, a[1], a[2], &mut buffer)?;
+    let address = internet_address(bytes).map(|address| (address.ip().to_canonical(), address.port()));
+    match address.zip(doors) {
+        Some(((ip, port), doors)) if doors.leads_out(ip) => {
+            Err(deny(asked, Operation::NetListen, Errno::ADDRNOTAVAIL, SocketAddr::new(ip, port)))
+        }
+        _ => Ok(Answer::Continue),
+    }
+}
+
+fn read_address<'a>(
+    asked: &Asked<'_>,
+    address: u64,
+    length: u64,
+    buffer: &'a mut [u8; ADDRESS_MAX],
+) -> Result<&'a mut [u8], Errno> {
+    let length = usize::try_from(length as i32).ok().filter(|length| *length <= ADDRESS_MAX);
+    let bytes = &mut buffer[..length.ok_or(Errno::INVAL)?];
+    read_exactly(asked.call.tid, address, bytes)?;
+    still_waiting(asked.listener, asked.call)?;
+    Ok(bytes)
+}
+
+fn deny(asked: &mut Asked<'_>, operation: Operation, errno: Errno, address: SocketAddr) -> Errno {
     let mut buffer = [0; 128];
     let mut text = Text::new(&mut buffer);
     // The longest address is half as long.
     let _ = write!(text, "{address}");
     asked.deny(Attempt { operation, layer: Layer::Network, errno }, text.bytes());
-    Err(errno)
+    errno
+}
+
+/// The kind of a socket of another process, by the name of its protocol (`sockfs`, as `lsof` asks for it).
+fn transport_of(tid: u32, number: u64) -> Transport {
+    let mut name = [0u8; 16];
+    let length = open_descriptor(tid, number).and_then(|socket| {
+        let mut link = [0; 64];
+        fs::getxattr(own_descriptor(socket.as_fd(), &mut link)?, c"system.sockprotoname", &mut name[..])
+    });
+    match length {
+        Ok(length) if name[..length].starts_with(b"TCP") => Transport::Stream,
+        Ok(length) if name[..length].starts_with(b"UDP") => Transport::Datagram,
+        Ok(_) => Transport::Other,
+        Err(Errno::BADF | Errno::NODATA | Errno::OPNOTSUPP) => Transport::Other,
+        // Whatever it is, a listener more does no harm.
+        Err(_) => Transport::Stream,
+    }
 }
 
 /// An address of either family (`ip(7)`, `ipv6(7)`); the kernel says what is wrong with any other.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use waxcell_operations::Operation;
 
 use crate::egress::Serve;
-use crate::switches::Switches;
+use crate::switches::{Switch, Switches};
 
 /// Exactly what shall be enforced for one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,6 +44,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The way out of the run's own network, where it has one.
+    pub(crate) fn way_out(&self) -> Option<&Egress> {
+        let has_network = self.plain.is_none() && !self.switches.off(Switch::Netns);
+        self.network.egress.as_ref().filter(|_| has_network)
+    }
+
     /// After a `fork` by the C library, whether the new process asks the init for room, and not the one that forks: a
     /// signal cannot make `fork` fail then. Where there is room for nobody, nobody is to be born; without namespaces,
     /// nobody may be born while the init ends the run.

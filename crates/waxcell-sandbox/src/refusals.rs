@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::frames::Frames;
+use crate::frames::{Frames, Place};
 use crate::procfs;
 use crate::sys::Notification;
 use crate::target::still_waiting;
@@ -147,7 +147,7 @@ impl Refusals {
     fn tell_place(&self, control: BorrowedFd<'_>, (listener, call): Waiting<'_>) {
         let mut program = [0; PATH_MAX];
         let program = procfs::program_of(call.tid, &mut program);
-        let place = self.frames.place(call.tid);
+        let place = self.place(call.tid);
         if still_waiting(listener, call).is_err() {
             // It may have been another's of the same number.
             return;
@@ -160,6 +160,11 @@ impl Refusals {
             let file = place.file().unwrap_or_default();
             let _ = wire::send_report(control, Report::Place { line, script_line, file });
         }
+    }
+
+    /// Where in the script a thread is that waits.
+    pub(crate) fn place(&self, tid: u32) -> Option<Place> {
+        self.frames.place(tid)
     }
 
     /// How long until [`Refusals::tell`] has something to say.

@@ -13,6 +13,8 @@ use rustix::thread::CapabilitySet;
 
 use crate::broker::Broker;
 use crate::cgroup::{Group, GroupError};
+use crate::doors::Doors;
+use crate::egress;
 use crate::enforced::{self, Enforced, ReadBackError};
 use crate::ground::{Ground, write_proc};
 use crate::handover;
@@ -21,7 +23,7 @@ use crate::lookout::{self, Posted, Skeleton};
 use crate::members::Members;
 use crate::mounts::{self, MountFailure, Tree};
 use crate::plain;
-use crate::plan::{Mount, Plan};
+use crate::plan::{Egress, Mount, Plan};
 use crate::relay::{Destination, Relay, Stream};
 use crate::scratch::Folder;
 use crate::seccomp;
@@ -243,6 +245,7 @@ fn spawn_with(
             .map_err(|source| SpawnError::Scratch { path: plain.scratch.clone(), source })
     });
     let folder = folder.transpose()?;
+    let way_out = plan.way_out();
     let own = seccomp::Own {
         uid: plan.identity.uid,
         gid: plan.identity.gid,
@@ -251,11 +254,13 @@ fn spawn_with(
         newborn_asks: plan.newborn_asks(),
         file_attempts: plan.file_attempts,
         has_lookout: false,
+        has_egress: way_out.is_some(),
     };
     let plain_abi = landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi);
     let landlock = landlock.filter(|_| !switches.off(Switch::Landlock));
     // Before anything is open that only the init shall have.
     let lookout = lookout_for(plan);
+    let (egress, doors) = way_out.map(|way_out| connect(plan, way_out)).transpose()?.unzip();
     let rules = seccomp::build(&plan.guard, &own, plain_abi);
     let filter = switches.filter(rules.program());
     let filter_with_lookout = lookout.as_ref().map(|_| {
@@ -296,7 +301,7 @@ fn spawn_with(
         host_root,
         switches,
         hostname: c_string(plan.identity.hostname.as_bytes()),
-        loopback: plan.network.loopback && !switches.off(Switch::Netns),
+        loopback: (plan.network.loopback || way_out.is_some()) && !switches.off(Switch::Netns),
         cgroup_tasks: group.as_ref().map_or(Ok(Vec::new()), |group| group.tasks(is_plain))?,
         stdio,
         // A write past the file-size limit raises SIGXFSZ, which Python ignores: blocked, it stays pending, and the
@@ -308,7 +313,7 @@ fn spawn_with(
         landlock,
         filter,
         filter_with_lookout,
-        broker: Broker::new(plan, rules, scratch_path(plan), group.is_none(), line)
+        broker: Broker::new(plan, rules, scratch_path(plan), group.is_none(), line, doors)
             .map_err(io::Error::from)?,
         gate: pipe()?,
         handover: (handover_read, Some(handover_write)),
@@ -321,7 +326,11 @@ fn spawn_with(
                 .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value].concat()))
                 .collect(),
         ),
-        init_keeps: if is_plain { CapabilitySet::empty() } else { stage::kept_by_init() },
+        init_keeps: match way_out {
+            _ if is_plain => CapabilitySet::empty(),
+            None => stage::kept_by_init(),
+            Some(_) => stage::kept_by_init() | CapabilitySet::NET_BIND_SERVICE,
+        },
         keep: Vec::new(),
     };
     stage.list_descriptors();
@@ -337,7 +346,7 @@ fn spawn_with(
     };
     let is_alone = !is_plain && !switches.off(Switch::Pidns);
     let members = if is_alone { Members::Namespace } else { Members::Below(init as u32) };
-    let running = Running::new(ours, pidfd, relays, group, folder, members, plan).with_lookout(posted);
+    let running = Running::new(ours, pidfd, relays, group, folder, members, plan).with(posted, egress);
     if !is_plain && !switches.off(Switch::Userns) {
         map_ids(init, plan)?;
     }
@@ -367,6 +376,13 @@ fn lookout_for(plan: &Plan) -> Option<(Posted, lookout::Line, Skeleton)> {
     Some((posted, line, skeleton))
 }
 
+/// Starts the process that is the run's way out; returns it and what the init has of it.
+fn connect(plan: &Plan, way_out: &Egress) -> Result<(egress::Posted, Doors), SpawnError> {
+    let posted =
+        egress::post(plan, way_out).and_then(|(posted, line)| Ok((posted, Doors::new(plan, way_out, line)?)));
+    posted.map_err(|errno| SpawnError::Step { step: step_name(Step::Egress), errno })
+}
+
 /// The newest Landlock ABI whose rights this version knows by name. Later ones only add.
 const NEWEST_ABI: u32 = 7;
 
@@ -390,12 +406,16 @@ impl Building {
             _ => return Err(SpawnError::Vanished),
         };
         let around = around?;
+        self.running
+            .egress_begun()
+            .map_err(|errno| SpawnError::Step { step: step_name(Step::Egress), errno })?;
         let script = script_of(self.init).ok_or(SpawnError::Vanished)?;
         let enforced = enforced::read_back(
             &self.plan,
             script,
             around,
             self.running.group(),
+            self.running.egress_process(),
             self.landlock.as_ref(),
             self.instructions[usize::from(has_lookout)],
         )?;
@@ -439,6 +459,7 @@ const fn step_name(step: Step) -> &'static str {
         Step::Lookout => "looking at what is opened",
         Step::Hostname => "setting the host name",
         Step::Loopback => "bringing up loopback",
+        Step::Egress => "connecting the run to the network",
         Step::Fork => "making the script's process",
         Step::Session => "leaving the terminal's session",
         Step::Cgroup => "entering the control group",

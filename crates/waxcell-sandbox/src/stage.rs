@@ -40,6 +40,7 @@ pub(crate) struct Stage {
     pub(crate) switches: Switches,
     pub(crate) host_root: HostRoot,
     pub(crate) hostname: CString,
+    /// Whether `lo` goes up.
     pub(crate) loopback: bool,
     /// `tasks` files of cgroup v1 groups that the script's process enters.
     pub(crate) cgroup_tasks: Vec<OwnedFd>,
@@ -200,6 +201,7 @@ impl Stage {
             loopback().map_err(at(Step::Loopback))?;
             self.broker.resolve_names().map_err(at(Step::Loopback))?;
         }
+        self.broker.open_doors().map_err(at(Step::Egress))?;
         if !self.switches.off(Switch::Netns) {
             self.broker.count_unreachable().map_err(at(Step::Loopback))?;
         }
@@ -333,7 +335,8 @@ pub(crate) fn capabilities(keep: CapabilitySet) -> Result<(), Errno> {
 }
 
 /// The init keeps no capability either. Where Yama lets nobody without `CAP_SYS_PTRACE` read the arguments of a call
-/// (scope 2), it keeps that one, which counts in the run's user namespace only.
+/// (scope 2), it keeps that one, which counts in the run's user namespace only; as the one for ports does, which it
+/// needs where there is a way out ([`crate::doors`]).
 pub(crate) fn kept_by_init() -> CapabilitySet {
     match std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope") {
         Ok(scope) if scope.trim() == "2" => CapabilitySet::SYS_PTRACE,

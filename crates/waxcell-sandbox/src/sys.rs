@@ -77,6 +77,24 @@ pub(crate) fn fork_by_clone(flags: u64) -> Result<Fork> {
     Ok(Fork::Parent { pid: pid as i32, pidfd })
 }
 
+/// `fork(2)` by the C library, which holds its own locks meanwhile: the child may allocate, whatever other threads of the
+/// parent were about. It ends with [`exit`].
+pub(crate) fn fork_by_library() -> Result<Fork> {
+    // SAFETY: the child runs on its own copy of this stack; of the parent's other threads it has nothing but what they held
+    // in memory, and nothing of ours that they could hold is used there.
+    let pid = check(c_long::from(unsafe { libc::fork() }))?;
+    let Some(child) = rustix::process::Pid::from_raw(pid as i32) else { return Ok(Fork::Child) };
+    // Until it is waited for, its number is nobody else's.
+    match rustix::process::pidfd_open(child, rustix::process::PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Fork::Parent { pid: pid as i32, pidfd }),
+        Err(errno) => {
+            let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+            let _ = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty());
+            Err(errno)
+        }
+    }
+}
+
 /// A process of its own that shares this one's memory and does nothing but hold namespaces until it is killed, or until
 /// `alive` reads its end. Sharing saves the copy of all page tables.
 #[derive(Debug)]

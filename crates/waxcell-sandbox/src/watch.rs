@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::cgroup::{Group, Rung};
 use crate::denials::{Counts, Denials};
+use crate::egress;
 use crate::ending::{Ending, Exit, Stop, Usage};
 use crate::lookout::Posted;
 use crate::members::Members;
@@ -27,7 +29,7 @@ use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
 use crate::sys;
 use crate::tally::Tally;
-use crate::wire::{self, Counted, Inbox, Order, Report};
+use crate::wire::{self, Counted, Inbox, Order, Report, Step};
 
 use laid::Laid;
 
@@ -57,6 +59,7 @@ pub struct Running {
     control: OwnedFd,
     pidfd: OwnedFd,
     lookout: Option<Posted>,
+    egress: Option<egress::Posted>,
     relays: Vec<Relay>,
     group: Option<Group>,
     limits: Limits,
@@ -95,6 +98,7 @@ impl Running {
             control,
             pidfd,
             lookout: None,
+            egress: None,
             relays,
             group,
             limits,
@@ -107,10 +111,21 @@ impl Running {
         }
     }
 
-    /// With the lookout that serves its root.
-    pub(crate) fn with_lookout(mut self, lookout: Option<Posted>) -> Running {
+    /// With the processes beside it: the lookout that serves its root, and its way out.
+    pub(crate) fn with(mut self, lookout: Option<Posted>, egress: Option<egress::Posted>) -> Running {
         self.lookout = lookout;
+        self.egress = egress;
         self
+    }
+
+    /// Waits until the way out is one.
+    pub(crate) fn egress_begun(&mut self) -> Result<(), Errno> {
+        self.egress.as_mut().map_or(Ok(()), egress::Posted::begun)
+    }
+
+    /// The process that is the way out.
+    pub(crate) fn egress_process(&self) -> Option<i32> {
+        self.egress.as_ref().map(|egress| egress.pid)
     }
 
     /// Ends everything of the run. Once it has been waited for, nothing is done.
@@ -170,7 +185,7 @@ impl Running {
         interrupts: Option<Interrupts<'_>>,
         tap: &mut dyn FnMut(Stream, &[u8]),
         counts: Counts<'_>,
-        _lines: &mut dyn FnMut(&[u8]),
+        lines: &mut dyn FnMut(&[u8]),
     ) -> Ending {
         let started = self.started.unwrap_or_else(Instant::now);
         let mut watch = Watch {
@@ -202,6 +217,9 @@ impl Running {
                 }
             }
             watch.cut = cut.get();
+            if let Some(Err(errno)) = self.egress.as_mut().map(|egress| egress.hear(lines)) {
+                watch.lose(&self, Step::Egress, errno);
+            }
             watch.look(&mut self);
         }
         // While the init still holds the namespace, and nobody else is in it.
@@ -224,11 +242,14 @@ impl Running {
         }
         watch.usage.output = output.get();
         watch.cut = cut.get();
+        if let Some(Err(errno)) = self.egress.as_mut().map(|egress| egress.finish(lines)) {
+            watch.lose(&self, Step::Egress, errno);
+        }
         watch.end(self)
     }
 
     fn wait(&self, interrupts: Option<Interrupts<'_>>, longest: Duration) {
-        let mut fds = Vec::with_capacity(2 + self.relays.len());
+        let mut fds = Vec::with_capacity(3 + self.relays.len());
         fds.push(PollFd::new(&self.control, PollFlags::IN));
         fds.extend(interrupts.map(|Interrupts(fd)| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(
@@ -237,6 +258,8 @@ impl Running {
                 .filter_map(Relay::interest)
                 .map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)),
         );
+        let egress = self.egress.as_ref().and_then(egress::Posted::descriptor);
+        fds.extend(egress.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let timeout = Timespec { tv_sec: longest.as_secs() as i64, tv_nsec: longest.subsec_nanos().into() };
         // Interrupted or not, everything is looked at afterwards.
         let _ = poll(&mut fds, Some(&timeout));
@@ -393,6 +416,13 @@ impl<'a> Watch<'a> {
             Report::Built { .. } | Report::Ready { .. } => {}
         }
         false
+    }
+
+    /// The run has lost something that it cannot do without, and ends.
+    fn lose(&mut self, run: &Running, step: Step, errno: Errno) {
+        self.failed.get_or_insert((failed_step(step), errno.raw_os_error()));
+        self.killing_since.get_or_insert_with(Instant::now);
+        run.kill();
     }
 
     /// The first limit counts. But what the kernel only refused must not hide what ends the run.

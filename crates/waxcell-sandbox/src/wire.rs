@@ -29,6 +29,7 @@ pub(crate) enum Step {
     Lookout,
     Hostname,
     Loopback,
+    Egress,
     Fork,
     Session,
     Cgroup,
@@ -45,13 +46,14 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 19] = [
+    const ALL: [Step; 20] = [
         Step::Namespaces,
         Step::Identity,
         Step::Mounts,
         Step::Lookout,
         Step::Hostname,
         Step::Loopback,
+        Step::Egress,
         Step::Fork,
         Step::Session,
         Step::Cgroup,

@@ -5,6 +5,7 @@
 //! must not make is refused by the broker, which puts it on record; so is one that has to be decided per path or counted.
 
 mod bpf;
+mod egress;
 mod plain;
 mod table;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 pub(crate) use bpf::Action;
+pub(crate) use egress::egress;
 pub(crate) use table::{ARCH, Call, FOREIGN, call};
 
 use crate::plan::Guard;
@@ -31,6 +33,8 @@ pub(crate) struct Own {
     pub(crate) file_attempts: bool,
     /// Whether opening a file to read it is no call for the broker: what is refused is told by the lookout.
     pub(crate) has_lookout: bool,
+    /// Whether there is a way out of its network, to whose addresses nobody is to bind a socket.
+    pub(crate) has_egress: bool,
 }
 
 /// The rules of a run, one for each system call that is known. The kernel gets them as a program; the broker asks them
@@ -69,6 +73,7 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
             Call::Open | Call::OpenAt | Call::Creat | Call::RenameAt2 | Call::Mknod | Call::MknodAt => false,
             // Without namespaces there are no such sockets.
             Call::Connect => plain.is_none(),
+            Call::Bind => plain.is_none() && own.has_egress,
             Call::SendTo | Call::Kill | Call::Tkill | Call::Tgkill => false,
         };
         if brokered {

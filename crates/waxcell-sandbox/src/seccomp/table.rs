@@ -63,6 +63,7 @@ pub(crate) enum Call {
     Tgkill,
     MemfdCreate,
     Connect,
+    Bind,
     SendTo,
     Creat,
     Truncate,
@@ -120,6 +121,7 @@ pub(super) const BROKERED: &[(c_long, Call)] = &[
     (SYS_mkdirat, Call::MkdirAt),
     (SYS_memfd_create, Call::MemfdCreate),
     (SYS_connect, Call::Connect),
+    (SYS_bind, Call::Bind),
     (SYS_sendto, Call::SendTo),
     #[cfg(target_arch = "x86_64")]
     (SYS_creat, Call::Creat),

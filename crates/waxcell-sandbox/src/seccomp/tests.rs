@@ -22,6 +22,7 @@ const OWN: Own = Own {
     newborn_asks: false,
     file_attempts: false,
     has_lookout: false,
+    has_egress: false,
 };
 const I386: u32 = 0x4000_0003;
 

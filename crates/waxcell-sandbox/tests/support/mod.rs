@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+pub(crate) mod echo;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -78,6 +80,10 @@ pub(crate) struct Ran {
     pub(crate) enforced: Enforced,
     pub(crate) output: String,
     pub(crate) error: String,
+    /// What the way out said.
+    pub(crate) lines: Vec<String>,
+    /// Processes that the supervisor had before the script began.
+    pub(crate) processes: usize,
 }
 
 pub(crate) fn run(plan: &Plan) -> Ran {
@@ -91,14 +97,20 @@ pub(crate) fn run(plan: &Plan) -> Ran {
     let ground = Ground::lay(&plan.identity, &plan.limits, &name).expect("ground");
     let ready = spawn(plan, ground, stdio, SignalSet::of(&[])).expect("spawn").ready().expect("ready");
     let enforced = ready.enforced().clone();
+    // Of the thread that has started them: tests run beside each other.
+    let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+    let processes = children.split_whitespace().count();
     let (mut output, mut error) = (Vec::new(), Vec::new());
+    let mut lines = Vec::new();
     let mut tap = |stream, bytes: &[u8]| match stream {
         Stream::Output => output.extend_from_slice(bytes),
         Stream::Error => error.extend_from_slice(bytes),
     };
-    let ending = ready.start().watch(None, &mut tap, &|_, _| false, &mut |_| ());
+    let ending = ready.start().watch(None, &mut tap, &|_, _| false, &mut |line| {
+        lines.push(String::from_utf8_lossy(line).into_owned())
+    });
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ran { ending, enforced, output: text(output), error: text(error) }
+    Ran { ending, enforced, output: text(output), error: text(error), lines, processes }
 }
 
 /// A directory that the ordinary user's own tests can use as well.

@@ -1,0 +1,166 @@
+//! Where connections from inside a run come to its way out: listening sockets in the run's network, made by the init when
+//! somebody is about to connect, and handed to the process that accepts ([`crate::egress`]).
+//!
+//! The networks that lead out are the run's own inside, so the call goes on in the kernel, which looks at the address
+//! again: whatever a script changes in between is still an address of its own network, and a port without a listener is
+//! refused. Nothing here allocates once the fork is made.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{self, AddressFamily, SendFlags, SocketFlags, SocketType, bind, listen, socket_with};
+
+use crate::frames::Place;
+use crate::handover;
+use crate::plan::{Egress, Plan};
+use crate::routes;
+
+/// Listeners that are made at most.
+const MOST: usize = 1024;
+/// Connections that may wait for each; the kernel's own bound is as large.
+const WAITING: i32 = 4096;
+/// How long the process may take to have room for one.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest place in a note.
+const PLACE_MAX: usize = 512;
+
+/// The port of name servers.
+pub(crate) const DNS: u16 = 53;
+
+/// What the init knows of the way out.
+pub(crate) struct Doors {
+    networks: Vec<(IpAddr, u8)>,
+    resolvers: Vec<IpAddr>,
+    blocked: BTreeSet<u16>,
+    /// Whether addresses of loopback are the script's to use.
+    pub(crate) has_loopback: bool,
+    /// Ports that have a listener, a bit each, of both families.
+    open: [Vec<u64>; 2],
+    count: usize,
+    line: OwnedFd,
+}
+
+impl Doors {
+    /// `line` leads to the process.
+    pub(crate) fn new(plan: &Plan, egress: &Egress, line: OwnedFd) -> Result<Doors, Errno> {
+        sockopt::set_socket_timeout(&line, Timeout::Send, Some(PATIENCE))?;
+        Ok(Doors {
+            networks: egress.networks.clone(),
+            resolvers: egress.resolvers.clone(),
+            blocked: egress.blocked_ports.clone(),
+            has_loopback: plan.network.loopback,
+            open: [vec![0; 1024], vec![0; 1024]],
+            count: 0,
+            line,
+        })
+    }
+
+    /// What it holds open from before the fork.
+    pub(crate) fn descriptor(&self) -> &OwnedFd {
+        &self.line
+    }
+
+    /// Makes the networks the run's own, in the network namespace that this process is in, and hands over the sockets of the
+    /// resolver.
+    pub(crate) fn make(&self) -> Result<(), Errno> {
+        routes::make_local(&self.networks)?;
+        for address in &self.resolvers {
+            let address = SocketAddr::new(*address, DNS);
+            let datagrams = match bound(address, SocketType::DGRAM) {
+                Err(Errno::AFNOSUPPORT) => continue,
+                other => other?,
+            };
+            handover::give_as(self.line.as_fd(), crate::egress::DATAGRAMS, datagrams.as_fd())?;
+            let streams = bound(address, SocketType::STREAM)?;
+            listen(&streams, WAITING)?;
+            handover::give_as(self.line.as_fd(), crate::egress::STREAMS, streams.as_fd())?;
+        }
+        net::send(&self.line, &[crate::egress::ALL], SendFlags::NOSIGNAL).map(drop)
+    }
+
+    /// Whether an address leads out.
+    pub(crate) fn leads_out(&self, ip: IpAddr) -> bool {
+        self.networks.iter().any(|network| routes::contains(*network, ip))
+    }
+
+    /// Whether this is the resolver.
+    pub(crate) fn is_resolver(&self, address: SocketAddr) -> bool {
+        address.port() == DNS && self.resolvers.contains(&address.ip())
+    }
+
+    pub(crate) fn blocks(&self, port: u16) -> bool {
+        self.blocked.contains(&port)
+    }
+
+    /// Sees to it that somebody listens at a port, on all addresses of the family.
+    pub(crate) fn open(&mut self, ip: IpAddr, port: u16) -> Result<(), Errno> {
+        let (index, bit) = (usize::from(port) / 64, 1u64 << (port % 64));
+        let family = usize::from(ip.is_ipv6());
+        if self.open[family][index] & bit != 0 {
+            return Ok(());
+        }
+        if self.count == MOST {
+            return Err(Errno::MFILE);
+        }
+        let unspecified = match ip {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = bound(SocketAddr::new(unspecified, port), SocketType::STREAM)?;
+        listen(&socket, WAITING)?;
+        handover::give(self.line.as_fd(), socket.as_fd())?;
+        self.open[family][index] |= bit;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Says who is about to connect, or to send. Whoever does not keep up with notes gets fewer.
+    pub(crate) fn note(&self, address: SocketAddr, place: Option<&Place>) {
+        let mut bytes = [0u8; 1 + 16 + 2 + PLACE_MAX];
+        let length = note(address, place, &mut bytes);
+        let _ = net::send(&self.line, &bytes[..length], SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    }
+}
+
+/// Writes a note, and returns its length. A place that is too long or no text is left out.
+fn note(address: SocketAddr, place: Option<&Place>, bytes: &mut [u8; 1 + 16 + 2 + PLACE_MAX]) -> usize {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    bytes[0] = b'c';
+    bytes[1..17].copy_from_slice(&ip.octets());
+    bytes[17..19].copy_from_slice(&address.port().to_be_bytes());
+    let mut rest = &mut bytes[19..];
+    let written = place.and_then(|place| {
+        let file = std::str::from_utf8(place.file().unwrap_or_default()).ok()?;
+        match place.script_line {
+            Some(script_line) => write!(rest, "{file}:{}:{script_line}", place.line).ok()?,
+            None => write!(rest, "{file}:{}", place.line).ok()?,
+        }
+        Some(PLACE_MAX - rest.len())
+    });
+    19 + written.unwrap_or(0)
+}
+
+/// A socket of the run's network. Needs `CAP_NET_BIND_SERVICE` there for most ports.
+fn bound(address: SocketAddr, kind: SocketType) -> Result<OwnedFd, Errno> {
+    let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+        // An address that a route makes the own is nobody's before it is used.
+        sockopt::set_ipv6_freebind(&socket, true)?;
+    }
+    if kind == SocketType::STREAM {
+        // Who was at that port before, and has closed, is in nobody's way.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+    }
+    bind(&socket, &address)?;
+    Ok(socket)
+}
