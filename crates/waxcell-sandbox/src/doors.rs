@@ -164,3 +164,15 @@ fn bound(address: SocketAddr, kind: SocketType) -> Result<OwnedFd, Errno> {
     bind(&socket, &address)?;
     Ok(socket)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{PLACE_MAX, note};
+
+    #[test]
+    fn a_note_has_address_port_and_place() {
+        let mut bytes = [0; 1 + 16 + 2 + PLACE_MAX];
+        assert_eq!(note("198.18.0.5:443".parse().unwrap(), None, &mut bytes), 19);
+        assert_eq!(bytes[..19], *b"c\0\0\0\0\0\0\0\0\0\0\xFF\xFF\xC6\x12\0\x05\x01\xBB");
+    }
+}

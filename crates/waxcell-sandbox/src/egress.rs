@@ -7,7 +7,7 @@
 mod process;
 
 use std::fmt;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -121,8 +121,14 @@ impl Posted {
     /// Waits until it is confined and has what the init hands over.
     pub(crate) fn begun(&mut self) -> Result<(), Errno> {
         self.reports.set_read_timeout(Some(BEGINNING)).map_err(errno_of)?;
-        self.reports.read_exact(&mut [0]).map_err(errno_of)?;
-        self.reports.set_nonblocking(true).map_err(errno_of)
+        match self.reports.read_exact(&mut [0]) {
+            Ok(()) => self.reports.set_nonblocking(true).map_err(errno_of),
+            // It says why with its end.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.end(Instant::now() + LAST).and(Err(Errno::PIPE))
+            }
+            Err(error) => Err(errno_of(error)),
+        }
     }
 
     /// What to wait for.
@@ -159,11 +165,17 @@ impl Posted {
                 Err(errno) => return Err(errno),
             }
         }
+        self.end(until)
+    }
+
+    /// Waits for its end, and says how it was.
+    fn end(&self, until: Instant) -> Result<(), Errno> {
         wait(self.pidfd.as_fd(), until)?;
         let status = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED)?;
         match status.and_then(|status| status.exit_status()) {
             Some(0) => Ok(()),
-            _ => Err(Errno::PIPE),
+            Some(errno) => Err(Errno::from_raw_os_error(errno)),
+            None => Err(Errno::PIPE),
         }
     }
 
@@ -214,8 +226,7 @@ fn wait(fd: BorrowedFd<'_>, until: Instant) -> Result<(), Errno> {
 
 fn errno_of(error: std::io::Error) -> Errno {
     match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => Errno::PIPE,
-        std::io::ErrorKind::WouldBlock => Errno::TIMEDOUT,
+        ErrorKind::WouldBlock => Errno::TIMEDOUT,
         _ => Errno::from_io_error(&error).unwrap_or(Errno::IO),
     }
 }

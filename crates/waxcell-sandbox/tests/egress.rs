@@ -62,7 +62,10 @@ attempt('mapped', lambda: reach('::ffff:198.18.0.5', 7777, socket.AF_INET6))
 s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()
 c = socket.create_connection(s.getsockname()); print('loopback')
 ";
-    let ran = run_connected(script, way_out(echo));
+    let ran = run_with(&format!("{PRELUDE}{script}"), |plan| {
+        plan.network.egress = Some(way_out(echo));
+        plan.program.code = Some(Code { script: vec!["/script.py".into()], project: "/data".into() });
+    });
     assert_eq!(
         ran.output,
         "198.18.0.5 198.18.0.5:80\n198.19.255.254 198.19.255.254:8443\n198.18.0.6 198.18.0.6:80\n\
@@ -76,7 +79,7 @@ c = socket.create_connection(s.getsockname()); print('loopback')
     assert!(ran.enforced.egress);
     let reached = ran.lines.iter().filter(|line| line.starts_with("reached "));
     assert_eq!((reached.count(), ran.lines.last().map(String::as_str)), (7, Some("done")));
-    assert!(ran.lines.contains(&"told 198.18.0.5 7777 ".to_owned()), "{:?}", ran.lines);
+    assert!(ran.lines.contains(&"told 198.18.0.5 7777 :6".to_owned()), "{:?}", ran.lines);
 }
 
 #[test]

@@ -31,12 +31,13 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn run(self) -> ! {
         let Serve(serve) = self.serve.clone();
-        let is_well = match self.confine().and_then(|()| self.take()) {
-            // Whatever happens in there must not come out into what was the supervisor's.
-            Ok(handed) => catch_unwind(AssertUnwindSafe(|| serve(handed))).unwrap_or(false),
-            Err(_) => false,
+        let handed = match self.confine().and_then(|()| self.take()) {
+            Ok(handed) => handed,
+            Err(errno) => sys::exit(errno.raw_os_error()),
         };
-        sys::exit(i32::from(!is_well))
+        // Whatever happens in there must not come out into what was the supervisor's.
+        let is_well = catch_unwind(AssertUnwindSafe(|| serve(handed))).unwrap_or(false);
+        sys::exit(if is_well { 0 } else { Errno::PIPE.raw_os_error() })
     }
 
     /// Leaves itself nothing but what is handed over, and sockets of its own.

@@ -70,6 +70,54 @@ fn run(rules: &Rules, arch: u32, nr: u32, args: [u64; 6]) -> u32 {
 }
 
 #[test]
+fn the_way_out_has_sockets_and_nothing_else() {
+    let filter = super::egress();
+    let answer = |nr: c_long, args: [u64; 6]| execute(&filter, table::ARCH, nr as u32, args);
+    let (allow, refused, absent) = (Action::Allow.code(), errno(libc::EPERM), errno(libc::ENOSYS));
+    let socket = |family: i32, kind: i32, protocol| {
+        answer(libc::SYS_socket, [family as u64, kind as u64, protocol, 0, 0, 0])
+    };
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        assert_eq!(socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0), allow);
+        assert_eq!(socket(family, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, libc::IPPROTO_UDP as u64), allow);
+        assert_eq!(socket(family, libc::SOCK_RAW, 0), refused);
+        assert_eq!(socket(family, libc::SOCK_DGRAM, libc::IPPROTO_ICMP as u64), refused);
+    }
+    for family in [libc::AF_UNIX, libc::AF_NETLINK, libc::AF_PACKET, libc::AF_VSOCK] {
+        assert_eq!(socket(family, libc::SOCK_STREAM, 0), refused);
+    }
+    let third = |value: i32| [0, 0, value as u64, 0, 0, 0];
+    for nr in [libc::SYS_mmap, libc::SYS_mprotect] {
+        assert_eq!(answer(nr, third(libc::PROT_READ | libc::PROT_WRITE)), allow);
+        assert_eq!(answer(nr, third(libc::PROT_READ | libc::PROT_EXEC)), refused);
+    }
+    assert_eq!(answer(libc::SYS_prlimit64, [1, 7, 0, 0, 0, 0]), refused);
+    let others = [
+        libc::SYS_openat,
+        libc::SYS_openat2,
+        libc::SYS_clone,
+        libc::SYS_clone3,
+        libc::SYS_execve,
+        libc::SYS_kill,
+        libc::SYS_listen,
+        libc::SYS_socketpair,
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_pidfd_open,
+        libc::SYS_io_uring_setup,
+        libc::SYS_unshare,
+        libc::SYS_setns,
+        libc::SYS_prctl,
+        libc::SYS_seccomp,
+        libc::SYS_memfd_create,
+    ];
+    for nr in others {
+        assert_eq!(answer(nr, [0; 6]), absent, "{nr}");
+    }
+    assert_ne!(execute(&filter, I386, 3, [0; 6]), allow);
+}
+
+#[test]
 fn every_number_gets_the_answer_of_its_table() {
     let program = build(&Guard::default(), &OWN, None);
     for nr in 0..1024u32 {
