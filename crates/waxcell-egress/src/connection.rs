@@ -74,16 +74,14 @@ const STATUS: usize = 13;
 /// From the moment that the kernel accepted it to its record.
 pub(crate) async fn connection(run: Rc<Run>, mut client: TcpStream, from: SocketAddr) {
     let start_ms = run.now();
-    let Ok(inside) =
-        client.local_addr().map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()))
-    else {
-        return;
-    };
+    let Ok(inside) = client.local_addr().map(canonical) else { return };
+    let place = run.place_of(inside);
+    let refuse = |target: String, rule, why| run.refuse(Attempt::Connect, target, rule, why, place.clone());
     let target = match decide(&run, inside) {
         Ok(target) => target,
         Err(refused) => {
             if let Some((target, rule, why)) = refused {
-                run.refuse(Attempt::Connect, target, rule, why);
+                refuse(target, rule, why);
             }
             return reset(&client);
         }
@@ -100,16 +98,16 @@ pub(crate) async fn connection(run: Rc<Run>, mut client: TcpStream, from: Socket
         Some(Err(Halt::Stop(Stop::Broken(error)))) => End::Broken(error.to_string()),
         Some(Err(Halt::Stop(Stop::UsedUp))) => {
             let why = "the bytes of the run are used up".to_owned();
-            run.refuse(Attempt::Connect, target.to_string(), Rule::MaxBytes, why);
+            refuse(target.to_string(), Rule::MaxBytes, why);
             End::BytesUsedUp
         }
         Some(Err(Halt::Silent)) => {
             let why = "it did not say in time where it goes".to_owned();
-            run.refuse(Attempt::Connect, target.to_string(), Rule::Witness, why.clone());
+            refuse(target.to_string(), Rule::Witness, why.clone());
             End::Refused(why)
         }
         Some(Err(Halt::Disagreement(why))) => {
-            run.refuse(Attempt::Connect, target.to_string(), Rule::Witness, why.to_string());
+            refuse(target.to_string(), Rule::Witness, why.to_string());
             // Behind a request that was sent on it would be taken for the answer to that.
             if passed.up.get() == 0 && passed.down.get() == 0 {
                 say_farewell(&mut client, &why.farewell()).await;
@@ -126,7 +124,8 @@ pub(crate) async fn connection(run: Rc<Run>, mut client: TcpStream, from: Socket
         port: target.port,
         rule: target.rule,
         inside,
-        from: SocketAddr::new(from.ip().to_canonical(), from.port()),
+        from: canonical(from),
+        place,
         up: passed.up.get(),
         down: passed.down.get(),
         start_ms,
@@ -134,6 +133,11 @@ pub(crate) async fn connection(run: Rc<Run>, mut client: TcpStream, from: Socket
         end,
     };
     run.tell(connection).await;
+}
+
+/// IPv4 as IPv4, whatever kind of socket it came through.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 type Refused = (String, Rule, String);
@@ -325,7 +329,7 @@ async fn say_farewell(client: &mut TcpStream, bytes: &[u8]) {
 }
 
 /// What is closed from now on tells the other side that it was broken off.
-fn reset(stream: &TcpStream) {
+pub(crate) fn reset(stream: &TcpStream) {
     // On a socket that is gone already, nobody is left to be told.
     let _ = stream.set_zero_linger();
 }

@@ -40,6 +40,8 @@ pub struct Connection {
     pub inside: SocketAddr,
     /// The script's own end, which tells connections to the same address apart.
     pub from: SocketAddr,
+    /// Where in the script it was begun, as `tally.py:12`, if that was told: of the last one to that address.
+    pub place: Option<String>,
     /// Bytes that the server's socket took.
     pub up: u64,
     /// Bytes that the script's socket took.
@@ -81,6 +83,8 @@ pub struct Refusal {
     pub why: String,
     /// The part of the rules that speaks against it, or would have to allow it.
     pub rule: Rule,
+    /// Where in the script it was tried first, as `tally.py:12`, if that was told.
+    pub place: Option<String>,
     /// How often so far.
     pub count: u64,
     /// First and last time.

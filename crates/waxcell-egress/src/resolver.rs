@@ -13,6 +13,7 @@ use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
 use crate::dns::{A, AAAA, Answer, QUERY_MAX, Query, answer, answer_to_malformed, query};
+use crate::line::hear;
 use crate::lookup::{Known, lookup};
 use crate::name::{Name, NameProblem};
 use crate::report::{Attempt, Rule};
@@ -29,7 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers datagrams until the run is over.
 pub(crate) async fn datagrams(run: Rc<Run>, socket: Rc<UdpSocket>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let Ok(inside) = socket.local_addr() else { return };
     let mut message = [0; QUERY_MAX + 1];
     loop {
         let Ok((length, from)) = socket.recv_from(&mut message).await else {
@@ -37,51 +39,51 @@ pub(crate) async fn datagrams(run: Rc<Run>, socket: Rc<UdpSocket>) {
             sleep(Duration::from_millis(1)).await;
             continue;
         };
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let Ok(turn) = turns.clone().try_acquire_owned() else { continue };
+        hear(&run);
+        let place = run.place_of(inside);
         let (run, socket) = (run.clone(), socket.clone());
         let message = message.get(..length).unwrap_or_default().to_vec();
         spawn_local(async move {
-            if let Some(told) = respond(&run, &message).await {
+            if let Some(told) = respond(&run, &message, place).await {
                 let _ = socket.send_to(&told, from).await;
             }
-            drop(place);
+            drop(turn);
         });
     }
 }
 
 /// Answers over TCP until the run is over.
 pub(crate) async fn streams(run: Rc<Run>, listener: TcpListener) {
-    let places = Arc::new(Semaphore::new(STREAMS));
+    let turns = Arc::new(Semaphore::new(STREAMS));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        hear(&run);
+        let Ok(turn) = turns.clone().try_acquire_owned() else { continue };
         let run = run.clone();
         spawn_local(async move {
             // Whatever ends it: the script asks again if it wants to.
             let _ = converse(&run, stream).await;
-            drop(place);
+            drop(turn);
         });
     }
 }
 
 async fn converse(run: &Run, mut stream: TcpStream) -> io::Result<()> {
+    let place = run.place_of(stream.local_addr()?);
     loop {
         let length = usize::from(timeout(PATIENCE, stream.read_u16()).await??);
         if length > QUERY_MAX {
-            run.refuse(
-                Attempt::Resolve,
-                "a message".to_owned(),
-                Rule::Malformed,
-                "it is too long".to_owned(),
-            );
+            let why = "it is too long".to_owned();
+            run.refuse(Attempt::Resolve, "a message".to_owned(), Rule::Malformed, why, place);
             return Ok(());
         }
         let mut message = vec![0; length];
         timeout(PATIENCE, stream.read_exact(&mut message)).await??;
-        let Some(told) = respond(run, &message).await else { return Ok(()) };
+        let Some(told) = respond(run, &message, place.clone()).await else { return Ok(()) };
         let mut framed = (told.len() as u16).to_be_bytes().to_vec();
         framed.extend(told);
         timeout(PATIENCE, stream.write_all(&framed)).await??;
@@ -89,7 +91,7 @@ async fn converse(run: &Run, mut stream: TcpStream) -> io::Result<()> {
 }
 
 /// The answer to a message, if it is one that is answered.
-async fn respond(run: &Run, message: &[u8]) -> Option<Vec<u8>> {
+async fn respond(run: &Run, message: &[u8], place: Option<String>) -> Option<Vec<u8>> {
     run.counters.borrow_mut().questions += 1;
     let asked = query(message).and_then(|asked| match message.len() {
         ..=QUERY_MAX => Ok(asked),
@@ -97,18 +99,20 @@ async fn respond(run: &Run, message: &[u8]) -> Option<Vec<u8>> {
     });
     match asked {
         Ok(asked) => {
-            let told = decide(run, &asked).await;
+            let told = decide(run, &asked, place).await;
             Some(answer(&asked, told))
         }
         Err(why) => {
-            run.refuse(Attempt::Resolve, "a message".to_owned(), Rule::Malformed, why.to_string());
+            run.refuse(Attempt::Resolve, "a message".to_owned(), Rule::Malformed, why.to_string(), place);
             answer_to_malformed(message)
         }
     }
 }
 
-async fn decide(run: &Run, asked: &Query<'_>) -> Answer {
-    let refuse = |rule, why: String| run.refuse(Attempt::Resolve, asked.written.clone(), rule, why);
+async fn decide(run: &Run, asked: &Query<'_>, place: Option<String>) -> Answer {
+    let refuse = |rule, why: String| {
+        run.refuse(Attempt::Resolve, asked.written.clone(), rule, why, place.clone());
+    };
     if !asked.ordinary {
         refuse(Rule::Malformed, "it is no question about the internet".to_owned());
         return Answer::NotImplemented;

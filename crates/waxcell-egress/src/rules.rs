@@ -25,7 +25,7 @@ pub struct Rules {
 pub struct DomainRule {
     /// Which names.
     pub pattern: Pattern,
-    /// Empty: those of the web, [`WEB`].
+    /// Empty: every port that is not blocked.
     pub ports: Vec<u16>,
 }
 
@@ -34,7 +34,7 @@ pub struct DomainRule {
 pub struct AddressRule {
     /// Which addresses.
     pub network: Network,
-    /// Empty: those of the web, [`WEB`].
+    /// Empty: every port that is not blocked.
     pub ports: Vec<u16>,
 }
 
@@ -72,18 +72,7 @@ impl Default for Limits {
     }
 }
 
-/// The ports of a rule that names none: HTTP and HTTPS.
-pub const WEB: [u16; 2] = [80, 443];
-
 impl Rules {
-    /// The ports that need a listener in the run's network, for each family.
-    pub fn ports(&self) -> BTreeSet<u16> {
-        let named = self.domains.iter().map(|rule| &rule.ports);
-        let ports =
-            named.chain(self.addresses.iter().map(|rule| &rule.ports)).flat_map(|ports| ports_of(ports));
-        ports.filter(|port| !self.blocked_ports.contains(port)).copied().collect()
-    }
-
     /// Whether any port of the name may be reached: whether it is resolved at all.
     pub(crate) fn knows(&self, name: &Name) -> bool {
         self.domains.iter().any(|rule| rule.pattern.matches(name))
@@ -96,7 +85,7 @@ impl Rules {
             return Err(Denied::Name);
         }
         self.open(port)?;
-        let rule = matching.find(|rule| ports_of(&rule.ports).contains(&port)).ok_or(Denied::Port)?;
+        let rule = matching.find(|rule| has_port(&rule.ports, port)).ok_or(Denied::Port)?;
         Ok(format!("allowed_domains: {}", rule.pattern))
     }
 
@@ -107,7 +96,7 @@ impl Rules {
             return Err(Denied::Address);
         }
         self.open(port)?;
-        let rule = matching.find(|rule| ports_of(&rule.ports).contains(&port)).ok_or(Denied::Port)?;
+        let rule = matching.find(|rule| has_port(&rule.ports, port)).ok_or(Denied::Port)?;
         Ok(format!("allow_addresses: {}/{}", rule.network.address, rule.network.prefix))
     }
 
@@ -133,8 +122,8 @@ pub(crate) enum Denied {
     Blocked,
 }
 
-fn ports_of(ports: &[u16]) -> &[u16] {
-    if ports.is_empty() { &WEB } else { ports }
+fn has_port(ports: &[u16], port: u16) -> bool {
+    ports.is_empty() || ports.contains(&port)
 }
 
 #[cfg(test)]
@@ -167,14 +156,14 @@ mod tests {
         let decide = |name, port| rules.for_name(&Name::parse(name).unwrap(), port);
         assert_eq!(decide("example.org", 443).unwrap(), "allowed_domains: example.org");
         assert_eq!(decide("example.org", 80).unwrap(), "allowed_domains: example.org");
-        assert_eq!(decide("example.org", 8080), Err(Denied::Port));
+        assert_eq!(decide("example.org", 8080).unwrap(), "allowed_domains: example.org");
+        assert_eq!(decide("example.org", 3389), Err(Denied::Blocked));
         assert_eq!(decide("db.example.org", 5432).unwrap(), "allowed_domains: db.example.org");
         assert_eq!(decide("db.example.org", 443).unwrap(), "allowed_domains: *.example.org");
         assert_eq!(decide("db.example.org", 80), Err(Denied::Port));
         assert_eq!(decide("a.example.org", 22), Err(Denied::Blocked));
         assert_eq!(decide("example.com", 443), Err(Denied::Name));
         assert_eq!(decide("example.com", 22), Err(Denied::Name));
-        assert_eq!(rules.ports().into_iter().collect::<Vec<_>>(), [80, 443, 5432]);
     }
 
     #[test]
@@ -198,7 +187,6 @@ mod tests {
     fn nothing_is_allowed_by_rules_that_allow_nothing() {
         let rules =
             Rules { domains: vec![], addresses: vec![], blocked_ports: [].into(), limits: Limits::default() };
-        assert!(rules.ports().is_empty());
         assert_eq!(rules.for_name(&Name::parse("example.org").unwrap(), 443), Err(Denied::Name));
         assert_eq!(rules.for_address("8.8.8.8".parse().unwrap(), 443), Err(Denied::Address));
     }

@@ -2,14 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use tokio::net::UnixDatagram;
 use tokio::sync::{OnceCell, mpsc, watch};
 
 use crate::bucket::Bucket;
 use crate::host::Host;
 use crate::lookup::Known;
+use crate::places::Places;
 use crate::report::{Attempt, Connection, Counters, Refusal, Report, Rule};
 use crate::rules::Rules;
 use crate::synthetic::{Entry, Names};
@@ -29,6 +32,9 @@ pub(crate) struct Run {
     pub(crate) names: RefCell<Names<OnceCell<Known>>>,
     pub(crate) counters: RefCell<Counters>,
     pub(crate) buffer: RefCell<Vec<u8>>,
+    pub(crate) line: UnixDatagram,
+    pub(crate) listeners: Cell<usize>,
+    pub(crate) places: RefCell<Places>,
     pub(crate) over: watch::Receiver<bool>,
     started: Instant,
     up: RefCell<Option<Bucket>>,
@@ -66,6 +72,7 @@ impl Run {
         rules: Rules,
         host: Host,
         over: watch::Receiver<bool>,
+        line: UnixDatagram,
     ) -> (Rc<Run>, mpsc::Receiver<Report>) {
         let (reports, receiver) = mpsc::channel(WAITING_MAX);
         let started = Instant::now();
@@ -74,6 +81,9 @@ impl Run {
             names: RefCell::new(Names::new(limits.lookups)),
             counters: RefCell::default(),
             buffer: RefCell::new(vec![0; BUFFER]),
+            line,
+            listeners: Cell::default(),
+            places: RefCell::default(),
             over,
             started,
             up: RefCell::new(limits.up.map(|rate| Bucket::new(rate, started))),
@@ -102,6 +112,11 @@ impl Run {
     /// What an address inside stands for.
     pub(crate) fn name_at(&self, address: std::net::IpAddr) -> Option<Rc<Entry<OnceCell<Known>>>> {
         self.names.borrow().at(address)
+    }
+
+    /// From where in the script this address was last sent to, if that was told.
+    pub(crate) fn place_of(&self, inside: SocketAddr) -> Option<String> {
+        self.places.borrow().of(inside)
     }
 
     /// Takes from the run's allowance; what does not pass has to be given back before anybody else is let in.
@@ -141,7 +156,14 @@ impl Run {
     }
 
     /// Counts a refusal, and tells of it if there is room; [`Run::untold`] has it otherwise.
-    pub(crate) fn refuse(&self, operation: Attempt, target: String, rule: Rule, why: String) {
+    pub(crate) fn refuse(
+        &self,
+        operation: Attempt,
+        target: String,
+        rule: Rule,
+        why: String,
+        place: Option<String>,
+    ) {
         self.counters.borrow_mut().refused += 1;
         let now = self.now();
         let mut refusals = self.refusals.borrow_mut();
@@ -157,6 +179,7 @@ impl Run {
                 target: target.clone(),
                 why,
                 rule: *rule,
+                place,
                 count: 0,
                 first_ms: now,
                 last_ms: now,

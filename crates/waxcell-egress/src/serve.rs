@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,26 +10,35 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::{TcpStream, UnixDatagram};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{interval, sleep, timeout};
 
-use crate::connection::connection;
+use crate::connection::{canonical, connection, reset};
 use crate::host::Host;
+use crate::line::{LISTENERS_MAX, hear, line};
 use crate::report::{Attempt, Counters, Report, Rule};
 use crate::resolver;
-use crate::rules::Rules;
+use crate::rules::{Limits, Rules};
 use crate::run::Run;
 
 /// Sockets of the run's network, made there and handed over.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sockets {
-    /// One for each of [`Rules::ports`] and each family, listening on the unspecified address.
-    pub listeners: Vec<TcpListener>,
     /// Where the run's `resolv.conf` points, port 53: datagrams.
     pub resolver_datagrams: Vec<UdpSocket>,
     /// The same, listening.
     pub resolver_streams: Vec<TcpListener>,
+    /// A socket of sequenced packets (`SOCK_SEQPACKET`), at whose other end the run's init says one of two things in each:
+    ///
+    /// - `l`, with one descriptor: a listening socket of the run's network, at the unspecified address of one family and at
+    ///   one port, which is accepted from until the end;
+    /// - `c`, an address (16 bytes; IPv4 as in `::ffff:0:0/96`), a port (two bytes, the high one first), a place (UTF-8, at
+    ///   most 512 bytes): somebody in the run is about to send to that address, from there in the script.
+    ///
+    /// Nothing is answered. Its end means that nobody is left who could connect.
+    pub line: OwnedFd,
 }
 
 /// Why there is no way out of the run, or none any more.
@@ -50,8 +60,15 @@ pub enum ServeError {
     Report(#[source] io::Error),
 }
 
-/// Besides connections: listeners, look-ups, the resolver's own.
+/// Besides connections and listeners: look-ups, the resolver's own.
 const FILES_BESIDE: u64 = 256;
+
+impl Limits {
+    /// How many files the process of [`serve`] has to be able to have open.
+    pub fn open_files(&self) -> u64 {
+        2 * self.max_connections as u64 + LISTENERS_MAX as u64 + FILES_BESIDE
+    }
+}
 
 /// How often counters are told.
 const TICK: Duration = Duration::from_secs(1);
@@ -64,7 +81,7 @@ const LAST: Duration = Duration::from_secs(2);
 /// `reports` takes one [`Report`] a line; what is sent the other way is not read. To be called in a process of its own with one
 /// thread, whose network is that of the host; it opens no files and starts no threads.
 pub fn serve(rules: Rules, host: Host, sockets: Sockets, reports: UnixStream) -> Result<(), ServeError> {
-    let needed = 2 * rules.limits.max_connections as u64 + sockets.listeners.len() as u64 + FILES_BESIDE;
+    let needed = rules.limits.open_files();
     allow_open_files(needed)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Begin)?;
@@ -91,8 +108,18 @@ async fn until_over(
     reports: UnixStream,
 ) -> Result<(), ServeError> {
     let (say_over, over) = watch::channel(false);
-    let (run, waiting) = Run::new(rules, host, over);
-    let doors = open(&run, sockets).map_err(ServeError::Begin)?;
+    let said = packets(sockets.line).map_err(ServeError::Begin)?;
+    let (run, waiting) = Run::new(rules, host, over, said);
+    for socket in sockets.resolver_streams {
+        let socket = nonblocking(socket).map_err(ServeError::Begin)?;
+        door(&run, resolver::streams(run.clone(), socket));
+    }
+    for socket in sockets.resolver_datagrams {
+        let opened = socket.set_nonblocking(true).and_then(|()| tokio::net::UdpSocket::from_std(socket));
+        let socket = opened.map_err(ServeError::Begin)?;
+        door(&run, resolver::datagrams(run.clone(), Rc::new(socket)));
+    }
+    door(&run, line(run.clone()));
     reports.set_nonblocking(true).map_err(ServeError::Begin)?;
     let (mut supervisor, reports) =
         tokio::net::UnixStream::from_std(reports).map_err(ServeError::Begin)?.into_split();
@@ -104,7 +131,6 @@ async fn until_over(
         () = over => {}
         told = &mut telling => return finish(told),
     }
-    doors.iter().for_each(tokio::task::JoinHandle::abort);
     // If nobody hears it, no connection is left.
     let _ = say_over.send(true);
     let gone = async {
@@ -122,25 +148,33 @@ fn finish(told: Result<io::Result<()>, tokio::task::JoinError>) -> Result<(), Se
     told.map_err(|error| ServeError::Begin(io::Error::other(error)))?.map_err(ServeError::Report)
 }
 
-/// One task for each socket of the run.
-fn open(run: &Rc<Run>, sockets: Sockets) -> io::Result<Vec<tokio::task::JoinHandle<()>>> {
-    let mut doors = Vec::new();
-    let listen = |listener: TcpListener| {
-        listener.set_nonblocking(true)?;
-        tokio::net::TcpListener::from_std(listener)
-    };
-    for listener in sockets.listeners {
-        doors.push(spawn_local(accept(run.clone(), listen(listener)?)));
-    }
-    for listener in sockets.resolver_streams {
-        doors.push(spawn_local(resolver::streams(run.clone(), listen(listener)?)));
-    }
-    for socket in sockets.resolver_datagrams {
-        socket.set_nonblocking(true)?;
-        let socket = tokio::net::UdpSocket::from_std(socket)?;
-        doors.push(spawn_local(resolver::datagrams(run.clone(), Rc::new(socket))));
-    }
-    Ok(doors)
+/// A task that lasts as long as the run.
+fn door(run: &Rc<Run>, door: impl Future<Output = ()> + 'static) {
+    let run = run.clone();
+    spawn_local(async move {
+        tokio::select! {
+            () = door => {}
+            () = run.is_over() => {}
+        }
+    });
+}
+
+/// Its kind is another, but it is waited for and read in the same way.
+fn packets(line: OwnedFd) -> io::Result<UnixDatagram> {
+    let line = std::os::unix::net::UnixDatagram::from(line);
+    line.set_nonblocking(true)?;
+    UnixDatagram::from_std(line)
+}
+
+fn nonblocking(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(listener)
+}
+
+/// Accepts from a socket of the run as long as it lasts.
+pub(crate) fn listen(run: &Rc<Run>, listener: TcpListener) -> io::Result<()> {
+    door(run, accept(run.clone(), nonblocking(listener)?));
+    Ok(())
 }
 
 async fn accept(run: Rc<Run>, listener: tokio::net::TcpListener) {
@@ -151,17 +185,10 @@ async fn accept(run: Rc<Run>, listener: tokio::net::TcpListener) {
             continue;
         };
         run.counters.borrow_mut().accepted += 1;
+        // What was said of it is there already.
+        hear(&run);
         if run.counters.borrow().open >= run.rules.limits.max_connections as u64 {
-            let target = client
-                .local_addr()
-                .map_or_else(|_| "a connection".to_owned(), |address| format!("port {}", address.port()));
-            run.refuse(
-                Attempt::Connect,
-                target,
-                Rule::MaxConnections,
-                "too many connections at a time".to_owned(),
-            );
-            let _ = client.set_zero_linger();
+            refuse_one_more(&run, &client);
             continue;
         }
         run.counters.borrow_mut().open += 1;
@@ -171,6 +198,15 @@ async fn accept(run: Rc<Run>, listener: tokio::net::TcpListener) {
             run.counters.borrow_mut().open -= 1;
         });
     }
+}
+
+fn refuse_one_more(run: &Run, client: &TcpStream) {
+    let inside = client.local_addr().ok().map(canonical);
+    let target = inside.map_or_else(|| "a connection".to_owned(), |inside| format!("port {}", inside.port()));
+    let why = "too many connections at a time".to_owned();
+    let place = inside.and_then(|inside| run.place_of(inside));
+    run.refuse(Attempt::Connect, target, Rule::MaxConnections, why, place);
+    reset(client);
 }
 
 /// Writes reports until the last one.

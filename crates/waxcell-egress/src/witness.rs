@@ -1,6 +1,6 @@
 //! What a client says about where it goes, which has to agree with the name that it connected to. Pure.
 //!
-//! Port 443 is TLS and port 80 is HTTP. On any other port, which a rule has to name, whatever looks like one of them is held
+//! Port 443 is TLS and port 80 is HTTP. On any other port, whatever looks like one of them is held
 //! to the same; what does not is for the name that the address stands for, and nothing in it says otherwise.
 
 use crate::http::{self, HttpProblem, Requests};

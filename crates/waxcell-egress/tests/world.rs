@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use waxcell_egress::{AddressRule, DomainRule, Host, Limits, Network, Pattern, Rules, Sockets, serve};
 
-/// What the world says on the socket that is this process' standard input, with the sockets of the run beside it.
+/// What the world says on the socket that is this process' standard input, with the sockets of the run beside it: the resolver's and the line.
 #[derive(Deserialize)]
 struct Asked {
     domains: Vec<(String, Vec<u16>)>,
@@ -33,8 +33,6 @@ struct Asked {
     connect_timeout_ms: u64,
     resolv_conf: String,
     hosts: String,
-    /// How many of the descriptors are listeners; then come datagrams and streams of the resolver.
-    listeners: usize,
 }
 
 /// The process that a world starts: not a test, but the library in a process of its own.
@@ -59,14 +57,11 @@ fn egress_process() {
         }
     }
     let asked: Asked = serde_json::from_slice(&text[..received.bytes]).unwrap();
-    let mut sockets = Sockets::default();
-    for (at, fd) in fds.into_iter().enumerate() {
-        match at.checked_sub(asked.listeners) {
-            None => sockets.listeners.push(fd.into()),
-            Some(at) if at % 2 == 0 => sockets.resolver_datagrams.push(fd.into()),
-            Some(_) => sockets.resolver_streams.push(fd.into()),
-        }
-    }
+    let Ok([datagrams, streams, line]) = <[OwnedFd; 3]>::try_from(fds) else {
+        panic!("three sockets come with the rules")
+    };
+    let sockets =
+        Sockets { resolver_datagrams: vec![datagrams.into()], resolver_streams: vec![streams.into()], line };
     let domains = asked.domains.iter();
     let rules = Rules {
         domains: domains

@@ -1,5 +1,5 @@
 """What is tried inside a run, and what has to be true of it outside."""
-import os, shutil, socket, ssl, struct, subprocess, threading, time, urllib.error, urllib.request
+import os, shutil, signal, socket, ssl, struct, subprocess, threading, time, urllib.error, urllib.request
 
 SITE, EVIL, PRIVATE, META, SITE6 = "93.184.216.34", "93.184.216.66", "10.0.0.5", "169.254.169.254", "2606:2800:220:1::34"
 WEB = [80, 443, 8080, 5432, 2222, 7]
@@ -120,7 +120,20 @@ def tool(*line):
 
 
 def reach(World, check, skipped, servers):
-    world = World(WEB, domains=ALLOWED, addresses=[(PRIVATE, 32, [7])], hosts=f"{SITE} listed.example.org\n")
+    # The listener of 8080 is made while the run goes on.
+    world = World([port for port in WEB if port != 8080], domains=ALLOWED, addresses=[(PRIVATE, 32, [7])], hosts=f"{SITE} listed.example.org\n")
+
+    def late():
+        address = socket.getaddrinfo("other.example.org", 8080, socket.AF_INET)[0][4][0]
+        before = attempt(lambda: fetch("http://other.example.org:8080/o"))
+        world.open(8080)
+        for number in range(50):
+            for family in (socket.AF_INET, socket.AF_INET6):
+                inner = socket.getaddrinfo("other.example.org", 8080, family)[0][4][0]
+                world.note(inner, 8080, f"other.py:{number}")
+                socket.create_connection((inner, 8080), 5).close()
+        world.note(address, 8080, "tally.py:12")
+        return ["refused" in before, attempt(lambda: fetch("http://other.example.org:8080/o"))]
 
     def inside():
         got = {
@@ -135,7 +148,7 @@ def reach(World, check, skipped, servers):
             "over TCP": attempt(lambda: fetch("https://big.example.org/b")),
             "first server is dead": attempt(lambda: fetch("https://broken6.example.org/d")),
             "a private address among them": attempt(lambda: fetch("http://mixed.example.org/m")),
-            "named port": attempt(lambda: fetch("http://other.example.org:8080/o")),
+            "named port": attempt(late),
             "case and dot": attempt(lambda: len(socket.getaddrinfo("WWW.Example.ORG.", 443)) > 0),
             "IPv6 socket": attempt(lambda: socket.create_connection((socket.getaddrinfo("v4.example.org", 80, socket.AF_INET6)[0][4][0], 80), 5).close()),
             "chunks": attempt(lambda: chunked("www.example.org")),
@@ -162,7 +175,7 @@ def reach(World, check, skipped, servers):
     expected = {
         "http": "/a 0", "https": "/a 0", "post": "/p 100000", "post plain": "/p 100000", "IPv4 alone": "/4 0", "IPv6 alone": "/6 0",
         "alias": "/c 0", "hosts": "/h 0", "over TCP": "/b 0", "first server is dead": "/d 0", "a private address among them": "/m 0",
-        "named port": "/o 0", "case and dot": True, "IPv6 socket": None, "chunks": ["/chunks 8", "/again 0"],
+        "named port": [True, "/o 0"], "case and dot": True, "IPv6 socket": None, "chunks": ["/chunks 8", "/again 0"],
         "websocket": ["HTTP/1.1 101 Switching Protocols", "\x81\x05hello"], "asyncio": "HTTP/1.1 200 OK", "hello in pieces": "handshake",
         "postgres": "R", "server first": "SSH-2.0-world\r\nbye\n", "echo": "hello", "literal": "hello", "big": 1_000_000,
         "curl": [0, "/curl 0/two 0"], "git": [0, "1234567890123456789012345678901234567890\trefs/heads/main"],
@@ -185,6 +198,10 @@ def reach(World, check, skipped, servers):
     records = world.connections()
     https = [r for r in records if r["name"] == "www.example.org" and r["port"] == 443]
     check("records", https and all(r["rule"] == "allowed_domains: *.example.org" and r["address"] in (SITE, SITE6) and r["up"] > 100 and r["down"] > 100 and r["end"]["how"] in ("closed", "broken", "run_ended") for r in https), https)
+    other = [r for r in records if r["port"] == 8080]
+    expected = sorted([f"other.py:{number}" for number in range(50)] * 2)
+    check("places", sorted(r["place"] for r in other if r["up"] == 0) == expected and all(r["place"] == "tally.py:12" for r in other if r["up"]), [(r["inside"], r["place"], r["up"]) for r in other])
+    check("no place", all(r["place"] is None for r in records if r["port"] != 8080))
     literal = [r for r in records if r["name"] is None]
     check("record of an address", len(literal) == 1 and literal[0]["rule"] == f"allow_addresses: {PRIVATE}/32" and (literal[0]["up"], literal[0]["down"]) == (5, 5), literal)
     dead = [r for r in records if r["name"] == "dead.example.org"]
@@ -217,7 +234,7 @@ def question(*labels, kind=1):
 
 
 def refuse(World, check, skipped, servers):
-    world = World(WEB, domains=ALLOWED, addresses=[(PRIVATE, 32, [7])], blocked_ports=[8080], hosts="127.0.0.1 inhosts.example.org\n", lookups=40)
+    world = World(WEB, domains=ALLOWED + [("web.example.net", [80, 443])], addresses=[(PRIVATE, 32, [7])], blocked_ports=[8080], hosts="127.0.0.1 inhosts.example.org\n", lookups=40)
     get = "GET / HTTP/1.1\r\nHost: {}\r\n\r\n"
 
     def inside():
@@ -232,7 +249,10 @@ def refuse(World, check, skipped, servers):
             "rebinding": [attempt(lambda: socket.getaddrinfo(f"{n}.example.org", 443)) for n in ("rebind", "inner", "meta", "mapped", "inhosts")],
             "addresses": [attempt(lambda: socket.create_connection((a, 443), 3).close()) for a in (SITE, EVIL, META, SITE6, "8.8.8.8", "::ffff:93.184.216.34")],
             "unused synthetic": attempt(lambda: talk("198.18.9.9", 80, get.format(www).encode())),
-            "port of another name": attempt(lambda: talk(www, 7, b"hello")),
+            "port of another name": attempt(lambda: talk("web.example.net", 7, b"hello")),
+            "every port": attempt(lambda: socket.create_connection((www, 5432), 3).close()),
+            "a place": [world.note(synthetic, 443, "a.py:1"), world.note("198.18.0.1", 53, "a.py:2"), attempt(lambda: talk(synthetic, 443, b"x" * 9)), attempt(lambda: socket.getaddrinfo("placed.evil.com", 443)), world.note("198.18.0.1", 53, "")],
+            "bad messages": attempt(lambda: [world.line.send(m) for m in (b"l", b"x", b"c", b"c" + bytes(600))]),
             "port without a listener": attempt(lambda: talk(www, 9999, b"hello")),
             "blocked port": attempt(lambda: talk("other.example.org", 8080, get.format("other.example.org").encode())),
             "port of an address": attempt(lambda: talk(PRIVATE, 80, get.format(PRIVATE).encode())),
@@ -285,13 +305,17 @@ def refuse(World, check, skipped, servers):
     check("addresses", all("Network is unreachable" in str(a) for a in got["addresses"]), got["addresses"])
     gone = lambda name: isinstance(got[name], str) and ("ConnectionReset" in got[name] or got[name] == "")
     for name, target, rule in [
-        ("unused synthetic", "198.18.9.9:80", "allow_addresses"), ("port of another name", f"{www}:7", "ports"),
+        ("unused synthetic", "198.18.9.9:80", "allow_addresses"), ("port of another name", "web.example.net:7", "ports"),
         ("blocked port", "other.example.org:8080", "blocked_ports"), ("port of an address", f"{PRIVATE}:80", "ports"),
         ("private on another port", "private.example.org:80", "allow_addresses"), ("h2", f"{www}:80", "witness"), ("ssh on 443", f"{www}:443", "witness"), ("http on 443", f"{www}:443", "witness"),
         ("tls on 80", f"{www}:80", "witness"),
     ]:
         check(name, gone(name) and told("net.connect", target, rule), (got[name], sorted(refused)))
     check("port without a listener", "refused" in got["port without a listener"], got["port without a listener"])
+    check("every port", got["every port"] is None and not any(k[1] == f"{www}:5432" for k in refused), got["every port"])
+    placed = {(r["target"], r["rule"]): r["place"] for r in world.reports if r["report"] == "refusal"}
+    check("a place", placed[f"{www}:443", "witness"] == "a.py:1" and placed["placed.evil.com", "allowed_domains"] == "a.py:2" and placed["evil.example.com", "allowed_domains"] is None, placed)
+    check("bad messages", refused.get(("net.connect", "a message", "malformed")) == 4, refused)
     for name in ("other sni", "other allowed sni", "no sni"):
         check(name, got[name] == "alert", got[name])
     for name in ("other host", "two hosts", "absolute", "connect", "smuggled", "h2c", "swapped names", "http on a named port"):
@@ -403,6 +427,15 @@ def quotas(World, check, skipped, servers):
             s.sendall(b"x")
             s.recv(1)
         over = attempt(lambda: echo_once("db.example.org", 7))
+        # Its note and one connection more are there at once, and the connection is seen first.
+        address = socket.getaddrinfo("db.example.org", 9, socket.AF_INET)[0][4][0]
+        os.kill(world.egress, signal.SIGSTOP)
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex((address, 9))
+        world.note(address, 9, "over.py:1")
+        os.kill(world.egress, signal.SIGCONT)
+        time.sleep(0.3)
         held.pop().close()
         time.sleep(0.3)
         return [over, attempt(lambda: echo_once("db.example.org", 7))]
@@ -410,6 +443,8 @@ def quotas(World, check, skipped, servers):
     got = world.run(inside)
     check("one connection too many", "Reset" in str(got[0]) or "Broken" in str(got[0]), got)
     check("a place becomes free", got[1] == "hello", got)
+    places = {r["target"]: r["place"] for r in world.reports if r["report"] == "refusal"}
+    check("place of one too many", places == {"port 7": None, "port 9": "over.py:1"}, places)
     check("too many told", any(k[2] == "max_connections" for k in world.refusals()), world.refusals())
 
 

@@ -19,6 +19,7 @@ ZONE = {
     "meta.example.org": {A: [META]},
     "mapped.example.org": {AAAA: ["::ffff:127.0.0.1", "64:ff9b::7f00:1"]},
     "mixed.example.org": {A: [PRIVATE, SITE]},
+    "web.example.net": {A: [SITE]},
     "dead.example.org": {A: ["93.184.216.99"]},
     "empty.example.org": {},
     "big.example.org": {A: [SITE] * 20},

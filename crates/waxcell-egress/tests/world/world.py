@@ -2,7 +2,7 @@
 
 `world.py SCENARIO PROGRAM FOLDER`, as root of new user, network and mount namespaces. Prints a line for each thing looked at.
 """
-import ctypes, json, os, socket, struct, subprocess, sys, threading, time
+import ctypes, ipaddress, json, os, socket, struct, subprocess, sys, threading, time
 
 SCENARIO, PROGRAM, FOLDER = sys.argv[1:4]
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -24,6 +24,7 @@ class World:
     """The outer network, its servers, and one run in it."""
 
     def __init__(self, ports, **rules):
+        """`ports` are those that a listener is made for at the beginning."""
         self.rules = dict(domains=[], addresses=[], blocked_ports=[], up=None, down=None, max_bytes=None, max_connections=1000,
                           lookups=100, head_timeout_ms=10000, connect_timeout_ms=3000, hosts="", resolv_conf="nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
         self.rules.update(rules)
@@ -52,15 +53,15 @@ class World:
                 os._exit(code)
         theirs.close()
         os.close(answer_write)
-        _, fds, _, _ = socket.recv_fds(ours, 1, 250)
+        _, fds, _, _ = socket.recv_fds(ours, 1, 3)
         supervisor, egress = socket.socketpair()
         self.process = subprocess.Popen([PROGRAM, "--ignored", "--exact", "egress_process", "--nocapture"], stdin=egress, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         egress.close()
-        socket.send_fds(supervisor, [json.dumps(dict(self.rules, listeners=2 * len(self.ports))).encode()], fds)
+        socket.send_fds(supervisor, [json.dumps(self.rules).encode()], fds)
         [os.close(fd) for fd in fds]
         reader = threading.Thread(target=self.read, args=(supervisor,))
         reader.start()
-        ours.send(b"go")
+        ours.send(str(self.process.pid).encode())
         with open(answer_read) as answers:
             text = answers.read()
         _, status = os.waitpid(child, 0)
@@ -83,21 +84,31 @@ class World:
             sh(line)
         for address, prefix, _ in self.rules["addresses"]:
             sh(f"ip {'-6' if ':' in address else '-4'} route add local {address}/{prefix} dev lo")
-        sockets = []
-        for port in self.ports:
-            for family, any_ in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-                sockets.append(listener(family, any_, port))
+        self.line, line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sh("ip address add 198.18.0.1/32 dev lo")
         datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         datagrams.bind(("198.18.0.1", 53))
-        sockets += [datagrams, listener(socket.AF_INET, "198.18.0.1", 53)]
+        sockets = [datagrams, listener(socket.AF_INET, "198.18.0.1", 53), line]
         socket.send_fds(to, [b"x"], [s.fileno() for s in sockets])
         [s.close() for s in sockets]
         with open(f"{FOLDER}/resolv.conf", "w") as file:
             file.write("nameserver 198.18.0.1\noptions timeout:2 attempts:1\n")
         if LIBC.mount(f"{FOLDER}/resolv.conf".encode(), os.path.realpath("/etc/resolv.conf").encode(), None, MS_BIND, None):
             raise OSError(ctypes.get_errno(), "mount")
-        assert to.recv(2) == b"go"
+        for port in self.ports:
+            self.open(port)
+        self.egress = int(to.recv(20))
+
+    def open(self, port):
+        """Has connections to a port accepted from now on, in the run."""
+        for family, any_ in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+            with listener(family, any_, port) as s:
+                socket.send_fds(self.line, [b"l"], [s.fileno()])
+
+    def note(self, address, port, place):
+        """Says, in the run, from where the address is about to be sent to."""
+        packed = ipaddress.ip_address(address).packed
+        self.line.send(b"c" + (bytes(10) + b"\xff\xff" + packed if len(packed) == 4 else packed) + struct.pack(">H", port) + place.encode())
 
     def connections(self):
         return [r for r in self.reports if r["report"] == "connection"]
