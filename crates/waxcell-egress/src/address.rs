@@ -79,6 +79,17 @@ const NAT64: Network =
 const GLOBAL: Network =
     Network { address: IpAddr::V6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0)), prefix: 3 };
 
+/// Whom a translator leads to; any other address leads to itself.
+pub(crate) fn beyond_translator(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) if NAT64.contains(address) => {
+            let [.., a, b, c, d] = v6.octets();
+            Ipv4Addr::new(a, b, c, d).into()
+        }
+        other => other,
+    }
+}
+
 /// What an address is for, where that is not the public internet; `None` may be reached by a name.
 pub fn special(address: IpAddr) -> Option<&'static str> {
     match address {
@@ -87,10 +98,7 @@ pub fn special(address: IpAddr) -> Option<&'static str> {
             .map(|&(first, prefix, what)| (Network { address: first.into(), prefix }, what))
             .find(|(network, _)| network.contains(v4.into()))
             .map(|(_, what)| what),
-        IpAddr::V6(v6) if NAT64.contains(address) => {
-            let [.., a, b, c, d] = v6.octets();
-            special(Ipv4Addr::new(a, b, c, d).into())
-        }
+        IpAddr::V6(_) if NAT64.contains(address) => special(beyond_translator(address)),
         IpAddr::V6(_) => V6
             .iter()
             .map(|&(first, prefix, what)| (Network { address: first.into(), prefix }, what))

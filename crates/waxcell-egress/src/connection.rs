@@ -173,7 +173,7 @@ fn decide(run: &Run, inside: SocketAddr) -> Result<Target, Option<Refused>> {
     let mut why = None;
     let mut servers = Vec::new();
     for address in addresses {
-        match run.rules.may_lead_to(address, port) {
+        match run.rules.may_lead_to(&run.host, address, port) {
             Ok(()) => servers.push(SocketAddr::new(address, port)),
             Err(what) => why = Some(format!("the name leads to {address} ({what})")),
         }

@@ -5,7 +5,7 @@
 //! [`serve`] decides who is called for whom, outside, and moves the bytes. It treats every byte, of the script and of
 //! servers, as hostile. It is a process of its own, with one thread; nothing else in the project is asynchronous.
 //!
-//! [`Rules`] say what may be reached, [`Host`] how the host finds names, [`Sockets`] are those of the run's network, and
+//! [`Rules`] say what may be reached, [`Host`] how the host finds names and which addresses are its own, [`Sockets`] are those of the run's network, and
 //! [`Report`]s, one JSON object a line, say what happened. Why it is as it is:
 //! `docs/decisions/0022-egress-is-sockets-that-answer-for-every-name.md`.
 
@@ -20,6 +20,7 @@ mod http;
 mod line;
 mod lookup;
 mod name;
+mod own;
 mod pipe;
 mod places;
 mod report;
@@ -34,7 +35,7 @@ mod witness;
 pub use address::{Network, special};
 #[doc(hidden)]
 pub use fuzzing::{fuzz_dns, fuzz_http, fuzz_tls};
-pub use host::Host;
+pub use host::{Host, HostFiles};
 pub use name::{Name, NameProblem, Pattern, PatternProblem};
 pub use report::{Attempt, Connection, Counters, End, Refusal, Report, Rule};
 pub use rules::{AddressRule, DomainRule, Limits, Rules};

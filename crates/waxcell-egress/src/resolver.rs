@@ -181,7 +181,7 @@ fn forbidden(run: &Run, addresses: &[IpAddr]) -> Option<String> {
     let mut why = None;
     for address in addresses {
         let listed = run.rules.addresses.iter().any(|rule| rule.network.contains(*address));
-        match crate::address::special(*address) {
+        match run.host.special(*address) {
             Some(what) if !listed => why = Some(format!("the name leads to {address} ({what})")),
             _ => return None,
         }

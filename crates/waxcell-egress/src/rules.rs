@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::address::{Network, special};
+use crate::address::Network;
+use crate::host::Host;
 use crate::name::{Name, Pattern};
 
 /// What a run may reach, and how much of it. Total: nothing is allowed that is not in here.
@@ -100,9 +101,9 @@ impl Rules {
         Ok(format!("allow_addresses: {}/{}", rule.network.address, rule.network.prefix))
     }
 
-    /// Whether a name may lead to this address: a public one, or one that is listed with this port.
-    pub(crate) fn may_lead_to(&self, address: IpAddr, port: u16) -> Result<(), &'static str> {
-        match special(address) {
+    /// Whether a name may lead to this address: a public one that is not the host's own, or one that is listed with this port.
+    pub(crate) fn may_lead_to(&self, host: &Host, address: IpAddr, port: u16) -> Result<(), &'static str> {
+        match host.special(address) {
             Some(what) if self.for_address(address, port).is_err() => Err(what),
             _ => Ok(()),
         }
@@ -130,6 +131,7 @@ fn has_port(ports: &[u16], port: u16) -> bool {
 mod tests {
     use super::{AddressRule, Denied, DomainRule, Limits, Rules};
     use crate::address::Network;
+    use crate::host::{Host, HostFiles};
     use crate::name::{Name, Pattern};
 
     fn rules() -> Rules {
@@ -175,7 +177,11 @@ mod tests {
         assert_eq!(decide("10.1.2.3", 22), Err(Denied::Blocked));
         assert_eq!(decide("10.2.0.0", 5432), Err(Denied::Address));
         assert_eq!(decide("::ffff:10.1.2.3", 5432), Err(Denied::Address));
-        let leads = |address: &str, port| rules.may_lead_to(address.parse().unwrap(), port);
+        let fib_trie =
+            "  |-- 93.184.216.77\n   /32 host LOCAL\n  |-- 10.1.2.3\n   /32 host LOCAL\n".to_owned();
+        let host = Host::parse(&HostFiles { fib_trie, ..HostFiles::default() });
+        let leads = |address: &str, port| rules.may_lead_to(&host, address.parse().unwrap(), port);
+        assert_eq!(leads("93.184.216.77", 5432), Err("this host's own"));
         assert_eq!(leads("93.184.216.34", 443), Ok(()));
         assert_eq!(leads("10.1.2.3", 5432), Ok(()));
         assert_eq!(leads("10.1.2.3", 443), Err("private"));

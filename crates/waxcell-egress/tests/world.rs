@@ -16,7 +16,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde::Deserialize;
-use waxcell_egress::{AddressRule, DomainRule, Host, Limits, Network, Pattern, Rules, Sockets, serve};
+use waxcell_egress::{
+    AddressRule, DomainRule, Host, HostFiles, Limits, Network, Pattern, Rules, Sockets, serve,
+};
 
 /// What the world says on the socket that is this process' standard input, with the sockets of the run beside it: the resolver's and the line.
 #[derive(Deserialize)]
@@ -33,6 +35,8 @@ struct Asked {
     connect_timeout_ms: u64,
     resolv_conf: String,
     hosts: String,
+    /// Whether the host's own addresses are known.
+    own_addresses: bool,
 }
 
 /// The process that a world starts: not a test, but the library in a process of its own.
@@ -83,7 +87,9 @@ fn egress_process() {
             head_timeout: Duration::from_millis(asked.head_timeout_ms),
         },
     };
-    let host = Host::parse(&asked.resolv_conf, &asked.hosts);
+    // The servers of the world are at addresses of this host, which is no fault of theirs unless that is what is looked at.
+    let here = if asked.own_addresses { HostFiles::read().unwrap() } else { HostFiles::default() };
+    let host = Host::parse(&HostFiles { resolv_conf: asked.resolv_conf, hosts: asked.hosts, ..here });
     serve(rules, host, sockets, UnixStream::from(supervisor)).unwrap();
 }
 
@@ -142,6 +148,11 @@ fn an_ordinary_script_reaches_the_names_that_are_allowed() {
 #[test]
 fn everything_else_is_refused_and_told() {
     world("refuse");
+}
+
+#[test]
+fn a_public_address_of_this_host_is_not_reached() {
+    world("own");
 }
 
 #[test]

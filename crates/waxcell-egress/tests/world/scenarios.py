@@ -334,7 +334,24 @@ def refuse(World, check, skipped, servers):
     check("budget of one name", servers.ASKED.count(("flaky.example.org", 1)) <= 40, len(servers.ASKED))
     check("budget", len(asked) <= 40 and any(k[2] == "lookups" for k in refused), len(asked))
     check("names that were asked for go on", "200 OK" in got["after"], got["after"])
+    check("a host's own service, control", not any(k[2] == "allow_addresses" and k[1].startswith(www) for k in refused), refused)
     check("done", world.alive and world.done()["refused"] == sum(refused.values()), (world.done(), sum(refused.values())))
+
+
+def own(World, check, skipped, servers):
+    """The servers are at public addresses of this host: nothing of it is reached, unless the address is listed."""
+    world = World(WEB, domains=ALLOWED, addresses=[(EVIL, 32, [80])], hosts=f"{EVIL} listed.example.org\n", own_addresses=True)
+
+    def inside():
+        names = ["v4.example.org", "v6.example.org"]
+        return [[attempt(lambda: socket.getaddrinfo(name, 80)) for name in names], attempt(lambda: fetch("http://listed.example.org/own")), attempt(lambda: fetch("https://listed.example.org/own"))]
+
+    names, listed, other = world.run(inside)
+    told = {(r["target"], r["why"]) for r in world.reports if r["report"] == "refusal"}
+    check("own addresses", all("Name or service not known" in name for name in names) and ("v4.example.org", f"the name leads to {SITE} (this host's own)") in told and ("v6.example.org", f"the name leads to {SITE6} (this host's own)") in told, (names, told))
+    check("a listed one of them", listed == "/own 0", listed)
+    check("another port of it", other.startswith(("ConnectionReset", "URLError")) and ("listed.example.org:443", f"the name leads to {EVIL} (this host's own)") in told, (other, told))
+    check("nobody else was asked", {a for a, p, _ in servers.SEEN if p != 53} == {EVIL}, servers.SEEN)
 
 
 def dig_at(address):
@@ -600,4 +617,4 @@ def figures(World, check, skipped, servers):
     check("figures", True)
 
 
-ALL = {"reach": reach, "refuse": refuse, "quotas": quotas, "floods": floods, "figures": figures}
+ALL = {"reach": reach, "refuse": refuse, "own": own, "quotas": quotas, "floods": floods, "figures": figures}

@@ -26,7 +26,7 @@ class World:
     def __init__(self, ports, **rules):
         """`ports` are those that a listener is made for at the beginning."""
         self.rules = dict(domains=[], addresses=[], blocked_ports=[], up=None, down=None, max_bytes=None, max_connections=1000,
-                          lookups=100, head_timeout_ms=10000, connect_timeout_ms=3000, hosts="", resolv_conf="nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+                          lookups=100, head_timeout_ms=10000, connect_timeout_ms=3000, own_addresses=False, hosts="", resolv_conf="nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
         self.rules.update(rules)
         self.ports = ports
         self.reports = []
