@@ -1,17 +1,21 @@
 //! The file of `--report`: there when it is whole, and not before.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use waxcell::WayError;
+use waxcell::policy::Policy;
 
-/// Opened before the run, and not through a link that an earlier script may have planted.
+/// Opened before the run, and not through a link that a script may have planted.
 pub(crate) struct ReportFile<'a> {
     path: &'a Path,
+    name: &'a OsStr,
     way: Way,
 }
 
@@ -24,8 +28,22 @@ enum Way {
 }
 
 impl<'a> ReportFile<'a> {
-    pub(crate) fn open(path: &'a Path) -> Result<ReportFile<'a>, String> {
-        let way = Way::find(path).map_err(|error| {
+    /// `policy` is that of the run, if it could be read.
+    pub(crate) fn open(
+        path: &'a Path,
+        cwd: &Path,
+        policy: Option<&Policy>,
+    ) -> Result<ReportFile<'a>, String> {
+        let name = name_of(path).map_err(|error| complaint(path, &error.to_string()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = waxcell::open_folder(folder, cwd, policy).map_err(|error| {
+            let why = match error {
+                WayError::Kernel(errno) => io::Error::from(errno).to_string(),
+                other => other.to_string(),
+            };
+            complaint(path, &why)
+        })?;
+        let way = Way::find(folder, name).map_err(|error| {
             let why = match Errno::from_io_error(&error) {
                 Some(Errno::LOOP) => "it is a symbolic link; name the file itself".to_owned(),
                 Some(Errno::NXIO) => "nobody reads from it".to_owned(),
@@ -33,13 +51,13 @@ impl<'a> ReportFile<'a> {
             };
             complaint(path, &why)
         })?;
-        Ok(ReportFile { path, way })
+        Ok(ReportFile { path, name, way })
     }
 
     pub(crate) fn write(self, text: &str) -> Result<(), String> {
         let written = match self.way {
             Way::Written(file) => write_over(file, text),
-            Way::Replaced { folder, mode } => replace(&folder, self.path, mode, text),
+            Way::Replaced { folder, mode } => replace(&folder, self.name, mode, text),
         };
         written.map_err(|error| complaint(self.path, &error.to_string()))
     }
@@ -50,33 +68,29 @@ fn complaint(path: &Path, why: &str) -> String {
 }
 
 impl Way {
-    fn find(path: &Path) -> io::Result<Way> {
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let there = match OpenOptions::new().write(true).custom_flags(flags.bits().cast_signed()).open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            open => Some(open?),
+    fn find(folder: OwnedFd, name: &OsStr) -> io::Result<Way> {
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let there = match rustix::fs::openat(&folder, name, flags, Mode::empty()) {
+            Err(Errno::NOENT) => None,
+            open => Some(File::from(open?)),
         };
         let kind = there.as_ref().map(File::metadata).transpose()?;
-        let mode = match (there, kind) {
-            (Some(file), Some(kind)) if !kind.is_file() => return Ok(Way::Written(file)),
-            (Some(file), Some(kind)) => match writable_folder(path) {
-                Ok(_) => Mode::from_raw_mode(std::os::unix::fs::PermissionsExt::mode(&kind.permissions())),
-                Err(_) => return Ok(Way::Written(file)),
-            },
-            _ => Mode::from_raw_mode(0o666),
-        };
-        Ok(Way::Replaced { folder: writable_folder(path)?, mode })
+        let writable =
+            rustix::fs::accessat(&folder, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+        match (there, kind) {
+            (Some(file), Some(kind)) if !kind.is_file() || writable.is_err() => Ok(Way::Written(file)),
+            (_, kind) => {
+                writable?;
+                let mode = kind.map_or(0o666, |kind| kind.permissions().mode());
+                Ok(Way::Replaced { folder, mode: Mode::from_raw_mode(mode) })
+            }
+        }
     }
 }
 
-fn writable_folder(path: &Path) -> io::Result<OwnedFd> {
-    if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-        return Err(Errno::ISDIR.into());
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = rustix::fs::openat(CWD, folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::fs::accessat(&folder, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?;
-    Ok(folder)
+fn name_of(path: &Path) -> io::Result<&OsStr> {
+    let is_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    path.file_name().filter(|_| !is_folder).ok_or(Errno::ISDIR.into())
 }
 
 fn write_over(mut file: File, text: &str) -> io::Result<()> {
@@ -86,8 +100,7 @@ fn write_over(mut file: File, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-fn replace(folder: &OwnedFd, path: &Path, mode: Mode, text: &str) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default();
+fn replace(folder: &OwnedFd, name: &OsStr, mode: Mode, text: &str) -> io::Result<()> {
     let new = format!(".waxcell-report-{}", std::process::id());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(folder, &new, flags, mode)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use waxcell::policy::{LoadError, Policy};
-use waxcell::{Interrupts, NotRun, Report, Request, RunError, SignalSet, State, Verdict};
+use waxcell::{Caller, Interrupts, NotRun, Report, Request, RunError, SignalSet, State, Verdict};
 
 use crate::args::{Common, Run};
 use crate::edge;
@@ -31,26 +31,36 @@ pub(crate) fn run(arguments: &Run, common: &Common) -> Exit {
         edge::complain(&message);
         Report::of_failure(arguments.command().0, &message)
     };
+    let caller = edge::caller()
+        .map_err(|error| format!("cannot tell the working directory: {error}; change to one that is there"));
+    let cwd = caller.as_ref().map_or(Path::new(""), |caller| caller.cwd.as_path());
+    let policy = load_policy(common, &edge::folder_of(arguments.command().0, cwd), cwd);
     // Before the run, so that a report that cannot be written is known while nothing has happened.
-    let file = match arguments.report.as_deref().map(ReportFile::open).transpose() {
+    let open = |path| ReportFile::open(path, cwd, policy.as_ref().ok());
+    let file = match arguments.report.as_deref().map(open).transpose() {
         Ok(file) => file,
         Err(message) => return deliver(&failed(message), None, common),
     };
     let mut state = State::at(edge::state_directory(common));
-    let report = execute(arguments, common, &mut state).unwrap_or_else(failed);
+    let report = match &caller {
+        Ok(caller) => execute(arguments, caller, &policy, common, &mut state).unwrap_or_else(failed),
+        Err(message) => failed(message.clone()),
+    };
     let exit = deliver(&report, file, common);
     state.rest();
     exit
 }
 
 /// Runs the script, and says on standard error what there is to say.
-fn execute(arguments: &Run, common: &Common, state: &mut State) -> Result<Report, String> {
-    let caller = edge::caller().map_err(|error| {
-        format!("cannot tell the working directory: {error}; change to one that is there")
-    })?;
+fn execute(
+    arguments: &Run,
+    caller: &Caller,
+    policy: &Result<Policy, LoadError>,
+    common: &Common,
+    state: &mut State,
+) -> Result<Report, String> {
     let switches = edge::switches()?;
     let (script, args) = arguments.command();
-    let policy = load_policy(common, &edge::folder_of(script, &caller.cwd), &caller.cwd);
     let streams = edge::streams(common.json)?;
     let taken = SignalSet::of(&FORWARDED);
     let signals = taken.block();
@@ -60,7 +70,7 @@ fn execute(arguments: &Run, common: &Common, state: &mut State) -> Result<Report
         script,
         args,
         policy: policy.as_ref(),
-        caller: &caller,
+        caller,
         reason: arguments.reason.as_deref(),
         interrupts: Some(Interrupts(std::os::fd::AsFd::as_fd(&descriptor))),
         signals,
@@ -73,7 +83,7 @@ fn execute(arguments: &Run, common: &Common, state: &mut State) -> Result<Report
             Ok(report)
         }
         Err(not_run) => {
-            match (&not_run.error, &policy) {
+            match (&not_run.error, policy) {
                 (RunError::Policy { .. }, Err(error)) => say_load_error(error, common),
                 _ => say_why_not(&not_run),
             }

@@ -180,6 +180,34 @@ fn a_report_is_there_when_it_is_whole_and_not_before() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// A link in a folder that scripts may write to is nobody's to follow; one elsewhere is the caller's.
+#[test]
+fn a_report_goes_the_callers_way_and_not_a_scripts() {
+    let place = Place::new(POLICY);
+    let outside = place.root().join("outside");
+    fs::create_dir_all(&outside).unwrap();
+    let plant = format!("import os\nos.symlink({:?}, 'data/folder')", outside.display().to_string());
+    assert_eq!(place.run(&plant).code, 0);
+    place.write("script.py", "open('data/ran', 'w')");
+    let run = |report: &str| say(&mut place.waxcell(&["run", "--report", report, "script.py"]));
+    for report in ["data/folder/report.json", "data/../data/folder/report.json"] {
+        let said = run(report);
+        assert_eq!(said.code, 125, "{said:?}");
+        assert!(fs::read_dir(&outside).unwrap().next().is_none(), "nothing goes where a script led");
+        assert!(!place.has("data/ran"), "known before anything is run");
+    }
+    let own = place.project().join("own");
+    std::os::unix::fs::symlink(&outside, &own).unwrap();
+    assert_eq!(run("own/report.json").code, 0);
+    assert!(outside.join("report.json").is_file());
+    // Who could tell whose it is, if not the policy?
+    place.write("security_policy.yml", "nonsense: 1");
+    let said = run("own/other.json");
+    assert!(said.code == 125 && said.err().contains("without a policy"), "{said:?}");
+    assert_eq!(run("other.json").code, 126, "where there is no link there is no doubt");
+    assert!(place.has("other.json") && !outside.join("other.json").exists());
+}
+
 #[test]
 fn a_report_in_a_folder_of_somebody_else_is_written_in_place() {
     if is_root() {

@@ -33,6 +33,7 @@ mod verdict;
 mod view;
 mod views;
 mod violation;
+mod way;
 mod why;
 
 pub use changes::Change;
@@ -51,4 +52,5 @@ pub use waxcell_analysis::{Finding, PythonVersion};
 pub use waxcell_sandbox::{
     Enforced, Interrupts, ReceivedSignal, SignalSet, Stream, Switch, Switches, read_signal,
 };
+pub use way::{WayError, open_folder};
 pub use why::{Denied, Left, Outcome, Patch, PatchError, Why, WhyError, records_of};
