@@ -37,7 +37,7 @@ pub use address::{Network, special};
 pub use fuzzing::{fuzz_dns, fuzz_http, fuzz_tls};
 pub use host::{Host, HostFiles};
 pub use name::{Name, NameProblem, Pattern, PatternProblem};
-pub use report::{Attempt, Connection, Counters, End, Refusal, Report, Rule};
+pub use report::{Attempt, Connection, Counters, End, Named, Refusal, Report, Rule};
 pub use rules::{AddressRule, DomainRule, Limits, Rules};
 pub use serve::{ServeError, Sockets, serve};
 pub use synthetic::{SYNTHETIC_V4, SYNTHETIC_V6};

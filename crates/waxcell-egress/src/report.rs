@@ -1,6 +1,6 @@
 //! What the supervisor is told: JSON, one report a line.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +12,17 @@ pub enum Report {
     Connection(Connection),
     /// An attempt was refused; comes again with a higher count, at most once a second, if it is repeated.
     Refusal(Refusal),
+    /// A name has addresses inside from now on.
+    Name(Named),
     /// Where the counters are; at most once a second, and not if nothing changed.
     Counters(Counters),
     /// Nothing follows. A stream that ends without this is that of a process that died.
     Done(Counters),
+    /// There is no way out, or none any more.
+    Failed {
+        /// Why.
+        why: String,
+    },
 }
 
 impl Report {
@@ -23,6 +30,17 @@ impl Report {
     pub fn parse(line: &str) -> Result<Report, serde_json::Error> {
         serde_json::from_str(line)
     }
+}
+
+/// A name, and what stands for it inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The name.
+    pub name: String,
+    /// Its address of IPv4.
+    pub v4: Ipv4Addr,
+    /// Its address of IPv6.
+    pub v6: Ipv6Addr,
 }
 
 /// A connection that the rules allowed.

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
 use crate::dns::{A, AAAA, Answer, QUERY_MAX, Query, answer, answer_to_malformed, query};
 use crate::line::hear;
 use crate::lookup::{Known, lookup};
-use crate::name::{Name, NameProblem};
+use crate::name::NameProblem;
 use crate::report::{Attempt, Rule};
 use crate::run::Run;
+use crate::synthetic::Entry;
 
 /// Questions that are being answered at one time; more are left to be asked again.
 const AT_ONCE: usize = 64;
@@ -141,7 +142,7 @@ async fn decide(run: &Run, asked: &Query<'_>, place: Option<String>) -> Answer {
         refuse(Rule::Lookups, "the run has asked for too many names".to_owned());
         return Answer::Failed;
     };
-    match entry.known.get_or_try_init(|| find(run, name)).await {
+    match entry.known.get_or_try_init(|| find(run, &entry)).await {
         Err(Failure::Unanswered) => Answer::Failed,
         Err(Failure::UsedUp) => {
             refuse(Rule::Lookups, "the run has asked too often".to_owned());
@@ -165,7 +166,7 @@ enum Failure {
     UsedUp,
 }
 
-async fn find(run: &Run, name: &Name) -> Result<Known, Failure> {
+async fn find(run: &Run, entry: &Entry<OnceCell<Known>>) -> Result<Known, Failure> {
     {
         let mut counters = run.counters.borrow_mut();
         if counters.lookups >= run.rules.limits.lookups as u64 {
@@ -173,7 +174,9 @@ async fn find(run: &Run, name: &Name) -> Result<Known, Failure> {
         }
         counters.lookups += 1;
     }
-    lookup(&run.host, name).await.map_err(|_| Failure::Unanswered)
+    let known = lookup(&run.host, &entry.name).await.map_err(|_| Failure::Unanswered)?;
+    run.introduce(entry).await;
+    Ok(known)
 }
 
 /// Why none of the addresses of a name may be reached, on any port.

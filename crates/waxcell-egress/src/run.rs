@@ -13,7 +13,7 @@ use crate::bucket::Bucket;
 use crate::host::Host;
 use crate::lookup::Known;
 use crate::places::Places;
-use crate::report::{Attempt, Connection, Counters, Refusal, Report, Rule};
+use crate::report::{Attempt, Connection, Counters, Named, Refusal, Report, Rule};
 use crate::rules::Rules;
 use crate::synthetic::{Entry, Names};
 
@@ -202,6 +202,12 @@ impl Run {
                 Report::Refusal(kept.refusal.clone())
             })
             .collect()
+    }
+
+    /// Tells what stands for a name; waits for room.
+    pub(crate) async fn introduce(&self, entry: &Entry<OnceCell<Known>>) {
+        let Entry { name, v4, v6, .. } = entry;
+        let _ = self.reports.send(Report::Name(Named { name: name.to_string(), v4: *v4, v6: *v6 })).await;
     }
 
     /// Tells of a connection that has ended; waits for room.

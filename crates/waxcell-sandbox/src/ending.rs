@@ -101,12 +101,21 @@ pub enum Layer {
     Landlock,
     /// The run's own processes, which see nothing of others.
     Processes,
+    /// The process that is the way out of the run's network.
+    Egress,
 }
 
 impl Layer {
     /// Every layer, in the order of their numbers.
-    pub(crate) const ALL: &'static [Layer] =
-        &[Layer::Guard, Layer::Filter, Layer::Network, Layer::Mounts, Layer::Landlock, Layer::Processes];
+    pub(crate) const ALL: &'static [Layer] = &[
+        Layer::Guard,
+        Layer::Filter,
+        Layer::Network,
+        Layer::Mounts,
+        Layer::Landlock,
+        Layer::Processes,
+        Layer::Egress,
+    ];
 }
 
 /// One refused operation on one target.

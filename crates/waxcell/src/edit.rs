@@ -2,6 +2,7 @@
 //! [`crate::policy::amend`].
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -54,6 +55,27 @@ impl Edit {
     pub fn unblock(operation: Operation) -> Edit {
         let name = operation.aliases().first().copied().unwrap_or(operation.name());
         Edit::Remove { key: "filesystem.blocked_operations", value: name.to_owned() }
+    }
+
+    /// Lets a name be reached; nothing where no policy can name it.
+    pub fn allow_name(name: &str) -> Vec<Edit> {
+        let is_name = waxcell_egress::Name::parse(name).is_ok();
+        is_name
+            .then(|| Edit::Add { key: "network.allowed_domains", value: name.to_owned() })
+            .into_iter()
+            .collect()
+    }
+
+    /// Lets an address be reached; nothing if it is none.
+    pub fn allow_address(address: &str) -> Vec<Edit> {
+        let address = address.parse::<IpAddr>().map(|address| address.to_canonical());
+        let add = |address: IpAddr| Edit::Add { key: "network.allow_addresses", value: address.to_string() };
+        address.map(add).into_iter().collect()
+    }
+
+    /// Leaves a port out of `network.blocked_ports`.
+    pub fn unblock_port(port: u16) -> Edit {
+        Edit::Remove { key: "network.blocked_ports", value: port.to_string() }
     }
 
     /// Allows `access` to a path; `None` where no policy can name it, or not for this. `root` is the project root.

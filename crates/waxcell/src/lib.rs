@@ -6,9 +6,11 @@
 mod attempt;
 mod changes;
 mod closed;
+mod connections;
 mod credentials;
 mod diff;
 mod edit;
+mod egress;
 mod git_config;
 pub mod interpreter;
 mod judge;

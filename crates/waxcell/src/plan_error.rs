@@ -133,6 +133,17 @@ pub enum PlanError {
         /// Line of the key.
         line: usize,
     },
+    /// There is no network of the run's own for a way out of it.
+    #[error("`{key}` (line {line} of the policy) needs namespaces, and this host can make none")]
+    NoEgress {
+        /// The key.
+        key: &'static str,
+        /// Its line.
+        line: usize,
+    },
+    /// It is not known how the host finds names.
+    #[error("cannot find out how this host finds names")]
+    HostNetwork(#[source] std::io::Error),
     /// A layer would not reach what is mounted below a writable path.
     #[error(
         "`{}` is mounted below `{}`, and with `filesystem.write_mode: overlay` no layer would lie over it",
@@ -172,6 +183,9 @@ impl PlanError {
             PlanError::NoLayers { .. } => Some(
                 "allow namespaces (`waxcell doctor`), or let the policy write to the files themselves (`write_mode: direct`)",
             ),
+            PlanError::NoEgress { .. } => {
+                Some("allow namespaces (`waxcell doctor`), or leave the network out of the policy")
+            }
             PlanError::MountBelow { .. } => {
                 Some("name folders beside it in the policy, or unmount it, or use `write_mode: direct`")
             }

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use waxcell_operations::Operation;
 use waxcell_sandbox::{
-    Access, Code, Guard, Identity, Limits, Mount, Network, Owner, PathMap, Plain, Plan, Program, Switch,
-    Switches,
+    Access, Code, Egress, Guard, Identity, Limits, Mount, Network, Owner, PathMap, Plain, Plan, Program,
+    Switch, Switches,
 };
 
 use crate::closed;
+use crate::connections;
 use crate::credentials;
 use crate::git_config;
 use crate::interpreter::Interpreter;
@@ -84,6 +85,8 @@ pub(crate) struct Begun {
     pub(crate) limits: Limits,
     /// Whether the run has to do without namespaces.
     is_plain: bool,
+    /// The way out of its network.
+    egress: Option<Egress>,
     /// Writable files that are not there, and stay away until the script makes them.
     new_files: BTreeSet<PathBuf>,
     /// What a test build leaves out.
@@ -101,6 +104,7 @@ impl Begun {
 pub(crate) fn begin(policy: &Policy, caller: &Caller, switches: Switches) -> Result<Begun, PlanError> {
     let is_plain = plain::is_needed(policy);
     layered::refuse(policy, is_plain)?;
+    let egress = connections::plan(policy, is_plain)?;
     let mut identity = identity(caller, switches)?;
     if is_plain {
         plain::refuse_for_root(policy, caller)?;
@@ -113,7 +117,7 @@ pub(crate) fn begin(policy: &Policy, caller: &Caller, switches: Switches) -> Res
     let new_files =
         if are_there { BTreeSet::new() } else { new_files(policy, project_shown(policy, caller)) };
     let limits = switches.limits(limits(policy));
-    Ok(Begun { identity, limits, is_plain, new_files, switches })
+    Ok(Begun { identity, limits, is_plain, egress, new_files, switches })
 }
 
 /// Writable files that are not there, in folders of the project that are, and that the script may only read. What a
@@ -170,7 +174,7 @@ pub(crate) fn plan(
     caller: &Caller,
     places: &Places<'_>,
 ) -> Result<Planned, PlanError> {
-    let Begun { identity, limits, is_plain, new_files, switches } = begun;
+    let Begun { identity, limits, is_plain, egress, new_files, switches } = begun;
     let keep_out = places.keep_out;
     let named = named::lasting(policy);
     named::refuse(&named, policy, interpreter, keep_out)?;
@@ -187,7 +191,7 @@ pub(crate) fn plan(
     }
     let mut view = View::default();
     view.system();
-    view.etc(&identity, caller);
+    view.etc(&identity, caller, egress.as_ref());
     view.scratch(policy);
     for (link, to) in &interpreter.links {
         view.links.push((link.clone(), to.clone()));
@@ -287,7 +291,7 @@ pub(crate) fn plan(
         guard,
         program: program(policy, script, args, interpreter, caller, scratch, switches),
         limits,
-        network: Network { loopback: policy.network.loopback && !is_plain, egress: None },
+        network: Network { loopback: policy.network.loopback && !is_plain, egress },
         plain: scratch.map(|scratch| Plain { scratch: scratch.to_owned(), file: script.given.clone() }),
         without_landlock: policy.degrade.contains(&Degradation::Landlock),
         file_attempts: policy.monitoring.file_attempts,

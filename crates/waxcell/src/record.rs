@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use waxcell_journal::{CLOSING_RESERVE, MAX_PAYLOAD, Recovered, SpanId};
 use waxcell_sandbox::Enforced;
 
+use crate::connections::Entry;
 use crate::interpreter::Interpreter;
 use crate::policy::Policy;
 use crate::report::Report;
@@ -276,6 +277,9 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
             "stderr": {"bytes": report.stderr_bytes, "sha256": report.stderr_sha256},
             "violations": report.violations,
             "violations_beyond": report.violations_beyond,
+            "network": report.network.iter().filter(|entry| matches!(entry, Entry::Connection(_))).collect::<Vec<_>>(),
+            "network_beyond": report.network_beyond,
+            "network_usage": report.network_usage,
             "files_changed": report.files_changed,
             "files_changed_whole": report.files_changed_whole,
             "quarantine": report.quarantine,
@@ -293,6 +297,7 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
                 "scratch_by": enforced.scratch_by,
                 "memory_limit": enforced.memory_limit,
                 "rlimits": enforced.rlimits,
+                "egress": enforced.egress,
                 "mounts": enforced.mounts.len(),
                 "layers": enforced.layers.len(),
             },
@@ -300,21 +305,23 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
     )
 }
 
-/// `violations`: the whole list, where the closing record has no room for it; as many records as it takes.
-pub(crate) fn violations(at: &str, run: SpanId, finished: &Value) -> Vec<Value> {
+/// `violations` and `network`: the whole lists, where the closing record has no room for them; as many records as it takes.
+pub(crate) fn lists(at: &str, run: SpanId, finished: &Value) -> Vec<Value> {
     const MANY: usize = MAX_PAYLOAD - 1024;
     let mut records = Vec::new();
     if bytes(finished).len() + 64 <= MOST {
         return records;
     }
-    let mut list = finished.get("violations").and_then(Value::as_array).into_iter().flatten().peekable();
-    while list.peek().is_some() {
-        let (mut part, mut size) = (Vec::new(), 0);
-        while let Some(violation) = list.next_if(|next| part.is_empty() || size + bytes(next).len() < MANY) {
-            size += bytes(violation).len() + 1;
-            part.push(violation.clone());
+    for kind in ["violations", "network"] {
+        let mut list = finished.get(kind).and_then(Value::as_array).into_iter().flatten().peekable();
+        while list.peek().is_some() {
+            let (mut part, mut size) = (Vec::new(), 0);
+            while let Some(one) = list.next_if(|next| part.is_empty() || size + bytes(next).len() < MANY) {
+                size += bytes(one).len() + 1;
+                part.push(one.clone());
+            }
+            records.push(with(base(kind, at, run), json!({kind: part})));
         }
-        records.push(with(base("violations", at, run), json!({"violations": part})));
     }
     records
 }

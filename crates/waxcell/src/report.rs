@@ -11,8 +11,10 @@ use waxcell_journal::{Receipt, SpanId};
 use waxcell_sandbox::{Enforced, Usage};
 
 use crate::changes::Change;
+use crate::connections::{Entry, Told};
 use crate::edit::Edit;
 use crate::limit::Limit;
+use crate::policy::Policy;
 use crate::quarantine::{Head, Left};
 use crate::record;
 use crate::run::Request;
@@ -68,8 +70,12 @@ pub struct Report {
     /// Whether somebody outside of the run replaced the script's file while it ran, so that what Python read of it may not
     /// be what was hashed; `None` if that could not be told.
     pub script_replaced: Option<bool>,
-    /// Connections; none can leave the run in this version.
-    pub network: Vec<Value>,
+    /// Connections that left the run, and attempts that did not.
+    pub network: Vec<Entry>,
+    /// Connections beyond the bound of `network`.
+    pub network_beyond: u64,
+    /// Connections, bytes and questions of all of them; absent where no connection could leave.
+    pub network_usage: Option<Value>,
     /// What the kernel held the script to, read back; absent if it was not started.
     pub enforced: Option<Enforced>,
     /// Proof that the run is on record.
@@ -153,6 +159,8 @@ impl Report {
             quarantine: None,
             script_replaced: Some(false),
             network: Vec::new(),
+            network_beyond: 0,
+            network_usage: None,
             enforced: None,
             record: None,
             stdout_bytes: 0,
@@ -167,6 +175,17 @@ impl Report {
         self.files_changed = left.changes.list;
         self.files_changed_whole = left.changes.whole;
         self.quarantine = left.waiting;
+    }
+
+    /// What went through the way out, and what did not.
+    pub(crate) fn talked(&mut self, way_out: &Told, policy: &Policy) {
+        let connections = way_out.connections(policy).into_iter().map(Entry::Connection);
+        self.network = connections.chain(self.violations.iter().filter_map(Entry::denied)).collect();
+        self.network_beyond = way_out.beyond;
+        self.network_usage = policy.network.asks_for_egress().then(|| json!(way_out.counters));
+        if let Some(why) = &way_out.failed {
+            self.cause = format!("{}: {why}", self.cause);
+        }
     }
 
     /// The run took place, and something that had to be done after it failed.

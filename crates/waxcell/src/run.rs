@@ -10,6 +10,7 @@ use waxcell_journal::{Mark, SpanId};
 use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream, Switches};
 
 use crate::attempt::Unshown;
+use crate::connections::Told;
 use crate::interpreter::{self, Interpreter, InterpreterError, Search};
 use crate::judge;
 use crate::limit::Limit;
@@ -22,7 +23,7 @@ use crate::script::Script;
 use crate::state::State;
 use crate::verdict::Verdict;
 use crate::views;
-use crate::violation::Violation;
+use crate::violation;
 
 /// Who asks, from where, with what environment: taken once, at the edge.
 #[derive(Clone, Debug)]
@@ -168,6 +169,7 @@ fn story(
         planning::plan(begun, policy, script, request.args, &interpreter, caller, &places)?;
     writes.note(&now(), script, policy, &plan)?;
 
+    let spawned = clock();
     // Processes of its own build the sandbox. While they do, the gate judges and the disk takes the record; whatever
     // goes wrong with either, dropping `building` ends the sandbox, and nothing of the script has run.
     let (stdio, mut capture) = streams.split();
@@ -204,13 +206,14 @@ fn story(
 
     // `approved` and `_receipt` are held: the script may start.
     let running = ready.start();
+    let mut way_out = Told::new(clock().duration_since(spawned).unwrap_or_default());
     if request.only_waits {
         sandbox::shed_code();
     }
     let unshown = Unshown::new(plan.program.env.get("PATH").map(Vec::as_slice));
     let mut tap = |stream, bytes: &[u8]| capture.take(stream, bytes);
-    let ending =
-        running.watch(request.interrupts, &mut tap, &|what, path| unshown.counts(what, path), &mut |_| ());
+    let counts = |what, path: &[u8]| unshown.counts(what, path);
+    let ending = running.watch(request.interrupts, &mut tap, &counts, &mut |line| way_out.hear(line));
 
     // No process of the run is alive any more; its namespaces go while this goes on. What did it leave?
     writes.claim(&mut placeholders, &ending.claimed);
@@ -226,7 +229,7 @@ fn story(
         cause,
         edits: limit.as_ref().and_then(Limit::edit).into_iter().collect(),
         limit,
-        violations: ending.denials.iter().map(|denial| Violation::of(denial, policy)).collect(),
+        violations: violation::all(&ending.denials, policy, &way_out),
         violations_beyond: ending.denials_beyond,
         script_replaced: ending.replaced.as_ref().map(|paths| paths.contains(&approved.script().path)),
         enforced: Some(enforced.clone()),
@@ -234,6 +237,7 @@ fn story(
         ..Report::blank(request, run, verdict, Some(approved.script()))
     };
     capture.into_report(&mut report);
+    report.talked(&way_out, policy);
     match left {
         Ok(left) => report.left(left),
         // It did run, and whoever asked has to know both.
@@ -242,7 +246,7 @@ fn story(
 
     // Closed on record before anybody is told.
     let record = record::finished(&now(), run, &report, &enforced);
-    for more in record::violations(&now(), run, &record) {
+    for more in record::lists(&now(), run, &record) {
         // If there is no room for them, the closing record says how many it leaves out.
         let _ = state.append(Mark::None, run, |index| record::indexed_in_full(more, index));
     }

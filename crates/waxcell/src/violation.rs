@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 use waxcell_operations::Operation;
 use waxcell_sandbox::{Denial, Layer};
 
+use crate::connections::{self, Told};
 use crate::edit::{self, Edit};
 use crate::policy::{PathAccess, PathRule, Policy};
 use crate::record;
@@ -61,7 +63,8 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(crate) fn of(denial: &Denial, policy: &Policy) -> Violation {
+    /// `way_out`: what it has told, names among it.
+    pub(crate) fn of(denial: &Denial, policy: &Policy, way_out: &Told) -> Violation {
         let operation = denial.operation;
         let (rule, edits) = match denial.layer {
             Layer::Guard
@@ -79,12 +82,12 @@ impl Violation {
             Layer::Network if operation == Operation::IpcUnix => {
                 ("a run reaches no socket but its own".to_owned(), Vec::new())
             }
-            Layer::Network => (
-                format!("network.allowed_domains ({})", place(policy, "network.allowed_domains")),
-                Vec::new(),
-            ),
+            Layer::Network => outside(operation, &denial.target, policy),
+            // Its word is no denial of the sandbox's.
+            Layer::Egress => ("the way out decides".to_owned(), Vec::new()),
         };
         let (target, target_hex) = text(&denial.target);
+        let target = way_out.named(&target).unwrap_or(target);
         let (program, program_hex) = denial.program.as_deref().map(text).unzip();
         let place = denial.place.as_ref();
         let (file, file_hex) = place.and_then(|place| place.file.as_deref()).map(text).unzip();
@@ -112,11 +115,70 @@ impl Violation {
     }
 }
 
+/// All violations of a run: what the sandbox refused and what its way out did, in the order in which they came first. One name
+/// has two addresses inside, of which a script tries one after the other: that is one attempt on it.
+pub(crate) fn all(denials: &[Denial], policy: &Policy, way_out: &Told) -> Vec<Violation> {
+    let mut all: Vec<Violation> = Vec::new();
+    let refused = denials.iter().map(|denial| Violation::of(denial, policy, way_out));
+    for violation in refused.chain(way_out.violations(policy)) {
+        let is_same = |other: &&mut Violation| {
+            violation.layer == Layer::Network
+                && (other.layer, other.operation, &other.target, &other.rule, other.line, &other.file)
+                    == (
+                        violation.layer,
+                        violation.operation,
+                        &violation.target,
+                        &violation.rule,
+                        violation.line,
+                        &violation.file,
+                    )
+        };
+        match all.iter_mut().find(is_same) {
+            Some(same) => {
+                same.count += violation.count;
+                same.first_ms = same.first_ms.min(violation.first_ms);
+                same.last_ms = same.last_ms.max(violation.last_ms);
+            }
+            None => all.push(violation),
+        }
+    }
+    all.sort_by_key(|violation| violation.first_ms);
+    all
+}
+
 /// Bytes as text, and in hexadecimal if they are none.
 fn text(bytes: &[u8]) -> (String, Option<String>) {
     let lossy = String::from_utf8_lossy(bytes);
     let hex = matches!(lossy, Cow::Owned(_)).then(|| record::hex(bytes));
     (lossy.into_owned(), hex)
+}
+
+/// Of what the run's own network does not lead to.
+fn outside(operation: Operation, target: &[u8], policy: &Policy) -> (String, Vec<Edit>) {
+    let stands = |key: &str| format!("{key} ({})", place(policy, key));
+    let written = String::from_utf8_lossy(target);
+    let address: Option<SocketAddr> = written.parse().ok();
+    let blocked =
+        address.map(|address| address.port()).filter(|port| policy.network.blocked_ports.contains(port));
+    let unblock = || blocked.map(Edit::unblock_port);
+    match (operation, address) {
+        (Operation::NetListen, _) => {
+            ("a run listens at addresses of its own loopback".to_owned(), Vec::new())
+        }
+        (Operation::NetConnect, Some(address)) if connections::leads_out(address.ip(), policy) => {
+            (stands("network.blocked_ports"), unblock().into_iter().collect())
+        }
+        (Operation::NetConnect, Some(address)) => {
+            let mut edits = Edit::allow_address(&address.ip().to_string());
+            edits.extend(unblock());
+            (stands("network.allowed_domains"), edits)
+        }
+        (Operation::NetUdp, Some(address)) if connections::leads_out(address.ip(), policy) => {
+            ("datagrams go to the resolver alone".to_owned(), Vec::new())
+        }
+        (Operation::NetDns, None) => (stands("network.allowed_domains"), Edit::allow_name(&written)),
+        _ => (stands("network.allowed_domains"), Vec::new()),
+    }
 }
 
 fn blocked(operation: Operation, target: &[u8], policy: &Policy) -> (String, Vec<Edit>) {

@@ -55,9 +55,9 @@ def answer(message, limit):
     return whole
 
 
-def dns_datagrams():
+def dns_datagrams(address):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.bind(("127.0.0.1", 53))
+    s.bind((address, 53))
     while True:
         message, peer = s.recvfrom(4096)
         try:
@@ -180,13 +180,13 @@ def certificates(folder):
     openssl("x509", "-req", "-in", "site.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "site.pem", "-days", "2", "-extfile", "names")
 
 
-def start(folder):
+def start(folder, resolver="127.0.0.1"):
     global TLS
     certificates(folder)
     TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     TLS.load_cert_chain(f"{folder}/site.pem", f"{folder}/site.key")
-    threading.Thread(target=dns_datagrams, daemon=True).start()
-    serve("127.0.0.1", 53, dns_stream)
+    threading.Thread(target=dns_datagrams, args=(resolver,), daemon=True).start()
+    serve(resolver, 53, dns_stream)
     for address in (SITE, EVIL, PRIVATE, META, SITE6, "127.0.0.1", "::1"):
         serve(address, 80, http)
         serve(address, 443, tls)

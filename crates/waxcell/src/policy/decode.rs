@@ -217,16 +217,6 @@ impl Reader<'_, '_, '_> {
 
 /// What can be loaded, but its author should know.
 fn warn(policy: &Policy, settings: &Settings<'_>, diagnostics: &mut Diagnostics<'_>) {
-    for (asked, path) in [
-        (!policy.network.allowed_domains.is_empty(), "network.allowed_domains"),
-        (!policy.network.allow_addresses.is_empty(), "network.allow_addresses"),
-    ] {
-        if asked && let Some(written) = settings.get(path) {
-            diagnostics
-                .warning(&written.key, "this version has no way out of a run: it gets no network for these")
-                .help("a script that needs them fails to connect; nothing is let through");
-        }
-    }
     if let Some(time) = policy.monitoring.alert_thresholds.execution_time
         && time >= policy.execution.timeout
         && let Some(written) = settings.get("monitoring.alert_thresholds.execution_time")

@@ -1,0 +1,227 @@
+//! Scripts that reach the names of their policy and nothing else, as a user runs them, on a host of the test's own: its
+//! network leads to servers of the test alone, at addresses that look public.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::{PYTHON, Place, is_root, say, skip, waxcell};
+
+const POLICY: &str =
+    "network: {allowed_domains: ['*.example.org', {name: db.example.org, ports: [7]}], blocked_ports: [22]}";
+const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
+const HELP: &str = "
+import asyncio, json, os, socket, ssl, subprocess, urllib.request
+def tried(call, *args):
+    try: return call(*args)
+    except ssl.SSLError as error: return 'SSLError'
+    except OSError as error: return type(error).__name__ + ': ' + str(error)
+def get(url):
+    trust = ssl.create_default_context(cafile='ca.pem') if url.startswith('https') else None
+    with urllib.request.urlopen(url, timeout=10, context=trust) as answer: return answer.read().decode()
+def tell(**what): print(json.dumps(what))
+";
+
+/// What a run in a world came to, and what was seen outside.
+struct World {
+    report: Value,
+    said: Value,
+    seen: Vec<String>,
+    asked: Vec<String>,
+}
+
+impl World {
+    fn network(&self, decision: &str) -> Vec<&Value> {
+        let entries = self.report["network"].as_array().expect("a list");
+        entries.iter().filter(|entry| entry["decision"] == decision).collect()
+    }
+
+    /// Operation, target, layer and line of each violation.
+    fn violations(&self) -> Vec<(String, String, String, u64)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let list = self.report["violations"].as_array().expect("a list");
+        let part = |one: &Value| {
+            (
+                text(&one["operation"]),
+                text(&one["target"]),
+                text(&one["layer"]),
+                one["line"].as_u64().unwrap_or(0),
+            )
+        };
+        list.iter().map(part).collect()
+    }
+}
+
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
+/// Runs a script in a world of its own; `None` where the host cannot have one, which is told.
+fn world(name: &str, place: &Place, script: &str) -> Option<World> {
+    let name = format!("egress::{name}");
+    for tool in ["ip", "openssl", "unshare"] {
+        let places = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+        if !places.iter().any(|folder| Path::new(folder).join(tool).exists()) {
+            skip(&name, &format!("no `{tool}`"));
+            return None;
+        }
+    }
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let new = if is_root() {
+        ["--net", "--mount"].as_slice()
+    } else {
+        &["--user", "--map-root-user", "--net", "--mount"]
+    };
+    let veth = place
+        .command("unshare")
+        .env("PATH", PATH)
+        .args(new)
+        .args(["ip", "link", "add", "name", "outer", "type", "veth", "peer", "name", "inner"])
+        .output();
+    if !veth.is_ok_and(|veth| veth.status.success()) {
+        skip(&name, "this host makes no pair of interfaces");
+        return None;
+    }
+    place.write("script.py", format!("{HELP}{script}"));
+    let mut command = place.command("unshare");
+    command.env("WAXCELL_STATE", place.state()).env("PATH", PATH).args(new).arg(PYTHON);
+    command.arg(package().join("tests/egress/world.py")).arg(package().join("../waxcell-egress/tests/world"));
+    command.arg(place.project()).args([uid.to_string(), gid.to_string()]);
+    command.arg(waxcell()).args(["run", "--json", "script.py"]);
+    let said = say(&mut command);
+    let world: Value = serde_json::from_slice(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    let report: Value = serde_json::from_str(world["out"].as_str().expect("text"))
+        .unwrap_or_else(|error| panic!("{error}: {world:#}"));
+    assert_eq!(report["verdict"], "ok", "{report:#}");
+    let lines = |key: &str| {
+        let list = world[key].as_array().expect("a list").iter();
+        list.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<String>>()
+    };
+    let said = report["stdout"].as_str().expect("text").lines().last().unwrap_or("null");
+    Some(World {
+        said: serde_json::from_str(said).expect("JSON"),
+        seen: lines("seen"),
+        asked: lines("asked"),
+        report,
+    })
+}
+
+#[test]
+fn scripts_that_know_nothing_of_it_reach_what_is_allowed() {
+    let place = Place::new(POLICY);
+    let script = "
+async def stream():
+    reader, writer = await asyncio.open_connection('db.example.org', 7)
+    writer.write(b'one\\n'); line = await reader.readline(); writer.close()
+    return line.decode()
+def run(*line):
+    done = subprocess.run(line, capture_output=True, text=True, timeout=20)
+    return done.stdout[:60] or done.stderr[:200]
+tell(http=tried(get, 'http://www.example.org/a'), https=tried(get, 'https://www.example.org/b'),
+     other_port=tried(get, 'http://v4.example.org:8080/c'), six=tried(get, 'http://v6.example.org/d'),
+     stream=asyncio.run(stream()),
+     curl=run('curl', '-sS', '--noproxy', '*', '--cacert', 'ca.pem', 'https://www.example.org/e') if os.path.exists('/usr/bin/curl') else '/e 0',
+     git=run('git', 'ls-remote', 'http://www.example.org/repo.git')[:10] if os.path.exists('/usr/bin/git') else '1234567890')
+";
+    let Some(world) = world("scripts_that_know_nothing_of_it_reach_what_is_allowed", &place, script) else {
+        return;
+    };
+    let expected = serde_json::json!({
+        "http": "/a 0", "https": "/b 0", "other_port": "/c 0", "six": "/d 0", "stream": "one\n", "curl": "/e 0", "git": "1234567890",
+    });
+    assert_eq!(world.said, expected, "{:#}", world.report);
+    // git's library looks for a password of its own accord.
+    let told = world.violations().into_iter().filter(|one| one.1 != "/home/waxcell/.netrc");
+    assert_eq!(told.collect::<Vec<_>>(), [], "{:#}", world.report["violations"]);
+    for seen in [
+        "80 /a www.example.org",
+        "443 /b www.example.org",
+        "8080 /c v4.example.org:8080",
+        "80 /d v6.example.org",
+    ] {
+        assert!(world.seen.iter().any(|line| line.ends_with(seen)), "{seen}: {:?}", world.seen);
+    }
+    let allowed = world.network("allowed");
+    let first = allowed.iter().find(|entry| entry["port"] == 443).expect("a connection");
+    assert_eq!(first["name"], "www.example.org");
+    assert!(
+        ["93.184.216.34", "2606:2800:220:1::34"].contains(&first["address"].as_str().expect("an address"))
+    );
+    assert!(first["bytes_up"].as_u64() > Some(0) && first["bytes_down"].as_u64() > Some(0), "{first:#}");
+    assert_eq!((&first["end"], first["line"].as_u64()), (&"closed".into(), Some(9)), "{first:#}");
+    assert!(
+        first["rule"].as_str().expect("text").starts_with("network.allowed_domains: *.example.org ("),
+        "{first:#}"
+    );
+    assert_eq!(world.report["enforced"]["egress"], true);
+    assert_eq!(world.report["network_usage"]["accepted"].as_u64(), Some(allowed.len() as u64));
+    let finished = place.records().into_iter().find(|record| record["type"] == "finished").expect("a record");
+    assert_eq!(finished["network"].as_array().map(Vec::len), Some(allowed.len()), "{finished:#}");
+}
+
+#[test]
+fn whatever_else_is_tried_is_refused_and_told() {
+    let place = Place::new(POLICY);
+    let script = "
+def hello(host, name):
+    trust = ssl.create_default_context(cafile='ca.pem'); trust.check_hostname = False
+    with socket.create_connection((host, 443), timeout=10) as plain: trust.wrap_socket(plain, server_hostname=name).close()
+def quic(host):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s: s.sendto(b'x', (socket.gethostbyname(host), 443))
+tell(name=tried(get, 'http://evil.example.com/'),
+     address=tried(get, 'http://93.184.216.34/'),
+     private=tried(get, 'http://private.example.org/'),
+     rebinding=tried(get, 'http://rebind.example.org/'),
+     metadata=tried(get, 'http://meta.example.org/latest/meta-data/'),
+     port=tried(get, 'http://www.example.org:22/'),
+     other_name=tried(hello, 'www.example.org', 'evil.example.com'),
+     datagram=tried(quic, 'www.example.org'))
+";
+    let Some(world) = world("whatever_else_is_tried_is_refused_and_told", &place, script) else { return };
+    let violations = world.violations();
+    for (operation, target, layer) in [
+        ("net.dns", "evil.example.com", "egress"),
+        ("net.connect", "93.184.216.34:80", "network"),
+        ("net.dns", "private.example.org", "egress"),
+        ("net.dns", "rebind.example.org", "egress"),
+        ("net.dns", "meta.example.org", "egress"),
+        ("net.connect", "www.example.org:22", "network"),
+        ("net.connect", "www.example.org:443", "egress"),
+        ("net.udp", "www.example.org:443", "network"),
+    ] {
+        let found = violations
+            .iter()
+            .filter(|one| (one.0.as_str(), one.1.as_str(), one.2.as_str()) == (operation, target, layer));
+        assert_eq!(found.count(), 1, "{operation} {target}: {violations:#?}");
+    }
+    assert_eq!(violations.len(), 8, "{violations:#?}");
+    assert!(violations.iter().all(|one| one.3 > 0), "{violations:#?}");
+    assert_eq!(world.seen, [""; 0], "{:#}", world.said);
+    assert!(!world.asked.iter().any(|name| name.contains("evil")), "{:?}", world.asked);
+    let edits = |target: &str| {
+        let list = world.report["violations"].as_array().expect("a list").iter();
+        list.filter(|one| one["target"] == target).map(|one| one["allow"].clone()).next().unwrap_or_default()
+    };
+    assert_eq!(edits("evil.example.com"), "add `evil.example.com` to network.allowed_domains");
+    assert_eq!(edits("93.184.216.34:80"), "add `93.184.216.34` to network.allow_addresses");
+    assert_eq!(edits("www.example.org:22"), "leave `22` out of network.blocked_ports");
+}
+
+#[test]
+fn an_address_that_is_listed_is_reached_and_no_other() {
+    let place =
+        Place::new("network: {allow_addresses: [{address: 10.0.0.5, ports: [7]}], allowed_domains: []}");
+    let script = "
+def echo(host, port):
+    with socket.create_connection((host, port), timeout=5) as s: s.sendall(b'x'); return s.recv(1).decode()
+tell(listed=tried(echo, '10.0.0.5', 7), port=tried(echo, '10.0.0.5', 80), other=tried(echo, '10.0.0.6', 7))
+";
+    let Some(world) = world("an_address_that_is_listed_is_reached_and_no_other", &place, script) else {
+        return;
+    };
+    assert_eq!(world.said["listed"], "x", "{:#}", world.report);
+    let told: Vec<_> = world.violations().into_iter().map(|one| (one.1, one.2)).collect();
+    assert_eq!(told, [("10.0.0.5:80".into(), "egress".into()), ("10.0.0.6:7".into(), "network".into())]);
+    assert_eq!(world.seen, ["10.0.0.5 7 connected"]);
+}
