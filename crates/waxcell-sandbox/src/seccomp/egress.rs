@@ -11,12 +11,10 @@ use super::table::{self, only, pass_if};
 const ALLOWED: &[c_long] = &[
     // What is open.
     SYS_read,
-    SYS_readv,
     SYS_write,
     SYS_writev,
     SYS_close,
     SYS_fcntl,
-    SYS_dup,
     // Sockets, once made. None can listen.
     SYS_accept4,
     SYS_bind,
@@ -34,15 +32,10 @@ const ALLOWED: &[c_long] = &[
     SYS_epoll_create1,
     SYS_epoll_ctl,
     SYS_epoll_pwait,
-    SYS_epoll_pwait2,
     SYS_eventfd2,
     SYS_ppoll,
     SYS_futex,
     SYS_clock_gettime,
-    SYS_clock_nanosleep,
-    SYS_nanosleep,
-    SYS_sched_yield,
-    SYS_sched_getaffinity,
     SYS_restart_syscall,
     #[cfg(target_arch = "x86_64")]
     SYS_epoll_wait,
@@ -54,13 +47,6 @@ const ALLOWED: &[c_long] = &[
     SYS_madvise,
     SYS_brk,
     SYS_getrandom,
-    SYS_sigaltstack,
-    SYS_rt_sigaction,
-    SYS_rt_sigprocmask,
-    SYS_rt_sigreturn,
-    SYS_getpid,
-    SYS_gettid,
-    SYS_exit,
     SYS_exit_group,
 ];
 
