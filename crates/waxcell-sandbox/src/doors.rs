@@ -83,9 +83,11 @@ impl Doors {
         net::send(&self.line, &[crate::egress::ALL], SendFlags::NOSIGNAL).map(drop)
     }
 
-    /// Whether an address leads out.
+    /// Whether an address leads out. Loopback is the run itself, and so is the unspecified one, whatever is listed.
     pub(crate) fn leads_out(&self, ip: IpAddr) -> bool {
-        self.networks.iter().any(|network| routes::contains(*network, ip))
+        !ip.is_loopback()
+            && !ip.is_unspecified()
+            && self.networks.iter().any(|network| routes::contains(*network, ip))
     }
 
     /// Whether this is the resolver.

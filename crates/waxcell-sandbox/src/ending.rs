@@ -164,7 +164,7 @@ pub struct Ending {
     pub exit: Option<Exit>,
     /// The first limit that ended the run; else the first that refused something.
     pub stop: Option<Stop>,
-    /// The interpreter could not be executed: the step and the errno.
+    /// The interpreter could not be executed, or something was lost that the run cannot do without: the step and the errno.
     pub failed: Option<(&'static str, i32)>,
     /// What it used.
     pub usage: Usage,

@@ -104,7 +104,7 @@ impl Rules {
             // Ports cannot be told apart by address, and loopback inside the run is open on any port: only a run
             // without one has a use for these rights; without a way out for both.
             handled_access_net: match abi >= 4 && (is_plain || !plan.network.loopback) {
-                true if plan.network.egress.is_some() && !is_plain => BIND_TCP,
+                true if plan.way_out().is_some() => BIND_TCP,
                 true => BIND_TCP | CONNECT_TCP,
                 false => 0,
             },

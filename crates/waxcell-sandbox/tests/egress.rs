@@ -261,6 +261,19 @@ except OSError as error: print(error)
 }
 
 #[test]
+fn loopback_is_the_run_itself_also_where_everything_leads_out() {
+    let script = "
+own = socket.socket(); own.bind(('127.0.0.1', 0)); own.listen()
+c = socket.create_connection(own.getsockname()); own.accept()[0].send(b'own'); print(c.recv(9))
+print(reach('1.2.3.4', 80), reach('2606::1', 81))
+";
+    let mut egress = way_out(echo);
+    egress.networks = vec![([0; 4].into(), 0), ([0u16; 8].into(), 0)];
+    let ran = run_connected(script, egress);
+    assert_eq!(ran.output, "b'own'\n1.2.3.4:80 [2606::1]:81\n", "{}", ran.error);
+}
+
+#[test]
 fn without_loopback_there_is_only_the_way_out() {
     let script = format!(
         "{PRELUDE}
