@@ -41,6 +41,8 @@ pub(crate) struct Doors {
     pub(crate) has_loopback: bool,
     /// Ports that have a listener, a bit each, of both families.
     open: [Vec<u64>; 2],
+    /// Where somebody has the port on another address: those that have one of their own.
+    single: Vec<SocketAddr>,
     count: usize,
     line: OwnedFd,
 }
@@ -55,6 +57,7 @@ impl Doors {
             blocked: egress.blocked_ports.clone(),
             has_loopback: plan.network.loopback,
             open: [vec![0; 1024], vec![0; 1024]],
+            single: Vec::with_capacity(MOST),
             count: 0,
             line,
         })
@@ -76,8 +79,7 @@ impl Doors {
                 other => other?,
             };
             handover::give_as(self.line.as_fd(), crate::egress::DATAGRAMS, datagrams.as_fd())?;
-            let streams = bound(address, SocketType::STREAM)?;
-            listen(&streams, WAITING)?;
+            let streams = listener(address)?;
             handover::give_as(self.line.as_fd(), crate::egress::STREAMS, streams.as_fd())?;
         }
         net::send(&self.line, &[crate::egress::ALL], SendFlags::NOSIGNAL).map(drop)
@@ -99,25 +101,30 @@ impl Doors {
         self.blocked.contains(&port)
     }
 
-    /// Sees to it that somebody listens at a port, on all addresses of the family.
-    pub(crate) fn open(&mut self, ip: IpAddr, port: u16) -> Result<(), Errno> {
+    /// Sees to it that somebody listens at an address: at its port on all addresses of the family, if nobody else does.
+    pub(crate) fn open(&mut self, address: SocketAddr) -> Result<(), Errno> {
+        let (family, port) = (usize::from(address.is_ipv6()), address.port());
         let (index, bit) = (usize::from(port) / 64, 1u64 << (port % 64));
-        let family = usize::from(ip.is_ipv6());
-        if self.open[family][index] & bit != 0 {
+        if self.open[family][index] & bit != 0 || self.single.contains(&address) {
             return Ok(());
         }
         if self.count == MOST {
             return Err(Errno::MFILE);
         }
-        let unspecified = match ip {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        let unspecified = match address {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let socket = bound(SocketAddr::new(unspecified, port), SocketType::STREAM)?;
-        listen(&socket, WAITING)?;
+        let (socket, is_single) = match listener(SocketAddr::new(unspecified, port)) {
+            Err(Errno::ADDRINUSE) => (listener(address)?, true),
+            other => (other?, false),
+        };
         handover::give(self.line.as_fd(), socket.as_fd())?;
-        self.open[family][index] |= bit;
         self.count += 1;
+        match is_single {
+            true => self.single.push(address),
+            false => self.open[family][index] |= bit,
+        }
         Ok(())
     }
 
@@ -148,6 +155,12 @@ fn note(address: SocketAddr, place: Option<&Place>, bytes: &mut [u8; 1 + 16 + 2 
         Some(PLACE_MAX - rest.len())
     });
     19 + written.unwrap_or(0)
+}
+
+fn listener(address: SocketAddr) -> Result<OwnedFd, Errno> {
+    let socket = bound(address, SocketType::STREAM)?;
+    listen(&socket, WAITING)?;
+    Ok(socket)
 }
 
 /// A socket of the run's network. Needs `CAP_NET_BIND_SERVICE` there for most ports.

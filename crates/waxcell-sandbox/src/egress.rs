@@ -48,7 +48,7 @@ pub struct Handed {
     /// The same, listening.
     pub resolver_streams: Vec<OwnedFd>,
     /// What the init says while the run goes on, over `SOCK_SEQPACKET`; nobody hears an answer. `l` with a descriptor: a
-    /// listening socket of the run's network, on the unspecified address of its family. `c`, 16 bytes of an address (of
+    /// listening socket of the run's network, mostly on the unspecified address of its family. `c`, 16 bytes of an address (of
     /// version 4: mapped), 2 of a port, both as on the network, and a place in the code of the plan, `FILE:LINE` or
     /// `FILE:LINE:LINE OF THE SCRIPT`, without a file where it is the script, empty where it is not known: somebody is about
     /// to connect there, or to send there. At its end nobody of the run is left.

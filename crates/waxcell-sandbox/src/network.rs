@@ -84,7 +84,7 @@ fn reach_inside(
             return Err(deny(asked, operation, Errno::ACCESS, address));
         }
         Transport::Stream if connects && address.port() != 0 => {
-            if doors.open(address.ip(), address.port()).is_err() {
+            if doors.open(address).is_err() {
                 return Err(deny(asked, operation, Errno::CONNREFUSED, address));
             }
         }
