@@ -35,7 +35,7 @@ pub(crate) struct Pipe<'a> {
 }
 
 /// After so many rounds others have their turn, even if all of them are ready.
-const ROUNDS: u32 = 8;
+const ROUNDS: u32 = 2;
 
 impl Pipe<'_> {
     /// Sends on until the source ends, then says so to the other side. `seen` is given what passed.
