@@ -19,6 +19,10 @@ use text::{Found, Text, look_up};
 /// Where a policy file is made if there is none, in the project root.
 pub(crate) const FILE_NAME: &str = super::find::FILE_NAME;
 
+const PORTS: &str = "network.blocked_ports";
+const DOMAINS: &str = "network.allowed_domains";
+const ADDRESSES: &str = "network.allow_addresses";
+
 /// Why an edit was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum AmendError {
@@ -67,8 +71,19 @@ fn is_outdone(edit: &Edit, edits: &[Edit]) -> bool {
 /// Whether a policy says already what an edit would have it say.
 fn holds(policy: &Policy, edit: &Edit) -> bool {
     match edit {
+        Edit::Remove { key: PORTS, value } => {
+            value.parse().is_ok_and(|port| !policy.network.blocked_ports.contains(&port))
+        }
         Edit::Remove { value, .. } => {
             Operation::parse(value).is_some_and(|operation| !policy.filesystem.blocked.contains(&operation))
+        }
+        Edit::Add { key: DOMAINS, value } => {
+            let mut rules = policy.network.allowed_domains.iter();
+            rules.any(|rule| rule.ports.is_empty() && rule.to_string() == *value)
+        }
+        Edit::Add { key: ADDRESSES, value } => {
+            let mut rules = policy.network.allow_addresses.iter();
+            rules.any(|rule| rule.ports.is_empty() && rule.to_string() == *value)
         }
         Edit::Add { value, .. } => policy.degrade.iter().any(|degradation| degradation.name() == value),
         Edit::Set { key, value } => {
@@ -91,6 +106,15 @@ fn is_same_beyond(before: &Policy, after: &Policy, edits: &[Edit]) -> bool {
     let (mut expected, after) = (without_places(before), without_places(after));
     for edit in edits {
         match edit {
+            Edit::Remove { key: PORTS, .. } => {
+                expected.network.blocked_ports.clone_from(&after.network.blocked_ports);
+            }
+            Edit::Add { key: DOMAINS, .. } => {
+                expected.network.allowed_domains.clone_from(&after.network.allowed_domains);
+            }
+            Edit::Add { key: ADDRESSES, .. } => {
+                expected.network.allow_addresses.clone_from(&after.network.allow_addresses);
+            }
             Edit::Remove { .. } => expected.filesystem.blocked.clone_from(&after.filesystem.blocked),
             Edit::Add { .. } => expected.degrade.clone_from(&after.degrade),
             Edit::Set { .. } => expected.execution.clone_from(&after.execution),
@@ -107,6 +131,9 @@ fn is_same_beyond(before: &Policy, after: &Policy, edits: &[Edit]) -> bool {
         && before.filesystem.paths.iter().all(is_kept)
         && after.filesystem.blocked.is_subset(&before.filesystem.blocked)
         && after.degrade.is_superset(&before.degrade)
+        && after.network.blocked_ports.is_subset(&before.network.blocked_ports)
+        && before.network.allowed_domains.iter().all(|rule| after.network.allowed_domains.contains(rule))
+        && before.network.allow_addresses.iter().all(|rule| after.network.allow_addresses.contains(rule))
 }
 
 /// What a policy says, wherever it says it.

@@ -112,6 +112,33 @@ fn what_is_not_there_begins_as_its_default() {
 }
 
 #[test]
+fn the_network_opens_by_names_addresses_and_ports() {
+    let edits = [
+        Edit::allow_name("api.example.org"),
+        Edit::allow_address("2606:2800:220:1::34"),
+        vec![Edit::unblock_port(22)],
+    ]
+    .concat();
+    check(
+        "network: {allowed_domains: [a.org, {name: b.org, ports: [80]}], blocked_ports: [22, 23]}\n",
+        &edits,
+        "network: {allow_addresses: [\"2606:2800:220:1::34\"], allowed_domains: [a.org, {name: b.org, ports: [80]}, api.example.org], blocked_ports: [23]}\n",
+    );
+    check(
+        "interpreter: ./py\n",
+        &edits,
+        "interpreter: ./py\nnetwork:\n  blocked_ports: [23, 3389]\n  allow_addresses: [\"2606:2800:220:1::34\"]\n  allowed_domains: [api.example.org]\n",
+    );
+    // As they are written, one would take from the other.
+    let by_hand = amend(
+        &read("network: {allowed_domains: [{name: a.org, ports: [80]}]}\n"),
+        &Edit::allow_name("a.org"),
+    );
+    assert!(by_hand.is_err(), "{by_hand:?}");
+    assert!(Edit::allow_name("a b").is_empty() && Edit::allow_address("a.org").is_empty());
+}
+
+#[test]
 fn numbers_are_replaced() {
     let set = [Edit::Set { key: "execution.timeout_seconds", value: "600".into() }];
     check(

@@ -64,11 +64,10 @@ impl Text<'_> {
         match (edit, &node.value) {
             (Edit::Set { value, .. }, Value::Scalar { .. }) => Some(self.replace(node.span.clone(), value)),
             (Edit::Remove { value, .. }, Value::Seq(items)) => {
-                let operation = Operation::parse(value)?;
-                let at = items.iter().position(|item| is_named(item, operation))?;
+                let at = items.iter().position(|item| is_same(item, value))?;
                 let text = self.without(header, node, items, at)?;
                 // It may be there under both of its names.
-                match items.iter().filter(|item| is_named(item, operation)).count() {
+                match items.iter().filter(|item| is_same(item, value)).count() {
                     1 => Some(text),
                     _ => Text { text: &text, root: self.root }.with(edit),
                 }
@@ -250,8 +249,7 @@ fn fresh(key: &'static str, edit: &Edit) -> Option<String> {
     match (edit, &tree.value) {
         (Edit::Set { value, .. }, _) => Some(value.clone()),
         (Edit::Remove { value, .. }, Value::Seq(items)) => {
-            let operation = Operation::parse(value)?;
-            let at = items.iter().position(|item| is_named(item, operation))?;
+            let at = items.iter().position(|item| is_same(item, value))?;
             list.without(&Key { text: String::new(), span: 0..0 }, &tree, items, at)
         }
         (Edit::Add { value, .. }, Value::Seq(items)) => list.append(&tree, items, &written::text(value)),
@@ -262,9 +260,14 @@ fn fresh(key: &'static str, edit: &Edit) -> Option<String> {
     }
 }
 
-/// Whether an item of a list is an operation, by any of its names.
-fn is_named(item: &Node, operation: Operation) -> bool {
-    matches!(&item.value, Value::Scalar { text, .. } if Operation::parse(text) == Some(operation))
+/// Whether an item of a list is this value: an operation by any of its names, a port however it is written.
+fn is_same(item: &Node, value: &str) -> bool {
+    let Value::Scalar { text, .. } = &item.value else { return false };
+    match (Operation::parse(value), value.parse::<u16>()) {
+        (Some(operation), _) => Operation::parse(text) == Some(operation),
+        (None, Ok(port)) => text.parse() == Ok(port),
+        (None, Err(_)) => text == value,
+    }
 }
 
 /// `a.b` with its value as a block: `a:`, and `b: value` indented below it.
