@@ -163,8 +163,12 @@ fn push_denied(out: &mut String, number: usize, denied: &Denied, why: &Why) {
         (Some(process), None) => field("who", &format!("process {process}")),
         _ => {}
     }
-    let error = std::io::Error::from_raw_os_error(denied.errno);
-    field("stopped", &format!("by the {}; the script got: {error}", denied.layer));
+    let got = match denied.errno {
+        // A question about a name has no error of the system's.
+        0 => "no such name".to_owned(),
+        errno => std::io::Error::from_raw_os_error(errno).to_string(),
+    };
+    field("stopped", &format!("by the {}; the script got: {got}", denied.layer));
     field("because", &denied.rule);
     field("allow", denied.allow.as_deref().unwrap_or("no policy can"));
 }
