@@ -3,10 +3,10 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
-use support::{PYTHON, Place, is_root, say, skip, waxcell};
+use support::{PYTHON, Place, is_root, package, say, skip, waxcell};
 
 const POLICY: &str =
     "network: {allowed_domains: ['*.example.org', {name: db.example.org, ports: [7]}], blocked_ports: [22]}";
@@ -51,10 +51,6 @@ impl World {
         };
         list.iter().map(part).collect()
     }
-}
-
-fn package() -> PathBuf {
-    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 /// Runs a script in a world of its own; `None` where the host cannot have one, which is told.

@@ -133,14 +133,6 @@ pub enum PlanError {
         /// Line of the key.
         line: usize,
     },
-    /// There is no network of the run's own for a way out of it.
-    #[error("`{key}` (line {line} of the policy) needs namespaces, and this host can make none")]
-    NoEgress {
-        /// The key.
-        key: &'static str,
-        /// Its line.
-        line: usize,
-    },
     /// It is not known how the host finds names.
     #[error("cannot find out how this host finds names")]
     HostNetwork(#[source] std::io::Error),
@@ -183,9 +175,6 @@ impl PlanError {
             PlanError::NoLayers { .. } => Some(
                 "allow namespaces (`waxcell doctor`), or let the policy write to the files themselves (`write_mode: direct`)",
             ),
-            PlanError::NoEgress { .. } => {
-                Some("allow namespaces (`waxcell doctor`), or leave the network out of the policy")
-            }
             PlanError::MountBelow { .. } => {
                 Some("name folders beside it in the policy, or unmount it, or use `write_mode: direct`")
             }
