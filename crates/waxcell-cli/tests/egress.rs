@@ -1,12 +1,13 @@
 //! Scripts that reach the names of their policy and nothing else, as a user runs them, on a host of the test's own: its
 //! network leads to servers of the test alone, at addresses that look public.
 
+mod host;
 mod support;
 
 use std::path::Path;
 
 use serde_json::Value;
-use support::{PYTHON, Place, is_root, package, say, skip, waxcell};
+use support::{PYTHON, Place, is_root, say, skip, waxcell};
 
 const POLICY: &str =
     "network: {allowed_domains: ['*.example.org', {name: db.example.org, ports: [7]}], blocked_ports: [22]}";
@@ -82,7 +83,9 @@ fn world(name: &str, place: &Place, script: &str) -> Option<World> {
     place.write("script.py", format!("{HELP}{script}"));
     let mut command = place.command("unshare");
     command.env("WAXCELL_STATE", place.state()).env("PATH", PATH).args(new).arg(PYTHON);
-    command.arg(package().join("tests/egress/world.py")).arg(package().join("../waxcell-egress/tests/world"));
+    command
+        .arg(host::tree("crates/waxcell-cli/tests/egress/world.py"))
+        .arg(host::tree("crates/waxcell-egress/tests/world"));
     command.arg(place.project()).args([uid.to_string(), gid.to_string()]);
     command.arg(waxcell()).args(["run", "--json", "script.py"]);
     let said = say(&mut command);

@@ -38,11 +38,6 @@ pub(crate) fn waxcell() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_waxcell").into(), PathBuf::from)
 }
 
-/// Where this package is: not where it was built, since an ordinary user runs the tests from a copy.
-pub(crate) fn package() -> PathBuf {
-    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
-}
-
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
