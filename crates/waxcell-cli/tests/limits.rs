@@ -408,6 +408,50 @@ fn a_callers_limit_on_files_is_told() {
     assert!(said.err().contains("journal"), "{}", said.err());
 }
 
+/// Three ways to the same bytes: by itself, by children, by children that nobody waits for.
+#[test]
+fn what_is_written_to_storage_in_total() {
+    let place = Place::new(&policy(&[]));
+    let kind = rustix::fs::statfs(place.project()).expect("a file system").f_type;
+    if kind as u64 == 0x0102_1994 {
+        return support::skip("limits::what_is_written_to_storage_in_total", "the tests are in a tmpfs");
+    }
+    let write = "
+import os, time
+def write(name):
+    with open(f'data/{name}', 'wb', buffering=0) as file: file.write(bytes(1 << 20))
+    time.sleep(0.01)
+";
+    let by_itself = "for i in range(40): write(i)";
+    let by_children = "
+for i in range(40):
+    if os.fork() == 0: write(i); os._exit(0)
+    os.wait()
+";
+    let by_nobodys = "
+import signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for i in range(40):
+    if os.fork() == 0: write(i); os._exit(0)
+    try: os.wait()
+    except ChildProcessError: pass
+";
+    for script in [by_itself, by_children, by_nobodys] {
+        let ran = trip(("disk_write_mb", "8"), "disk_limit", 137, &format!("{write}{script}"));
+        let limit = &ran.report["limit"];
+        assert_eq!(limit["key"], "execution.disk_write_mb", "{limit:#}");
+        let (allowed, used) = (limit["allowed"].as_u64(), limit["used"].as_u64());
+        assert!(allowed == Some(8 << 20) && used > allowed, "{limit:#}");
+        let files = fs::read_dir(ran.place.project().join("data")).expect("the folder").count();
+        assert!((8..32).contains(&files), "{files} files of a mebibyte");
+    }
+    // What is given to a child is not counted twice when its parent gets it back.
+    let within = format!("{write}{}", by_children.replace("40", "12"));
+    let place = Place::new(&policy(&[("disk_write_mb", "16")]));
+    let (said, report) = place.report(&within);
+    assert_eq!((said.code, report["verdict"].as_str()), (0, Some("ok")), "{report:#}");
+}
+
 #[test]
 fn scratch_space() {
     let ran = trip(("scratch_mb", "4"), "disk_limit", 1, "open('/tmp/x', 'wb').write(bytes(6 << 20))");

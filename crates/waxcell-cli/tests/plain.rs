@@ -559,6 +559,16 @@ fn scratch_space_is_counted_and_gone_afterwards() {
 }
 
 #[test]
+fn what_is_written_to_storage_is_added_up() {
+    let room = Room::new(&format!("{POLICY}execution: {{disk_write_mb: 4}}\n"));
+    let each = "if os.fork() == 0: open(f'data/{n}', 'wb').write(bytes(1 << 20)); os._exit(0)\n os.wait()\n time.sleep(0.05)\n";
+    for (times, verdict) in [(3, "ok"), (20, "disk_limit")] {
+        let (_, report) = room.run(&format!("import os, time\nfor n in range({times}):\n {each}"));
+        assert_eq!(report["verdict"], verdict, "{report}");
+    }
+}
+
+#[test]
 fn roots_script_is_nobody_who_is_anybody() {
     if !is_root() {
         return support::skip("plain::roots_script_is_nobody_who_is_anybody", "only root is somebody else");

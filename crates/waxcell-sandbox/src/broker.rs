@@ -56,6 +56,8 @@ pub(crate) struct Broker {
     /// Whether the supervisor adds up what processes use. A process whose parent ignores its end is waited for by nobody,
     /// and the kernel forgets what it used.
     tell_spent: bool,
+    /// Whether it adds up what they write.
+    tell_written: bool,
     /// The init's counters, into which those of everybody it waits for are added, and those of what it does itself, which is
     /// none of the script's. Opened before it hides.
     io: Option<[OwnedFd; 2]>,
@@ -89,6 +91,7 @@ impl Broker {
             refusals: Refusals::new(Frames::new(plan)),
             resolver: None,
             tell_spent,
+            tell_written: plan.limits.written.is_some(),
             io: None,
             unreachable: None,
             switches: plan.switches,
@@ -396,6 +399,11 @@ impl Broker {
                     && let Some(spent) = procfs::spent_at_exit(call.tid, kind == Call::ExitGroup)
                 {
                     let _ = wire::send_report(control, Report::Spent(spent));
+                }
+                if self.tell_written
+                    && let Some(wrote) = procfs::wrote_at_exit(call.tid)
+                {
+                    let _ = wire::send_report(control, Report::Wrote(wrote));
                 }
                 self.attempts.forget();
                 farewell(control, &call)

@@ -32,6 +32,8 @@ pub enum Stop {
     ScratchBytes,
     /// Files in scratch space. The kernel refused the creation; the run was not ended for it.
     ScratchFiles,
+    /// Bytes written to storage by all processes.
+    Written,
     /// Open files of one process, seen at the bound. The kernel refused the next one; the run was not ended for it.
     OpenFiles,
 }

@@ -50,6 +50,7 @@ mod target;
 mod text;
 mod watch;
 mod wire;
+mod written;
 
 pub use cgroup::{GroupError, Rung, clear_groups, rung};
 pub use denials::Counts;

@@ -305,6 +305,8 @@ pub struct Limits {
     pub scratch_bytes: u64,
     /// Files and directories in scratch space.
     pub scratch_files: u64,
+    /// What all processes together may cause to be written to storage. `None`: no bound.
+    pub written: Option<u64>,
 }
 
 impl Limits {

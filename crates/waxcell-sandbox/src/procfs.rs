@@ -277,6 +277,52 @@ pub(crate) fn io_counters(fd: BorrowedFd<'_>) -> Option<IoCounters> {
     })
 }
 
+/// What one process has caused to be written to storage, with that of the children that it has waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wrote {
+    pub(crate) pid: u32,
+    /// When it began, in ticks: tells processes of one number apart.
+    pub(crate) start: u64,
+    pub(crate) parent: u32,
+    pub(crate) bytes: u64,
+}
+
+/// What a process has written so far; nothing if that cannot be looked at.
+pub(crate) fn wrote(proc: BorrowedFd<'_>, process: &CStr) -> Option<Wrote> {
+    let mut buffer = [0u8; 1024];
+    let (parent, start) = {
+        let mut fields = stat_fields(read_entry(proc, process, b"/stat", &mut buffer)?)?;
+        (number(fields.nth(1)?, 10)? as u32, number(fields.nth(17)?, 10)?)
+    };
+    let pid = number(process.to_bytes(), 10)? as u32;
+    let text = read_entry(proc, process, b"/io", &mut buffer).unwrap_or_default();
+    let bytes = field(text, b"write_bytes").and_then(|text| number(text, 10)).unwrap_or(0);
+    Some(Wrote { pid, start, parent, bytes })
+}
+
+/// Shows what each member of a run has written so far.
+pub(crate) fn written(
+    members: Members,
+    proc: BorrowedFd<'_>,
+    mut see: impl FnMut(Wrote),
+) -> Result<(), Errno> {
+    // The directory is read again and again through one descriptor.
+    fs::seek(proc, fs::SeekFrom::Start(0))?;
+    let each = &mut |proc: BorrowedFd<'_>, name: &CStr| {
+        if !members.is_init(name) {
+            wrote(proc, name).into_iter().for_each(&mut see);
+        }
+    };
+    members.each(proc, each).map(drop)
+}
+
+/// As [`wrote`], of the process of a thread, in this process's own `/proc`.
+pub(crate) fn wrote_at_exit(tid: u32) -> Option<Wrote> {
+    let proc = fs::open(HERE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut name = [0u8; 32];
+    wrote(proc.as_fd(), join(&[], process_of(tid)?, &mut name).ok()?)
+}
+
 /// What the processes of a run say of themselves, added up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample {

@@ -255,6 +255,7 @@ fn spawn_with(
         file_attempts: plan.file_attempts,
         has_lookout: false,
         has_egress: way_out.is_some(),
+        counts_written: plan.limits.written.is_some(),
     };
     let plain_abi = landlock.as_ref().filter(|_| is_plain).map(|rules| rules.abi);
     let landlock = landlock.filter(|_| !switches.off(Switch::Landlock));

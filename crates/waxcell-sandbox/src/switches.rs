@@ -87,6 +87,7 @@ impl Switches {
             output: u64::MAX,
             scratch_bytes: 1 << 50,
             scratch_files: 1 << 40,
+            written: None,
             ..limits
         }
     }

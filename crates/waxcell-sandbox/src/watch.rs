@@ -27,9 +27,11 @@ use crate::procfs::{self, Sample};
 use crate::relay::{Relay, Stream};
 use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
+use crate::switches::Switch;
 use crate::sys;
 use crate::tally::Tally;
 use crate::wire::{self, Counted, Inbox, Order, Report, Step};
+use crate::written::Written;
 
 use laid::Laid;
 
@@ -47,6 +49,8 @@ const LONGEST_TICK: Duration = Duration::from_millis(100);
 const SHORTEST_TICK: Duration = Duration::from_millis(2);
 /// How fast a tree can take memory at most, for when to look again: bytes a second.
 const FASTEST_GROWTH: u64 = 8 << 30;
+/// How fast it can write to files at most.
+const FASTEST_WRITING: u64 = 4 << 30;
 const REPORTS_AT_ONCE: usize = 64;
 /// The weight of a limit that ends the run.
 const ENDS: u8 = 2;
@@ -91,7 +95,9 @@ impl Running {
         members: Members,
         plan: &Plan,
     ) -> Running {
-        let limits = plan.limits.clone();
+        let mut limits = plan.limits.clone();
+        // Without process ids of the run's own everybody of the host would be counted.
+        limits.written = limits.written.filter(|_| !plan.switches.off(Switch::Pidns));
         // If it cannot be told, many: then one looks sooner.
         let cpus = rustix::thread::sched_getaffinity(None).map_or(64, |set| set.count().max(1));
         Running {
@@ -308,6 +314,7 @@ struct Watch<'a> {
     sampled_memory: u64,
     sampled_at: Option<Instant>,
     tally: Tally,
+    written: Written,
     denials: Denials<'a>,
     claimed: Vec<usize>,
     cut: bool,
@@ -332,6 +339,7 @@ impl<'a> Watch<'a> {
             sampled_memory: 0,
             sampled_at: None,
             tally: Tally::default(),
+            written: Written::default(),
             denials: Denials::new(counts),
             claimed: Vec::new(),
             cut: false,
@@ -353,7 +361,12 @@ impl<'a> Watch<'a> {
             // The kernel acts by itself; what is left is to notice.
             Rung::Cgroup1 | Rung::Cgroup2 => LONGEST_TICK,
         };
-        wall.min(cpu.max(SHORTEST_TICK)).min(memory.max(SHORTEST_TICK)).min(LONGEST_TICK)
+        let written = run.limits.written.map_or(LONGEST_TICK, |limit| {
+            let room = limit.saturating_sub(self.written.total());
+            Duration::from_nanos(room.saturating_mul(1_000_000_000 / 1024) / (FASTEST_WRITING / 1024))
+        });
+        let soonest = cpu.min(memory).min(written).max(SHORTEST_TICK);
+        wall.min(soonest).min(LONGEST_TICK)
     }
 
     /// Takes the reports that wait, a number of them: limits are looked at in between. Returns whether the run is over.
@@ -389,6 +402,7 @@ impl<'a> Watch<'a> {
             Report::LimitReached(Counted::Threads) => self.reached(Stop::Threads),
             Report::LimitReached(Counted::FileSize) => self.reached(Stop::FileSize),
             Report::Spent(spent) => self.tally.see(spent),
+            Report::Wrote(wrote) => self.written.leaves(wrote),
             Report::Claimed { index } => self.claimed.push(index as usize),
             Report::Exited { status } => {
                 self.usage.wall = now;
@@ -482,6 +496,9 @@ impl<'a> Watch<'a> {
         if self.sampled_cpu >= run.limits.cpu {
             self.reached(Stop::Cpu);
         }
+        if let Some(limit) = run.limits.written {
+            self.sample_written(run, limit);
+        }
         if Instant::now() >= self.scratch_next {
             self.sample_scratch(run);
         }
@@ -513,6 +530,17 @@ impl<'a> Watch<'a> {
         }
         if open_files >= u64::from(run.limits.open_files) {
             self.reached(Stop::OpenFiles);
+        }
+    }
+
+    fn sample_written(&mut self, run: &Running, limit: u64) {
+        let Some(proc) = &run.processes else { return };
+        let mut all = Vec::new();
+        if procfs::written(run.members, proc.as_fd(), |wrote| all.push(wrote)).is_ok() {
+            self.written.look(&all);
+        }
+        if self.written.total() > limit {
+            self.reached(Stop::Written);
         }
     }
 
@@ -550,6 +578,11 @@ impl<'a> Watch<'a> {
         }
         if self.usage.cpu >= run.limits.cpu && self.exit == Some(Exit::Signal(libc::SIGXCPU)) {
             self.reached(Stop::Cpu);
+        }
+        self.usage.write_bytes = self.usage.write_bytes.max(self.written.total());
+        // What was written since the last look is only told.
+        if run.limits.written.is_some_and(|limit| self.usage.write_bytes > limit) {
+            self.reached(Stop::Written);
         }
         if self.cut {
             self.reached(Stop::Output);

@@ -10,7 +10,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use waxcell_operations::Operation;
 
 use crate::ending::Layer;
-use crate::procfs::Spent;
+use crate::procfs::{Spent, Wrote};
 use crate::sys::ChildrenUsage;
 
 const NUMBERS: usize = 12;
@@ -121,6 +121,8 @@ pub(crate) enum Report<'a> {
     Claimed { index: u32 },
     /// A process of the run is about to end, and this is what it has used.
     Spent(Spent),
+    /// The same for what it has written.
+    Wrote(Wrote),
     /// The script's own process ended, with this wait status.
     Exited { status: i32 },
     /// Every process of the run is gone.
@@ -212,6 +214,9 @@ pub(crate) fn send_report(socket: BorrowedFd<'_>, report: Report<'_>) -> Result<
         Report::Claimed { index } => n[..2].copy_from_slice(&[5, u64::from(index)]),
         Report::Spent(Spent { pid, start, own }) => {
             n[..4].copy_from_slice(&[9, u64::from(pid), start, own.as_nanos() as u64]);
+        }
+        Report::Wrote(Wrote { pid, start, parent, bytes }) => {
+            n[..5].copy_from_slice(&[16, u64::from(pid), start, u64::from(parent), bytes]);
         }
         Report::Exited { status } => n[..2].copy_from_slice(&[6, u64::from(status as u32)]),
         Report::Ended { usage, io, forks, threads } => n.copy_from_slice(&[
@@ -350,6 +355,7 @@ impl Inbox {
             },
             8 => Report::Built { has_lookout: n[1] != 0 },
             9 => Report::Spent(Spent { pid: n[1] as u32, start: n[2], own: Duration::from_nanos(n[3]) }),
+            16 => Report::Wrote(Wrote { pid: n[1] as u32, start: n[2], parent: n[3] as u32, bytes: n[4] }),
             _ => return Err(Errno::BADMSG),
         }))
     }

@@ -54,6 +54,10 @@ impl Limit {
             Stop::Output => ("execution.output_mb", Bytes, limits.output, Some(usage.output)),
             Stop::FileSize => ("execution.file_size_mb", Bytes, limits.file_size, None),
             Stop::ScratchBytes => ("execution.scratch_mb", Bytes, limits.scratch, Some(usage.scratch_bytes)),
+            Stop::Written => {
+                let allowed = limits.disk_write.unwrap_or(u64::MAX);
+                ("execution.disk_write_mb", Bytes, allowed, Some(usage.write_bytes))
+            }
             Stop::ScratchFiles => {
                 ("execution.scratch_files", Count, limits.scratch_files, Some(usage.scratch_files))
             }

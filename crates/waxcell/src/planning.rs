@@ -519,6 +519,7 @@ fn limits(policy: &Policy) -> Limits {
         output: limits.output,
         scratch_bytes: limits.scratch,
         scratch_files: limits.scratch_files,
+        written: limits.disk_write,
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Verdict {
     ProcessLimit,
     /// A file grew to its bound.
     FileSizeLimit,
-    /// Scratch space, in bytes or files.
+    /// Scratch space, in bytes or files, or what is written to storage.
     DiskLimit,
     /// Output volume.
     OutputLimit,
@@ -58,6 +58,7 @@ impl Verdict {
             Some(Stop::ScratchFiles) => {
                 return limit(Verdict::DiskLimit, "scratch space had its limit of files");
             }
+            Some(Stop::Written) => return limit(Verdict::DiskLimit, "disk_write_mb was reached"),
             Some(Stop::OpenFiles) | None => {}
         }
         if let Some((stream, errno)) = ending.output_lost {

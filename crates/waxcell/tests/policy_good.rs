@@ -43,6 +43,7 @@ fn strict() -> Policy {
             output: 64 * MEBIBYTE,
             scratch: 256 * MEBIBYTE,
             scratch_files: 65_536,
+            disk_write: None,
         },
         filesystem: Filesystem {
             paths: Vec::new(),
@@ -194,6 +195,7 @@ execution:
   output_mb: 0.5
   scratch_mb: 16
   scratch_files: 1000
+  disk_write_mb: 2048
 filesystem:
   allowed_paths:
     - {path: ./state/secret/, access: none}
@@ -232,6 +234,7 @@ degrade: [landlock]
         output: MEBIBYTE / 2,
         scratch: 16 * MEBIBYTE,
         scratch_files: 1000,
+        disk_write: Some(2 << 30),
     };
     expected.filesystem = Filesystem {
         paths: vec![

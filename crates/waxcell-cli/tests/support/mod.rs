@@ -416,6 +416,7 @@ pub(crate) fn policy(tight: &[(&str, &str)]) -> String {
         ("output_mb", "8"),
         ("scratch_mb", "64"),
         ("scratch_files", "512"),
+        ("disk_write_mb", "1000"),
     ];
     let mut text = "execution:\n".to_owned();
     for (key, value) in roomy {

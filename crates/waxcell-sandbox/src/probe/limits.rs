@@ -164,6 +164,7 @@ fn try_group(place: Place) -> Result<(), String> {
         output: none,
         scratch_bytes: none,
         scratch_files: none,
+        written: None,
     };
     let name = format!("probe-{}-{}", std::process::id(), rustix::thread::gettid().as_raw_nonzero());
     let describe = |error: GroupError| match std::error::Error::source(&error) {

@@ -35,6 +35,8 @@ pub(crate) struct Own {
     pub(crate) has_lookout: bool,
     /// Whether there is a way out of its network, to whose addresses nobody is to bind a socket.
     pub(crate) has_egress: bool,
+    /// Whether it is counted what is written to files. Space that is taken without writing is not in that count.
+    pub(crate) counts_written: bool,
 }
 
 /// The rules of a run, one for each system call that is known. The kernel gets them as a program; the broker asks them
@@ -95,6 +97,10 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
         for (nr, tests) in table::makers(Action::Notify) {
             rules.insert(nr as u32, Rule::Tests(tests));
         }
+    }
+    if own.counts_written {
+        // As a file system that has no such thing: the C library writes zeros then.
+        rules.insert(libc::SYS_fallocate as u32, Rule::Always(Action::Errno(libc::EOPNOTSUPP)));
     }
     if let Some(abi) = plain {
         plain::change(&mut rules, abi);

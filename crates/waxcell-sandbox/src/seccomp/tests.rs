@@ -23,6 +23,7 @@ const OWN: Own = Own {
     file_attempts: false,
     has_lookout: false,
     has_egress: false,
+    counts_written: false,
 };
 const I386: u32 = 0x4000_0003;
 
@@ -153,6 +154,15 @@ fn no_call_stands_on_two_lists() {
     for nr in table::ALLOWED.iter().copied().chain(conditional).chain(refused) {
         assert!(seen.insert(nr), "{nr}");
     }
+}
+
+#[test]
+fn space_is_not_taken_without_writing_where_writing_is_counted() {
+    let answer = |counts_written| {
+        let rules = build(&Guard::default(), &Own { counts_written, ..OWN }, None);
+        run(&rules, table::ARCH, libc::SYS_fallocate as u32, [0; 6])
+    };
+    assert_eq!((answer(false), answer(true)), (Action::Allow.code(), errno(libc::EOPNOTSUPP)));
 }
 
 #[test]

@@ -55,6 +55,7 @@ fn plan(script: &str, place: &Path) -> Plan {
             output: 1 << 20,
             scratch_bytes: 16 << 20,
             scratch_files: 64,
+            written: None,
         },
         network: Network { loopback: false, egress: None },
         without_landlock: false,

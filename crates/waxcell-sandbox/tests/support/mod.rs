@@ -66,6 +66,7 @@ pub(crate) fn plan(script: &str, data: &Path) -> Plan {
             output: 1 << 20,
             scratch_bytes: 16 << 20,
             scratch_files: 64,
+            written: None,
         },
         network: Network { loopback: true, egress: None },
         without_landlock: false,

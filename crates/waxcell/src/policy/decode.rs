@@ -87,6 +87,7 @@ impl Reader<'_, '_, '_> {
             output: self.bytes("execution.output_mb"),
             scratch: self.bytes("execution.scratch_mb"),
             scratch_files: self.optional_count("execution.scratch_files").unwrap_or_default(),
+            disk_write: self.optional_bytes("execution.disk_write_mb"),
         }
     }
 

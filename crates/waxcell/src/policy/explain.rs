@@ -153,6 +153,8 @@ impl Explainer<'_> {
         self.add("execution.scratch_mb", bytes(execution.scratch), space, mechanisms::scratch(host));
         let files = execution.scratch_files.to_string();
         self.add("execution.scratch_files", files, count, mechanisms::scratch_files(host));
+        let written = execution.disk_write.map_or("no bound".to_owned(), bytes);
+        self.add("execution.disk_write_mb", written, ends, mechanisms::WRITTEN);
     }
 
     fn filesystem(&mut self) {

@@ -189,7 +189,13 @@ pub const KEYS: &[Key] = &[
         summary: "Files and directories in scratch space",
         example: "65536",
     },
-    later("execution.disk_write_mb", "Bytes written to lasting files in total"),
+    Key {
+        path: "execution.disk_write_mb",
+        kind: mebibytes(0.001),
+        default: "",
+        summary: "What all processes of the run together write to storage. Without it: no bound",
+        example: "1024",
+    },
     later("execution.disk_io_mb_s", "Disk throughput"),
     section("filesystem", "Paths beyond the project, which the script sees read-only"),
     Key {

@@ -9,6 +9,8 @@ use super::operations::{self, Blockable};
 pub(super) const FILE_SIZE: &str = "RLIMIT_FSIZE";
 const READ_ONLY: &str = "bind mount read-only,nosuid,nodev";
 pub(super) const OPEN_FILES: &str = "RLIMIT_NOFILE";
+pub(super) const WRITTEN: &str =
+    "summed /proc write_bytes of the run, ten times a second and more; fallocate is not there";
 pub(super) const OUTPUT: &str = "counted in the supervisor's relay";
 
 pub(super) fn timeout(host: &HostFacts) -> &'static str {

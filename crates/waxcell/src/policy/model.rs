@@ -81,6 +81,8 @@ pub struct Execution {
     pub scratch: u64,
     /// Files and directories in scratch space.
     pub scratch_files: u64,
+    /// What all processes together write to storage.
+    pub disk_write: Option<u64>,
 }
 
 /// Paths beyond the read-only project, and what is refused on everything that outlives the run.

@@ -119,7 +119,11 @@ impl<'n> Reader<'n, '_, '_> {
     }
 
     pub(super) fn bytes(&mut self, path: &str) -> u64 {
-        self.number(key(path)).map_or(0, |number| number.times(MEBIBYTE))
+        self.optional_bytes(path).unwrap_or_default()
+    }
+
+    pub(super) fn optional_bytes(&mut self, path: &str) -> Option<u64> {
+        self.number(key(path)).map(|number| number.times(MEBIBYTE))
     }
 
     pub(super) fn count(&mut self, path: &str) -> u32 {
