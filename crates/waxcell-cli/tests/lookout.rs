@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
-use support::{Place, Running, Told, is_root, skip, told, until};
+use support::{PATIENCE, Place, Running, Told, is_root, skip, told, until};
 
 const POLICY: &str = "filesystem: {allowed_paths: [./data], blocked_operations: []}";
 const TRIED: &str = "
@@ -160,6 +160,68 @@ print('end')
     };
     assert_eq!(report["stdout"], "end\n");
     assert_eq!(told(&report).len(), 1);
+}
+
+/// Whoever is killed while it waits for the lookout cannot go before it is answered.
+#[test]
+fn nobody_who_still_waits_holds_up_the_end() {
+    let place = Place::new(&format!("{POLICY}\nexecution: {{max_processes: 20}}"));
+    let script = "
+for path in ['/x', '/etc/x', '/home/x', '/var/x', '/run/x', '/root']:
+    if os.fork() == 0:
+        while True: os.access(path, 0)
+time.sleep(0.05)
+";
+    // How often somebody waits at that moment is chance. A machine that stands still makes few of them long.
+    let mut held_up = Vec::new();
+    for _ in 0..16 {
+        let started = Instant::now();
+        let Some(report) = run("lookout::nobody_who_still_waits_holds_up_the_end", &place, script) else {
+            return;
+        };
+        let wall = report["resource_usage"]["counters"]["wall_us"].as_u64().expect("a number");
+        let end = started.elapsed().saturating_sub(Duration::from_micros(wall));
+        // As long as the lookout waits for the init at most.
+        held_up.extend((end >= Duration::from_secs(1)).then_some(end));
+    }
+    assert!(held_up.len() <= 2, "{held_up:?}");
+}
+
+#[test]
+fn who_has_waited_for_too_long_goes_on_though_nobody_looked() {
+    const NAME: &str = "lookout::who_has_waited_for_too_long_goes_on_though_nobody_looked";
+    let place = Place::new(POLICY);
+    let script = format!(
+        "{TRIED}
+done = open('data/done', 'w')
+open('data/on', 'w').close()
+while not os.path.exists('data/go'): time.sleep(0.01)
+done.write(tried(read, '/etc/shadow')); done.flush()
+while not os.path.exists('data/end'): time.sleep(0.01)
+"
+    );
+    let path = place.write("script.py", &script);
+    let running = Running::start(&mut place.waxcell(&["run", "--json", path.to_str().expect("text")]));
+    until(PATIENCE, "the script runs", || place.has("data/on"));
+    let lookout = children(running.pid()).into_iter().find(|child| serves(*child));
+    let init = children(running.pid()).into_iter().find(|child| Some(*child) != lookout).expect("an init");
+    if lookout.is_none() {
+        place.write("data/go", "");
+        place.write("data/end", "");
+        running.end();
+        return skip(NAME, "the run has no lookout");
+    }
+    rustix::process::kill_process(init, Signal::STOP).expect("a process of ours");
+    place.write("data/go", "");
+    let since = Instant::now();
+    while place.read("data/done").is_empty() && since.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let done = place.read("data/done");
+    rustix::process::kill_process(init, Signal::CONT).expect("a process of ours");
+    place.write("data/end", "");
+    assert_eq!(done, "ENOENT", "nobody waits for an init that does nothing");
+    assert_eq!(running.end().report()["verdict"], "ok");
 }
 
 #[test]
