@@ -104,6 +104,36 @@ print(tried(os.rename, '/etc/shadow', '/etc/x'), tried(os.unlink, '/etc/shadow')
     assert_eq!(places(&with), places(&without));
 }
 
+/// Root's scripts are somebody else's, and what root may open they may not.
+#[test]
+fn the_doctor_says_what_a_run_will_have() {
+    const NAME: &str = "lookout::the_doctor_says_what_a_run_will_have";
+    if !is_root() {
+        return skip(NAME, "only root can put another /dev/fuse into its place");
+    }
+    let place = Place::new(POLICY);
+    place.write("script.py", "");
+    place.write("dev/x", "");
+    for mode in ["600", "660", "666"] {
+        let inner = format!(
+            "mount -t tmpfs none dev && mknod -m {mode} dev/fuse c 10 229 && mount --bind dev/fuse /dev/fuse && \
+             {waxcell} --json doctor > doctor.json; exec {waxcell} run --json script.py",
+            waxcell = support::waxcell().display()
+        );
+        let said =
+            Running::start(place.command("/usr/bin/unshare").args(["-m", "/bin/sh", "-c", &inner])).end();
+        if ["unshare failed", "mount:", "mknod:"].iter().any(|what| said.err().contains(what)) {
+            return skip(NAME, "no mount namespace or device can be made here");
+        }
+        let doctor: Value = serde_json::from_str(&place.read("doctor.json")).expect("JSON");
+        let features = doctor["features"].as_array().expect("a list");
+        let fuse = features.iter().find(|feature| feature["name"] == "FUSE").expect("a line on FUSE");
+        let has_lookout = said.report()["enforced"]["attempts_by"] == "lookout";
+        assert_eq!(fuse["state"] == "present", has_lookout, "{mode}: {fuse}");
+        assert!(mode == "666" || !has_lookout, "{mode}");
+    }
+}
+
 #[test]
 fn the_root_is_as_any_other() {
     let place = Place::new(POLICY);
