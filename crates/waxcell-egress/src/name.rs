@@ -1,6 +1,7 @@
 //! The one door for names: whatever a script, a policy or a server wrote becomes a [`Name`] here, or is refused.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 /// A host name in its one form: lower case, no final dot, labels of letters, digits, `-` and `_`.
 ///
@@ -24,9 +25,9 @@ pub enum NameProblem {
     #[error("a label begins or ends with `-`")]
     Hyphen,
     /// More than 253 characters, or a label of more than 63.
-    #[error("the name is too long")]
+    #[error("a name has at most 253 characters, and each label 63")]
     TooLong,
-    /// What a resolver takes for an address: `127.1`, `0x7f.1`, `2130706433`.
+    /// An address, or what a resolver takes for one: `[::1]`, `127.1`, `0x7f.1`, `2130706433`.
     #[error("the name is an address")]
     Address,
     /// `localhost`, or below it.
@@ -41,6 +42,9 @@ impl Name {
         let written = written.strip_suffix(b".").unwrap_or(written);
         if written.is_empty() {
             return Err(NameProblem::Empty);
+        }
+        if is_ipv6(written) {
+            return Err(NameProblem::Address);
         }
         if written.len() > 253 {
             return Err(NameProblem::TooLong);
@@ -86,6 +90,13 @@ impl Name {
     }
 }
 
+/// With or without brackets and a zone.
+fn is_ipv6(written: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(written) else { return false };
+    let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+}
+
 /// As `inet_aton` reads it: decimal, octal or hexadecimal.
 fn is_numeric(label: &str) -> bool {
     label.bytes().all(|b| b.is_ascii_digit())
@@ -117,25 +128,45 @@ pub enum PatternProblem {
     /// What stands behind `*.`, or the whole, is no name.
     #[error(transparent)]
     Name(#[from] NameProblem),
-    /// `*`, or `*.` before a single label.
-    #[error("`*` before less than two labels is too wide")]
+    /// `*`, or `*.` before nothing.
+    #[error("`*` is every name there is")]
+    Everything,
+    /// `*.` before a single label.
+    #[error("`*` before a single label is too wide")]
     TooWide,
+    /// A `*` elsewhere.
+    #[error("`*` is only allowed as the whole first label")]
+    InnerWildcard,
 }
 
 impl Pattern {
     /// `example.org` or `*.example.org`.
     pub fn parse(written: &str) -> Result<Pattern, PatternProblem> {
-        let Some(rest) = written.strip_prefix("*.") else {
-            return match written {
-                "*" => Err(PatternProblem::TooWide),
-                _ => Ok(Pattern { name: Name::parse(written)?, below: false }),
-            };
+        if ["*", "*.", "*.."].contains(&written) {
+            return Err(PatternProblem::Everything);
+        }
+        let (rest, below) = match written.strip_prefix("*.") {
+            Some(rest) => (rest, true),
+            None => (written, false),
         };
+        if rest.contains('*') {
+            return Err(PatternProblem::InnerWildcard);
+        }
         let name = Name::parse(rest)?;
-        if !name.0.contains('.') {
+        if below && !name.0.contains('.') {
             return Err(PatternProblem::TooWide);
         }
-        Ok(Pattern { name, below: true })
+        Ok(Pattern { name, below })
+    }
+
+    /// The name, or the one that all of them are below.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Whether it is about the names below, and not about the name itself.
+    pub fn is_below(&self) -> bool {
+        self.below
     }
 
     /// Whether it is about this name.
@@ -172,7 +203,7 @@ mod tests {
     fn what_is_no_name_is_refused() {
         let long = format!("{}.org", "a".repeat(64));
         let many = format!("{}.org", ["a"; 126].join("."));
-        let cases: [(&[u8], P); 32] = [
+        let cases: [(&[u8], P); 35] = [
             (b"", P::Empty),
             (b".", P::Empty),
             (b"..", P::EmptyLabel),
@@ -194,7 +225,10 @@ mod tests {
             ("ex\u{430}mple.org".as_bytes(), P::Character),
             ("example\u{3002}org".as_bytes(), P::Character),
             (b"\xff.org", P::Character),
-            (b"[::1]", P::Character),
+            (b"[::1]", P::Address),
+            (b"::1", P::Address),
+            (b"fe80::1%eth0", P::Address),
+            (b"::ffff:127.0.0.1", P::Address),
             (b"-a.org", P::Hyphen),
             (b"a-.org", P::Hyphen),
             (long.as_bytes(), P::TooLong),
@@ -233,13 +267,17 @@ mod tests {
 
     #[test]
     fn wide_patterns_are_refused() {
-        for wide in ["*", "*.com", "*.com."] {
+        for every in ["*", "*.", "*.."] {
+            assert_eq!(Pattern::parse(every), Err(PatternProblem::Everything), "{every}");
+        }
+        for wide in ["*.com", "*.com."] {
             assert_eq!(Pattern::parse(wide), Err(PatternProblem::TooWide), "{wide}");
         }
         for inner in ["a.*.org", "*a.org", "**.a.org", "*.*.org"] {
-            assert_eq!(Pattern::parse(inner), Err(PatternProblem::Name(P::Character)), "{inner}");
+            assert_eq!(Pattern::parse(inner), Err(PatternProblem::InnerWildcard), "{inner}");
         }
-        assert_eq!(Pattern::parse("*."), Err(PatternProblem::Name(P::Empty)));
+        assert_eq!(Pattern::parse(".example.org"), Err(PatternProblem::Name(P::EmptyLabel)));
+        assert_eq!(Pattern::parse("*.*"), Err(PatternProblem::InnerWildcard));
     }
 
     proptest! {

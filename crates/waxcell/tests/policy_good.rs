@@ -10,6 +10,7 @@ use waxcell::policy::{
     Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Severity, Source, WriteMode, builtin,
     init, parse_all,
 };
+use waxcell_egress::Pattern;
 use waxcell_operations::Operation;
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -55,6 +56,11 @@ fn strict() -> Policy {
             blocked_ports: BTreeSet::from([22, 23, 3389]),
             allow_addresses: Vec::new(),
             loopback: true,
+            bandwidth: None,
+            max_bytes: None,
+            max_connections: 1000,
+            max_lookups: 1000,
+            connect_timeout: Duration::from_secs(10),
         },
         monitoring: Monitoring {
             file_attempts: true,
@@ -211,9 +217,15 @@ network:
     - API.Example.ORG.
     - {name: "*.example.net", ports: [8443, 443, 443]}
     - _dmarc.example.org
+    - "*.München.example"
   allow_addresses: [10.0.0.5, {address: fd00::/64, ports: [5432]}, 10.1.0.0/16]
   blocked_ports: []
   loopback: false
+  bandwidth_kb_s: 512
+  max_bytes: 100000000
+  max_connections: 7
+  max_lookups: 20
+  connect_timeout_seconds: 2.5
 monitoring: {log_level: CRITICAL}
 interpreter: .venv/bin/python3
 environment:
@@ -253,11 +265,16 @@ degrade: [landlock]
         ]),
         write_mode: WriteMode::Overlay,
     };
+    let domain = |written: &str, ports: &[u16]| {
+        let pattern = Pattern::parse(written).unwrap();
+        DomainRule { pattern, ports: ports.to_vec() }
+    };
     expected.network = Network {
         allowed_domains: vec![
-            DomainRule { name: "api.example.org".to_owned(), wildcard: false, ports: vec![] },
-            DomainRule { name: "example.net".to_owned(), wildcard: true, ports: vec![443, 8443] },
-            DomainRule { name: "_dmarc.example.org".to_owned(), wildcard: false, ports: vec![] },
+            domain("api.example.org", &[]),
+            domain("*.example.net", &[443, 8443]),
+            domain("_dmarc.example.org", &[]),
+            domain("*.xn--mnchen-3ya.example", &[]),
         ],
         blocked_ports: BTreeSet::new(),
         allow_addresses: vec![
@@ -266,6 +283,11 @@ degrade: [landlock]
             AddressRule { address: IpAddr::V4(Ipv4Addr::new(10, 1, 0, 0)), prefix: 16, ports: vec![] },
         ],
         loopback: false,
+        bandwidth: Some(512 * 1024),
+        max_bytes: Some(100_000_000),
+        max_connections: 7,
+        max_lookups: 20,
+        connect_timeout: Duration::from_millis(2500),
     };
     expected.monitoring.log_level = LogLevel::Critical;
     expected.interpreter = Some(PathBuf::from("/project/.venv/bin/python3"));
@@ -313,8 +335,12 @@ fn good_policies_may_have_warnings() {
         ["2:49: a run is killed before this alert can come"]
     );
     assert_eq!(
-        warnings("network: {allowed_domains: [A.org, a.org.]}\n"),
-        [format!("1:11: {no_way_out}"), "1:36: `a.org.` is named twice".to_owned()]
+        warnings("network: {allowed_domains: [A.org, a.org., ü.org, XN--TDA.org]}\n"),
+        [
+            format!("1:11: {no_way_out}"),
+            "1:36: `a.org.` is named twice".to_owned(),
+            "1:51: `XN--TDA.org` is named twice".to_owned()
+        ]
     );
 }
 

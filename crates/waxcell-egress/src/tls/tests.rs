@@ -85,7 +85,7 @@ fn a_hello_without_exactly_one_plain_name_is_refused() {
     for (name, problem) in [
         (&b"evil.org\0.example.org"[..], NameProblem::Character),
         (b"93.184.216.34", NameProblem::Address),
-        (b"2606:2800::1", NameProblem::Character),
+        (b"2606:2800::1", NameProblem::Address),
         (b"", NameProblem::Empty),
         (b"localhost", NameProblem::Localhost),
     ] {

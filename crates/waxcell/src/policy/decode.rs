@@ -107,6 +107,11 @@ impl Reader<'_, '_, '_> {
             allow_addresses: self.address_rules(&blocked_ports),
             blocked_ports,
             loopback: self.flag("network.loopback"),
+            bandwidth: self.optional_count("network.bandwidth_kb_s").map(|kibibytes| kibibytes << 10),
+            max_bytes: self.optional_count("network.max_bytes"),
+            max_connections: self.count("network.max_connections"),
+            max_lookups: self.count("network.max_lookups"),
+            connect_timeout: self.seconds("network.connect_timeout_seconds"),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What each setting of a policy becomes on a host, and which kernel mechanism holds it.
 
+mod network;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -239,31 +241,6 @@ impl Explainer<'_> {
         path.starts_with(&self.policy.project_root) || path.parent().is_some_and(Path::is_dir)
     }
 
-    fn network(&mut self) {
-        let host = self.host;
-        let network = &self.policy.network;
-        let nothing = "no network: this version has no way out of a run";
-        let domains = join(network.allowed_domains.iter().map(|rule| with_ports(rule, &rule.ports)));
-        let becomes = if network.allowed_domains.is_empty() { "no network" } else { nothing };
-        self.add("network.allowed_domains", domains, becomes, mechanisms::network(host));
-        let addresses = join(network.allow_addresses.iter().map(|rule| with_ports(rule, &rule.ports)));
-        let becomes = if network.allow_addresses.is_empty() { "no network" } else { nothing };
-        self.add("network.allow_addresses", addresses, becomes, mechanisms::network(host));
-        let ports = join(network.blocked_ports.iter().map(u16::to_string));
-        self.add("network.blocked_ports", ports, "refused, as every port is", mechanisms::network(host));
-        let (value, becomes) = match (network.loopback, host.can_make_namespaces()) {
-            (true, true) => ("true", "127.0.0.1 and ::1 of the run's own, not the host's"),
-            (true, false) => ("true", "not even loopback: this host gives a run none of its own"),
-            (false, _) => ("false", "not even loopback"),
-        };
-        let mechanism = match (host.can_make_namespaces(), network.loopback) {
-            (true, true) => "lo is up in the network namespace",
-            (true, false) => "lo is down in the network namespace",
-            (false, _) => mechanisms::network(host),
-        };
-        self.add("network.loopback", value, becomes, mechanism);
-    }
-
     fn monitoring(&mut self) {
         let monitoring = &self.policy.monitoring;
         let thresholds = &monitoring.alert_thresholds;
@@ -364,13 +341,6 @@ impl Explainer<'_> {
             _ => "accepted, and lost on this host",
         };
         self.add("degrade", accepted, becomes, "named in the record of each run");
-    }
-}
-
-fn with_ports(name: &impl ToString, ports: &[u16]) -> String {
-    match ports {
-        [] => name.to_string(),
-        _ => format!("{} (ports {})", name.to_string(), join(ports.iter().map(u16::to_string))),
     }
 }
 

@@ -69,6 +69,10 @@ pub enum Unit {
     Percent,
     /// Characters.
     Characters,
+    /// Bytes.
+    Bytes,
+    /// Kibibytes (1,024 bytes) a second.
+    KibibytesPerSecond,
 }
 
 impl Unit {
@@ -85,12 +89,16 @@ impl Unit {
             Unit::Count => "",
             Unit::Percent => "%",
             Unit::Characters => "characters",
+            Unit::Bytes => "bytes",
+            Unit::KibibytesPerSecond => "KiB/s",
         }
     }
 }
 
 const YEAR: f64 = 31_536_000.0;
 const TEBIBYTES_16: f64 = 16_777_216.0;
+/// A second, in kibibytes.
+const GIBIBYTES_16: f64 = 16_777_216.0;
 
 const fn seconds(min: f64) -> Kind {
     Kind::Number { unit: Unit::Seconds, min, max: YEAR }
@@ -224,7 +232,7 @@ pub const KEYS: &[Key] = &[
         path: "network.allowed_domains",
         kind: Kind::Domains,
         default: "[]",
-        summary: "Names that may be reached: exact, or `*.name` for one or more labels below it (not the name itself); `{name: ..., ports: [443]}` is the long form. This version has no way out yet: a run gets no network for them",
+        summary: "Names that may be reached: exact, or `*.name` for one or more labels below it (not the name itself); `{name: ..., ports: [443]}` is the long form. Other alphabets are written as they are, or in punycode, and shown in punycode. A `*` before a name below which everybody can have one (`*.com`, `*.co.uk`, `*.github.io`) is refused. This version has no way out yet: a run gets no network for them",
         example: r#"["api.example.org", {name: "*.example.net", ports: [443]}]"#,
     },
     Key {
@@ -248,9 +256,41 @@ pub const KEYS: &[Key] = &[
         summary: "Whether the run has a loopback interface. It is the run's own: the host's services are not on it",
         example: "true",
     },
-    later("network.bandwidth_kb_s", "Network throughput"),
-    later("network.max_bytes", "Bytes sent and received in total"),
-    later("network.max_connections", "Connections at the same time"),
+    Key {
+        path: "network.bandwidth_kb_s",
+        kind: Kind::Number { unit: Unit::KibibytesPerSecond, min: 1.0, max: GIBIBYTES_16 },
+        default: "",
+        summary: "How much may be sent, and how much received, in a second: each way a bound of its own, for all connections together. Without it: as fast as it goes",
+        example: "1024",
+    },
+    Key {
+        path: "network.max_bytes",
+        kind: Kind::Number { unit: Unit::Bytes, min: 1.0, max: 1_000_000_000_000_000.0 },
+        default: "",
+        summary: "Bytes sent and received by all connections together, after which every one is broken off. Without it: no end",
+        example: "100000000",
+    },
+    Key {
+        path: "network.max_connections",
+        kind: count(1.0, 10_000.0),
+        default: "1000",
+        summary: "Connections at the same time. One more is broken off",
+        example: "100",
+    },
+    Key {
+        path: "network.max_lookups",
+        kind: count(1.0, 65_536.0),
+        default: "1000",
+        summary: "Names that the host's resolver is asked for. Each is asked for once, and only if it is allowed",
+        example: "100",
+    },
+    Key {
+        path: "network.connect_timeout_seconds",
+        kind: Kind::Number { unit: Unit::Seconds, min: 0.01, max: 600.0 },
+        default: "10",
+        summary: "How long all attempts to reach a server may take together",
+        example: "10",
+    },
     section("monitoring", "What is logged, and when a person is told"),
     Key {
         path: "monitoring.log_level",

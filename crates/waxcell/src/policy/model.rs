@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use waxcell_egress::Pattern;
 use waxcell_operations::Operation;
 
 use super::diagnostic::Diagnostic;
@@ -181,6 +182,16 @@ pub struct Network {
     pub allow_addresses: Vec<AddressRule>,
     /// Whether the run has a loopback interface, its own.
     pub loopback: bool,
+    /// Bytes a second, each way, all connections together; `None`: as fast as it goes.
+    pub bandwidth: Option<u64>,
+    /// Bytes of both ways and all connections; `None`: no end.
+    pub max_bytes: Option<u64>,
+    /// Connections at one time.
+    pub max_connections: u32,
+    /// Names that are looked up for a run.
+    pub max_lookups: u32,
+    /// For all attempts to reach a server together.
+    pub connect_timeout: Duration,
 }
 
 impl Network {
@@ -193,17 +204,15 @@ impl Network {
 /// One entry of `network.allowed_domains`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainRule {
-    /// Lower case, without the final dot; of `*.example.org` it is `example.org`.
-    pub name: String,
-    /// Any name below [`DomainRule::name`], not the name itself.
-    pub wildcard: bool,
+    /// One name, or all below one.
+    pub pattern: Pattern,
     /// Ports, ascending; empty is every port that is not blocked.
     pub ports: Vec<u16>,
 }
 
 impl fmt::Display for DomainRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.wildcard { "*." } else { "" }, self.name)
+        self.pattern.fmt(f)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
+use waxcell_egress::Pattern;
 use waxcell_operations::Operation;
 use waxcell_sandbox::PathMap;
 
@@ -224,25 +225,25 @@ impl Reader<'_, '_, '_> {
 
     pub(super) fn domain_rules(&mut self, blocked: &BTreeSet<u16>) -> Vec<DomainRule> {
         let mut rules: Vec<(DomainRule, Range<usize>)> = Vec::new();
-        let mut seen: BTreeMap<(String, bool), usize> = BTreeMap::new();
+        let mut seen: BTreeMap<Pattern, usize> = BTreeMap::new();
         for node in self.list(DOMAINS) {
             let Some((name_node, ports)) = self.destination(&node, DOMAINS, "name", blocked) else {
                 continue;
             };
             let Some(written) = self.text_in(name_node, DOMAINS) else { continue };
-            let (name, wildcard) = match network::domain(written) {
-                Ok(domain) => domain,
+            let pattern = match network::domain(written) {
+                Ok(pattern) => pattern,
                 Err(problem) => {
                     let message = problem.about(written);
                     self.diagnostics.error(&name_node.span, message).help(problem.help());
                     continue;
                 }
             };
-            match seen.get(&(name.clone(), wildcard)).map(|at| &rules[*at]) {
+            match seen.get(&pattern).map(|at| &rules[*at]) {
                 Some((first, place)) => self.repeated(&node.span, written, first.ports == ports, place),
                 None => {
-                    seen.insert((name.clone(), wildcard), rules.len());
-                    rules.push((DomainRule { name, wildcard, ports }, node.span));
+                    seen.insert(pattern.clone(), rules.len());
+                    rules.push((DomainRule { pattern, ports }, node.span));
                 }
             }
         }

@@ -16,7 +16,8 @@ use waxcell_operations::Operation;
 const PATH: &str = r"^(?!\s*$)(?!~)(?!/[/.]*$)(?!(.*/)?\.\.(/|$))(?!/+(proc|sys|dev)(/|$))(?!.*://)(?![A-Za-z]:[/\\])[^$*?\[\]{}\u0000-\u001f\u007f]+$";
 /// The two of which a run has its own.
 const PRIVATE: &str = r"^/+(var/+)?tmp(/+\.?)*$";
-const DOMAIN: &str = r"^(?![\s\S]*\s)(?!(.*\.)?[Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]\.?$)(?!(.*\.)?[0-9]+\.?$)(\*\.(?=[^.]+\.[^.]))?[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$";
+/// Names in ASCII as they have to be; of other alphabets only what is in no name at all is left out.
+const DOMAIN: &str = r"^(?![\s\S]*\s)(?!(.*\.)?[Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]\.?$)(?!(.*\.)?[0-9]+\.?$)(\*\.(?=[^.]+\.[^.]))?[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$|^(\*\.)?[A-Za-z0-9_.-]*[^\u0000-\u007f][^\u0000-,/:-@\[-\^`{-\u007f]*$";
 /// Addresses and networks of version 4 with 8 to 32 bits of prefix, and of version 6 with 32 to 128, loopback and `0.`
 /// left out. That no bit is set behind the prefix is for the decoder.
 const ADDRESS: &str = r"^(?![\s\S]*\s)(?!127\.|0\.)(?!::[01]?(/|$))(?!::[Ff]{4}:)(((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(?=[0-9])|(?![0-9.]))){4}(/([89]|[12][0-9]|3[0-2]))?|(?=.*:)[0-9A-Fa-f:.]+(/(3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-8]))?)$";

@@ -308,6 +308,8 @@ fn number_help(text: &str, problem: &NotANumber, unit: Unit) -> String {
         Unit::Count => "",
         Unit::Percent => " of percent",
         Unit::Characters => " of characters",
+        Unit::Bytes => " of bytes",
+        Unit::KibibytesPerSecond => " of kibibytes a second",
     };
     match problem {
         NotANumber::LeadingZero => match text.trim_start_matches('0') {
