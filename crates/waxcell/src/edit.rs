@@ -59,8 +59,7 @@ impl Edit {
 
     /// Lets a name be reached; nothing where no policy can name it.
     pub fn allow_name(name: &str) -> Vec<Edit> {
-        let is_name = waxcell_egress::Name::parse(name).is_ok();
-        is_name
+        policy::is_name(name)
             .then(|| Edit::Add { key: "network.allowed_domains", value: name.to_owned() })
             .into_iter()
             .collect()

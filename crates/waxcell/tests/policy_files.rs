@@ -147,7 +147,7 @@ fn a_file_name_cannot_command_the_terminal() {
 #[test]
 fn lint_reports_warnings_of_a_good_file_and_errors_of_a_bad_one() {
     let project = Project::new();
-    let report = lint(&project.write("good.yml", "network: {allowed_domains: [a.org]}\n")).unwrap();
+    let report = lint(&project.write("good.yml", "network: {allowed_domains: [a.org, A.org]}\n")).unwrap();
     assert_eq!((report.has_errors(), report.diagnostics.len()), (false, 1));
     let report = lint(&project.write("bad.yml", "network: {alowed_domains: []}\n")).unwrap();
     assert_eq!((report.has_errors(), report.diagnostics.len()), (true, 1));

@@ -137,7 +137,10 @@ fn an_explanation_tells_what_this_host_refuses() {
     let plain = HostFacts { landlock_abi: Some(4), seccomp_notify: true, ..BARE };
     assert_eq!(refused(plain), 1, "this policy does not accept it");
     let accepts = POLICY.replace("degrade: [landlock]", "degrade: [namespaces, landlock]");
-    let accepts = parse_all(&accepts, Path::new("/nowhere/p.yml"), Path::new("/nowhere")).0.unwrap();
+    let load = |text: &str| parse_all(text, Path::new("/nowhere/p.yml"), Path::new("/nowhere")).0.unwrap();
+    let refused = explain(&load(&accepts), &plain, None).refused;
+    assert!(refused.len() == 1 && refused[0].contains("way out"), "{refused:?}");
+    let accepts = load(&accepts.replace("[{name: \"*.example.org\", ports: [443]}]", "[]"));
     assert_eq!(explain(&accepts, &plain, None).refused, Vec::<String>::new());
     let neither = HostFacts { seccomp_notify: true, ..BARE };
     assert_eq!(explain(&accepts, &neither, None).refused.len(), 1, "not both at once");

@@ -46,6 +46,10 @@ pub fn explain(policy: &Policy, host: &HostFacts, home: Option<&Path>) -> Explan
                 .to_owned(),
         );
     }
+    let does_without = policy.degrade.contains(&Degradation::Namespaces) && !host.can_make_namespaces();
+    if does_without && policy.network.asks_for_egress() {
+        refused.push("a way out of the network needs namespaces, and this host can make none".to_owned());
+    }
     Explanation {
         policy: policy.source.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
         sha256: policy.source.sha256_hex(),

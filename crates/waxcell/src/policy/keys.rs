@@ -232,14 +232,14 @@ pub const KEYS: &[Key] = &[
         path: "network.allowed_domains",
         kind: Kind::Domains,
         default: "[]",
-        summary: "Names that may be reached: exact, or `*.name` for one or more labels below it (not the name itself); `{name: ..., ports: [443]}` is the long form. Other alphabets are written as they are, or in punycode, and shown in punycode. A `*` before a name below which everybody can have one (`*.com`, `*.co.uk`, `*.github.io`) is refused. This version has no way out yet: a run gets no network for them",
+        summary: "Names that may be reached: exact, or `*.name` for one or more labels below it (not the name itself); `{name: ..., ports: [443]}` is the long form. Other alphabets are written as they are, or in punycode, and shown in punycode. A `*` before a name below which everybody can have one (`*.com`, `*.co.uk`, `*.github.io`) is refused",
         example: r#"["api.example.org", {name: "*.example.net", ports: [443]}]"#,
     },
     Key {
         path: "network.allow_addresses",
         kind: Kind::Addresses,
         default: "[]",
-        summary: "Addresses or networks that may be reached, private ones included: they are never reached through a name. `{address: ..., ports: [5432]}` is the long form. This version has no way out yet: a run gets no network for them",
+        summary: "Addresses or networks that may be reached, private ones and this host's own included: no name leads to one of those unless it stands here. `{address: ..., ports: [5432]}` is the long form",
         example: r#"[{address: 10.0.0.5, ports: [5432]}]"#,
     },
     Key {

@@ -156,6 +156,13 @@ pub(super) fn network(host: &HostFacts) -> &'static str {
     }
 }
 
+pub(super) fn way_out(host: &HostFacts) -> &'static str {
+    match host.can_make_namespaces() {
+        true => "own network namespace; a confined process beside the run connects for it",
+        false => "nothing: there is no way out without namespaces",
+    }
+}
+
 pub(super) fn namespaces(host: &HostFacts) -> &'static str {
     match (host.root, host.user_namespaces) {
         (true, _) => "clone flags as root; the script is an unprivileged user all the same",

@@ -42,6 +42,7 @@ pub use model::{
     AddressRule, AlertThresholds, Degradation, DomainRule, Environment, Execution, Filesystem, LogLevel,
     Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Source, WriteMode,
 };
+pub(crate) use network::is_name;
 pub(crate) use paths::{HOME, LOADED, PROGRAMS, is_wide, named as path_named};
 pub use read::{MAX_BYTES, ReadError};
 pub use reference::reference;

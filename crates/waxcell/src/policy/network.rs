@@ -82,6 +82,11 @@ pub(super) fn domain(written: &str) -> Result<Pattern, DomainProblem> {
     Ok(pattern)
 }
 
+/// Whether a policy can allow this name.
+pub(crate) fn is_name(written: &str) -> bool {
+    domain(written).is_ok()
+}
+
 /// Other alphabets in punycode (UTS 46, which browsers follow as well), and punycode only if it is one.
 fn ascii(written: &str) -> Result<Cow<'_, str>, DomainProblem> {
     let is_punycode = |label: &str| label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));

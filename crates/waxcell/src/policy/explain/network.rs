@@ -5,31 +5,73 @@ use super::{Explainer, bytes, join, seconds};
 
 impl Explainer<'_> {
     pub(super) fn network(&mut self) {
-        let host = self.host;
         let network = &self.policy.network;
-        let nothing = "no network: this version has no way out of a run";
+        let none = "no network";
+        let [named, listed] = [network.allowed_domains.is_empty(), network.allow_addresses.is_empty()];
         let domains = join(network.allowed_domains.iter().map(|rule| with_ports(rule, &rule.ports)));
-        let becomes = if network.allowed_domains.is_empty() { "no network" } else { nothing };
-        self.add("network.allowed_domains", domains, becomes, mechanisms::network(host));
+        let becomes = match (named, listed) {
+            (false, _) => "reached by name, which TLS and HTTP have to say as well",
+            (true, false) => "no name is reached",
+            (true, true) => none,
+        };
+        self.reach("network.allowed_domains", domains, becomes);
         let addresses = join(network.allow_addresses.iter().map(|rule| with_ports(rule, &rule.ports)));
-        let becomes = if network.allow_addresses.is_empty() { "no network" } else { nothing };
-        self.add("network.allow_addresses", addresses, becomes, mechanisms::network(host));
+        let becomes = match (listed, named) {
+            (false, _) => "reached as they are, and by names that lead there",
+            (true, false) => "nothing but public addresses, each by its name",
+            (true, true) => none,
+        };
+        self.reach("network.allow_addresses", addresses, becomes);
         let ports = join(network.blocked_ports.iter().map(u16::to_string));
-        self.add("network.blocked_ports", ports, "refused, as every port is", mechanisms::network(host));
+        let becomes = match network.asks_for_egress() {
+            true => "refused, whatever else is allowed",
+            false => "refused, as every port is",
+        };
+        self.reach("network.blocked_ports", ports, becomes);
         self.loopback();
+        self.bounds();
+    }
+
+    fn bounds(&mut self) {
+        let network = &self.policy.network;
         let or_unbounded = |value: Option<u64>, unit: &str| {
             value.map_or("unbounded".to_owned(), |value| format!("{}{unit}", bytes(value)))
         };
-        let becomes = if network.asks_for_egress() { nothing } else { "no network" };
-        for (key, value) in [
-            ("network.bandwidth_kb_s", or_unbounded(network.bandwidth, "/s each way")),
-            ("network.max_bytes", or_unbounded(network.max_bytes, "")),
-            ("network.max_connections", network.max_connections.to_string()),
-            ("network.max_lookups", network.max_lookups.to_string()),
-            ("network.connect_timeout_seconds", seconds(network.connect_timeout)),
+        for (key, value, becomes) in [
+            (
+                "network.bandwidth_kb_s",
+                or_unbounded(network.bandwidth, "/s"),
+                "up, and as much down, all connections together",
+            ),
+            (
+                "network.max_bytes",
+                or_unbounded(network.max_bytes, ""),
+                "up and down, all connections together, which are broken off then",
+            ),
+            (
+                "network.max_connections",
+                network.max_connections.to_string(),
+                "at the same time, and one more is broken off",
+            ),
+            ("network.max_lookups", network.max_lookups.to_string(), "asked for outside, once each"),
+            (
+                "network.connect_timeout_seconds",
+                seconds(network.connect_timeout),
+                "until a server is given up",
+            ),
         ] {
-            self.add(key, value, becomes, mechanisms::network(host));
+            let becomes = if network.asks_for_egress() { becomes } else { "no network" };
+            self.reach(key, value, becomes);
         }
+    }
+
+    /// A setting of the way out, which is there if anything is allowed at all.
+    fn reach(&mut self, key: &str, value: String, becomes: &str) {
+        let mechanism = match self.policy.network.asks_for_egress() {
+            true => mechanisms::way_out(self.host),
+            false => mechanisms::network(self.host),
+        };
+        self.add(key, value, becomes, mechanism);
     }
 
     fn loopback(&mut self) {
