@@ -224,3 +224,47 @@ tell(listed=tried(echo, '10.0.0.5', 7), port=tried(echo, '10.0.0.5', 80), other=
     assert_eq!(told, [("10.0.0.5:80".into(), "egress".into()), ("10.0.0.6:7".into(), "network".into())]);
     assert_eq!(world.seen, ["10.0.0.5 7 connected"]);
 }
+
+#[test]
+fn bounds_of_the_policy_hold() {
+    let place = Place::new(
+        "network: {allowed_domains: ['*.example.org', {name: db.example.org, ports: [7]}], max_bytes: 100000, \
+         max_connections: 2, max_lookups: 3}",
+    );
+    let script = "
+def echo(s, text):
+    s.sendall(text); return s.recv(100).decode()
+def connect(): return socket.create_connection(('db.example.org', 7), timeout=10)
+def many():
+    held = [connect() for _ in range(2)]
+    said = [echo(s, b'x') for s in held]
+    said.append(tried(lambda: echo(connect(), b'x')))
+    for s in held: s.close()
+    return said
+def much():
+    with connect() as s:
+        for _ in range(20): s.sendall(bytes(50000)); s.recv(50000)
+connections = many()
+names = [tried(socket.getaddrinfo, f's{n}.example.org', 80) for n in range(5)]
+import time; time.sleep(0.3)
+tell(names=names, connections=connections, bytes=tried(much), after=tried(lambda: echo(connect(), b'x')))
+";
+    let Some(world) = world("bounds_of_the_policy_hold", &place, script) else { return };
+    let bounds = ["network.max_connections", "network.max_bytes", "network.max_lookups"];
+    let rules: Vec<&str> = world.report["violations"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["rule"].as_str())
+        .collect();
+    for bound in bounds {
+        assert!(rules.iter().any(|rule| rule.starts_with(bound)), "{bound}: {:#}", world.report);
+    }
+    let said = |key: &str| world.said[key].to_string();
+    assert!(said("connections").starts_with(r#"["x","x","Conn"#), "{}", said("connections"));
+    assert!(said("bytes").contains("Error") && said("after").contains("Error"), "{:#}", world.said);
+    let entries = world.network("allowed");
+    let bytes = |key: &str| entries.iter().filter_map(|one| one[key].as_u64()).sum::<u64>();
+    assert_eq!(bytes("bytes_up") + bytes("bytes_down"), 100_000, "{:#}", world.report);
+    assert_eq!(world.asked, ["db.example.org", "s0.example.org", "s1.example.org"]);
+}
