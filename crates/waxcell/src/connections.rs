@@ -31,17 +31,25 @@ fn resolvers() -> Vec<IpAddr> {
     vec![Ipv4Addr::from_bits(v4 + 1).into(), Ipv6Addr::from_bits(v6 + 1).into()]
 }
 
+/// The networks whose addresses stand for names.
+fn of_names() -> [(IpAddr, u8); 2] {
+    let (v4, v6) = (egress::SYNTHETIC_V4, egress::SYNTHETIC_V6);
+    [(v4.0.into(), v4.1), (v6.0.into(), v6.1)]
+}
+
 /// The networks of which a run with a way out has every address.
 fn networks(policy: &Policy) -> Vec<(IpAddr, u8)> {
-    let (v4, v6) = (egress::SYNTHETIC_V4, egress::SYNTHETIC_V6);
     let listed = policy.network.allow_addresses.iter().map(|rule| (rule.address, rule.prefix));
-    [(v4.0.into(), v4.1), (v6.0.into(), v6.1)].into_iter().chain(listed).collect()
+    of_names().into_iter().chain(listed).collect()
+}
+
+fn is_in(ip: IpAddr, mut networks: impl Iterator<Item = (IpAddr, u8)>) -> bool {
+    networks.any(|(address, prefix)| egress::Network { address, prefix }.contains(ip))
 }
 
 /// Whether a connection to this address of the run's network comes to the way out.
 pub(crate) fn leads_out(ip: IpAddr, policy: &Policy) -> bool {
-    let contains = |(address, prefix)| egress::Network { address, prefix }.contains(ip.to_canonical());
-    policy.network.asks_for_egress() && networks(policy).into_iter().any(contains)
+    policy.network.asks_for_egress() && is_in(ip.to_canonical(), networks(policy).into_iter())
 }
 
 /// The way out that a policy asks for, if it asks for any. A run without a network of its own, which the policy accepts, has none.
@@ -316,6 +324,10 @@ fn decided_by(refusal: &Refusal, policy: &Policy) -> (String, Vec<Edit>) {
     let none = Vec::new();
     match refusal.rule {
         Rule::AllowedDomains => (stands("network.allowed_domains"), Edit::allow_name(host)),
+        // One that stands for names, and for none that was asked for.
+        Rule::AllowAddresses if host.parse().is_ok_and(|ip| is_in(ip, of_names().into_iter())) => {
+            (stands("network.allow_addresses"), none)
+        }
         Rule::AllowAddresses => (stands("network.allow_addresses"), Edit::allow_address(host)),
         Rule::BlockedPorts => {
             (stands("network.blocked_ports"), port.parse().map(Edit::unblock_port).into_iter().collect())
