@@ -35,6 +35,8 @@ pub(crate) const DNS: u16 = 53;
 /// What the init knows of the way out.
 pub(crate) struct Doors {
     networks: Vec<(IpAddr, u8)>,
+    /// Ports of loopback that lead out.
+    loopback: Vec<((IpAddr, u8), u16)>,
     resolvers: Vec<IpAddr>,
     blocked: BTreeSet<u16>,
     /// Whether addresses of loopback are the script's to use.
@@ -53,6 +55,7 @@ impl Doors {
         sockopt::set_socket_timeout(&line, Timeout::Send, Some(PATIENCE))?;
         Ok(Doors {
             networks: egress.networks.clone(),
+            loopback: egress.loopback.clone(),
             resolvers: egress.resolvers.clone(),
             blocked: egress.blocked_ports.clone(),
             has_loopback: plan.network.loopback,
@@ -85,11 +88,13 @@ impl Doors {
         net::send(&self.line, &[crate::egress::ALL], SendFlags::NOSIGNAL).map(drop)
     }
 
-    /// Whether an address leads out. Loopback is the run itself, and so is the unspecified one, whatever is listed.
-    pub(crate) fn leads_out(&self, ip: IpAddr) -> bool {
-        !ip.is_loopback()
-            && !ip.is_unspecified()
-            && self.networks.iter().any(|network| routes::contains(*network, ip))
+    /// Whether an address leads out. Loopback is the run itself, but for the ports that are listed, and so is the unspecified one.
+    pub(crate) fn leads_out(&self, address: SocketAddr) -> bool {
+        let (ip, port) = (address.ip(), address.port());
+        if ip.is_loopback() {
+            return self.loopback.iter().any(|(network, own)| *own == port && routes::contains(*network, ip));
+        }
+        !ip.is_unspecified() && self.networks.iter().any(|network| routes::contains(*network, ip))
     }
 
     /// Whether this is the resolver.

@@ -50,7 +50,7 @@ pub(crate) fn reach(asked: &mut Asked<'_>, kind: Call, doors: Option<&mut Doors>
     let Some(address) = internet_address(bytes) else { return Ok(Answer::Continue) };
     if let Some(doors) = doors {
         let inside = SocketAddr::new(address.ip().to_canonical(), address.port());
-        if doors.leads_out(inside.ip()) {
+        if doors.leads_out(inside) {
             return reach_inside(asked, (kind, operation), doors, inside);
         }
         if !doors.has_loopback && !leaves(address.ip()) {
@@ -99,10 +99,11 @@ pub(crate) fn bind(asked: &mut Asked<'_>, doors: Option<&mut Doors>) -> Result<A
     let a = asked.call.args;
     let mut buffer = [0u8; ADDRESS_MAX];
     let bytes = read_address(asked, a[1], a[2], &mut buffer)?;
-    let address = internet_address(bytes).map(|address| (address.ip().to_canonical(), address.port()));
+    let address = internet_address(bytes);
+    let address = address.map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()));
     match address.zip(doors) {
-        Some(((ip, port), doors)) if doors.leads_out(ip) => {
-            Err(deny(asked, Operation::NetListen, Errno::ADDRNOTAVAIL, SocketAddr::new(ip, port)))
+        Some((address, doors)) if doors.leads_out(address) => {
+            Err(deny(asked, Operation::NetListen, Errno::ADDRNOTAVAIL, address))
         }
         _ => Ok(Answer::Continue),
     }

@@ -334,6 +334,8 @@ pub struct Egress {
     /// Networks that are the run's own inside, as address and length of the prefix: those that stand for names, and those
     /// that the policy lists. A connection to any of their addresses comes to the process.
     pub networks: Vec<(IpAddr, u8)>,
+    /// Ports of loopback that lead out as well, each with its network: all others are the run's own.
+    pub loopback: Vec<((IpAddr, u8), u16)>,
     /// Where the resolver is inside, on port 53: one address of each family at most, each in one of the networks.
     pub resolvers: Vec<IpAddr>,
     /// Ports to which nobody connects.

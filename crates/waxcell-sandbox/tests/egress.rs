@@ -27,6 +27,7 @@ def attempt(name, action):
 fn way_out(serve: impl Fn(Handed) -> bool + Send + Sync + 'static) -> Egress {
     let network = |address: &str, prefix| (address.parse().unwrap_or([0; 4].into()), prefix);
     Egress {
+        loopback: vec![(network("127.0.0.1", 32), 5432)],
         networks: vec![
             network("198.18.0.0", 15),
             network("fd77:6178:6365::", 48),
@@ -272,6 +273,21 @@ print(reach('1.2.3.4', 80), reach('2606::1', 81))
     egress.networks = vec![([0; 4].into(), 0), ([0u16; 8].into(), 0)];
     let ran = run_connected(script, egress);
     assert_eq!(ran.output, "b'own'\n1.2.3.4:80 [2606::1]:81\n", "{}", ran.error);
+}
+
+#[test]
+fn a_port_of_loopback_leads_out_where_it_is_listed() {
+    let script = "
+print(reach('127.0.0.1', 5432), reach('::ffff:127.0.0.1', 5432))
+attempt('other port', lambda: reach('127.0.0.1', 5433))
+attempt('other address', lambda: reach('127.0.0.2', 5434))
+attempt('bind', lambda: socket.socket().bind(('127.0.0.1', 5432)))
+own = socket.socket(); own.bind(('127.0.0.1', 5433)); print('bound')
+";
+    let ran = run_connected(script, way_out(echo));
+    let expected = "127.0.0.1:5432 127.0.0.1:5432\nother port ECONNREFUSED\nother address ECONNREFUSED\nbind EADDRNOTAVAIL\nbound\n";
+    assert_eq!(ran.output, expected, "{}", ran.error);
+    assert_eq!(denials(&ran), [("net.listen", "127.0.0.1:5432".to_owned(), libc::EADDRNOTAVAIL, 1)]);
 }
 
 #[test]

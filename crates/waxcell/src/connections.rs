@@ -39,8 +39,14 @@ fn of_names() -> [(IpAddr, u8); 2] {
 
 /// The networks of which a run with a way out has every address.
 fn networks(policy: &Policy) -> Vec<(IpAddr, u8)> {
-    let listed = policy.network.allow_addresses.iter().map(|rule| (rule.address, rule.prefix));
-    of_names().into_iter().chain(listed).collect()
+    let listed = policy.network.allow_addresses.iter().filter(|rule| !rule.address.is_loopback());
+    of_names().into_iter().chain(listed.map(|rule| (rule.address, rule.prefix))).collect()
+}
+
+/// Of loopback, which is the run's own, what is listed: each port with its network.
+fn loopback(policy: &Policy) -> Vec<((IpAddr, u8), u16)> {
+    let listed = policy.network.allow_addresses.iter().filter(|rule| rule.address.is_loopback());
+    listed.flat_map(|rule| rule.ports.iter().map(|port| ((rule.address, rule.prefix), *port))).collect()
 }
 
 fn is_in(ip: IpAddr, mut networks: impl Iterator<Item = (IpAddr, u8)>) -> bool {
@@ -62,6 +68,7 @@ pub(crate) fn plan(policy: &Policy, is_plain: bool) -> Result<Option<Egress>, Pl
     let host = Host::parse(&HostFiles::read().map_err(PlanError::HostNetwork)?);
     Ok(Some(Egress {
         networks: networks(policy),
+        loopback: loopback(policy),
         resolvers: resolvers(),
         blocked_ports: rules.blocked_ports.clone(),
         open_files: rules.limits.open_files(),

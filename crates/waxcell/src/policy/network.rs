@@ -111,7 +111,7 @@ fn instead(written: &str, problem: PatternProblem) -> DomainProblem {
             return DomainProblem::Url(host.to_ascii_lowercase());
         }
     }
-    if written.parse::<SocketAddr>().is_ok() || address(written).is_ok() {
+    if written.parse::<SocketAddr>().is_ok() || address(written, &[0]).is_ok() {
         return PatternProblem::Name(NameProblem::Address).into();
     }
     if let Some((host, port)) = written.split_once(':')
@@ -142,7 +142,7 @@ pub(super) enum AddressProblem {
     HostBits(String),
     #[error("the network is too wide")]
     TooWide,
-    #[error("loopback is the run itself")]
+    #[error("loopback is the run itself, but for ports that are named")]
     Loopback,
     #[error("nothing has this address")]
     Unspecified,
@@ -165,15 +165,16 @@ impl AddressProblem {
                 "a network has at least 8 bits (IPv4) or 32 bits (IPv6) of prefix".to_owned()
             }
             AddressProblem::Loopback => {
-                "leave it out: a run has a loopback of its own, see `network: loopback:`".to_owned()
+                "for a service of the host write `{address: 127.0.0.1, ports: [5432]}`; that port is then not the run's own"
+                    .to_owned()
             }
             AddressProblem::Unspecified => "write the address of the host that the script needs".to_owned(),
         }
     }
 }
 
-/// The address and the bits of it that count.
-pub(super) fn address(written: &str) -> Result<(IpAddr, u8), AddressProblem> {
+/// The address and the bits of it that count; `ports` are those that the entry names.
+pub(super) fn address(written: &str, ports: &[u16]) -> Result<(IpAddr, u8), AddressProblem> {
     let (address, prefix) = match written.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (written, None),
@@ -213,7 +214,7 @@ pub(super) fn address(written: &str) -> Result<(IpAddr, u8), AddressProblem> {
         };
         return Err(AddressProblem::HostBits(format!("{network}/{prefix}")));
     }
-    if address.is_loopback() {
+    if address.is_loopback() && ports.is_empty() {
         return Err(AddressProblem::Loopback);
     }
     if address.is_unspecified() {
