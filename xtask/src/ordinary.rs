@@ -19,7 +19,7 @@ const PACKAGES: [&str; 4] = ["waxcell-sandbox", "waxcell-cli", "waxcell-journal"
 pub(crate) fn test(built: &[Built], python: &Path, skipped: &mut List) -> Done {
     let place = Place::new()?;
     let tree = place.0.join("tree");
-    for part in ["examples", "docs"] {
+    for part in ["examples", "docs", "attacks/world"] {
         copy(&root().join(part), &tree.join(part))?;
     }
     for package in PACKAGES.map(|package| Path::new("crates").join(package)) {

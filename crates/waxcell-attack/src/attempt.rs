@@ -18,6 +18,7 @@ use crate::plant::Planted;
 use crate::process::{self, Process};
 use crate::snapshot::{Snapshot, holds};
 use crate::subject::{self, Subject, Tools};
+use crate::world::Started;
 
 /// How long a process may take to go when everything else of its run is gone.
 const LEAVING: Duration = Duration::from_millis(200);
@@ -51,10 +52,15 @@ pub(crate) fn attempt(case: &Case, subject: &Subject<'_>, tools: &Tools) -> io::
     let namespace = fs::read_link("/proc/self/ns/pid")?;
     place.name("pidns", namespace.display().to_string());
     place.name("patience", case.patience.to_string());
+    place.name("without", subject.without());
     place.name("address", need::address().unwrap_or_default());
     subject.prepare(case, &place)?;
     let planted = Planted::plant(case, &mut place)?;
-    let mut command = subject.command(tools, &place, &case.told.args);
+    let world = match case.needs_world() {
+        true => Some(tools.world.get(tools)?),
+        false => None,
+    };
+    let mut command = subject.command(tools, world, &place, &case.told.args);
     for (name, value) in &case.told.environment {
         command.env(name, place.fill(value));
     }
@@ -65,6 +71,8 @@ pub(crate) fn attempt(case: &Case, subject: &Subject<'_>, tools: &Tools) -> io::
     }
     let binary = subject.binary(tools).map(Path::to_owned);
     let mut watch = Watch::begin(case, place, planted, binary);
+    watch.others.extend(tools.world.pid());
+    watch.world = world.map(|world| (world, world.seen()));
     let mut child = command.process_group(0).spawn()?;
     let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(io::Error::other("no pipes"));
@@ -85,6 +93,10 @@ struct Watch<'a> {
     case: &'a Case,
     place: Place,
     planted: Planted,
+    /// Processes that are no part of the attempt.
+    others: Vec<i32>,
+    /// The world, and how much had been seen there before.
+    world: Option<(&'a Started, u64)>,
     binary: Option<PathBuf>,
     files: Snapshot,
     host: BTreeMap<&'a str, String>,
@@ -102,6 +114,8 @@ impl<'a> Watch<'a> {
         let mut watch = Watch {
             case,
             place,
+            others: planted.pids(),
+            world: None,
             planted,
             binary,
             files: Snapshot::default(),
@@ -277,6 +291,14 @@ impl<'a> Watch<'a> {
                 self.evidence.push(format!("`{name}` heard something"));
             }
         }
+        if let Some((world, since)) = self.world {
+            let line = |word: &str, told: &[String]| {
+                told.iter().map(|told| format!("{word} {told}")).collect::<Vec<_>>()
+            };
+            let lines = [line("reached", &told.reached), line("asked", &told.asked)].concat();
+            let seen = world.has(since, &lines, self.case.patience);
+            self.evidence.extend(seen.map(|line| format!("outside: {line}")));
+        }
         for (path, before) in &self.host {
             if fs::read_to_string(path).unwrap_or_default() != *before {
                 self.evidence.push(format!("`{path}` says something else"));
@@ -353,14 +375,14 @@ impl<'a> Watch<'a> {
     }
 
     fn alive(&self) -> Vec<Process> {
-        process::alive(self.place.root(), &self.planted.pids())
+        process::alive(self.place.root(), &self.others)
     }
 
     /// The processes of the attempt that are not the sandbox's own.
     fn of_the_script(&self) -> Vec<Process> {
         let name = |path: &Path| path.file_name().map(|name| name.to_owned());
         let own = self.binary.as_deref().and_then(name);
-        let below = process::below(std::process::id() as i32, &self.planted.pids());
+        let below = process::below(std::process::id() as i32, &self.others);
         // One that may not be read is the sandbox's as well: a script's process can be.
         below
             .into_iter()

@@ -31,6 +31,11 @@ impl Case {
         self.name.chars().next().unwrap_or('?')
     }
 
+    /// Whether it takes place in a world.
+    pub(crate) fn needs_world(&self) -> bool {
+        self.told.needs.contains(&Need::World)
+    }
+
     /// Lets everything take so many times as long as it is written.
     pub fn wait_longer(&mut self, times: u32) {
         self.patience *= times;
@@ -198,6 +203,10 @@ pub struct Evidence {
     pub foreign: Vec<String>,
     /// One of these listeners heard something.
     pub heard: Vec<String>,
+    /// A server of the world was reached so: `ADDRESS`, `ADDRESS PORT` or `ADDRESS PORT WHAT`.
+    pub reached: Vec<String>,
+    /// A resolver of the world was asked so: `NAME` or `NAME KIND`.
+    pub asked: Vec<String>,
     /// One of these processes ended, was stopped or traced, or got another priority or limit.
     pub hurt: Vec<String>,
     /// A process of the run is alive after its end.
@@ -236,6 +245,8 @@ impl Evidence {
             &self.changed,
             &self.appeared,
             &self.heard,
+            &self.reached,
+            &self.asked,
             &self.hurt,
             &self.holds,
             &self.apart,

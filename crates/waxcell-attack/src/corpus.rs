@@ -116,6 +116,8 @@ fn fault(case: &Case) -> Option<String> {
         Some("`[escaped]` is empty: nothing would tell that the attack succeeded".to_owned())
     } else if (told.control == Control::Allow) != case.allow.is_some() {
         Some("a positive control: either `allow.yml`, or `control = \"outside\"`".to_owned())
+    } else if !(case.needs_world() || evidence.reached.is_empty() && evidence.asked.is_empty()) {
+        Some("`reached` and `asked` are of a world: `needs = [\"world\"]`".to_owned())
     } else if waits && !told.waits {
         Some("`status`, `seen`, `holds` and `apart` look at a probe that waits: `waits = true`".to_owned())
     } else if told.waits && told.stdin.is_some() {
@@ -161,6 +163,7 @@ mod tests {
         check(format!("{head}[escaped]\n{expect}"), true, "`[escaped]` is empty");
         check(format!("{head}[escaped]\nloot = true\n{expect}"), false, "positive control");
         check(format!("{head}[escaped]\nheard = [\"x\"]\n{expect}"), true, "`x` is no listener");
+        check(format!("{head}[escaped]\nasked = [\"x\"]\n{expect}"), true, "`needs = [\"world\"]`");
         check(format!("{head}[escaped]\nholds = [\"/\"]\n{expect}"), true, "`waits = true`");
         check(format!("{head}colour = 1\n[escaped]\nloot = true\n{expect}"), true, "unknown field");
         let other = head.replace("A01", "A02");

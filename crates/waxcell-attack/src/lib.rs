@@ -22,6 +22,7 @@ mod process;
 mod record;
 mod snapshot;
 mod subject;
+mod world;
 
 pub use case::Case;
 pub use catalogue::{Catalogue, CatalogueError, Class};
@@ -30,3 +31,4 @@ pub use layer::Layer;
 pub use need::Host;
 pub use outcome::{Against, CaseReport, Outcome, run};
 pub use subject::{Tools, runs_nothing, words};
+pub use world::World;

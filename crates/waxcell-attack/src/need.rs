@@ -37,6 +37,8 @@ pub enum Need {
     Cgroup,
     /// `route`: an IPv4 address beside that of loopback.
     Route,
+    /// `world`: it takes place on a host with servers of the corpus as its internet.
+    World,
     /// `program:gcc`: on the path.
     Program(String),
     /// `file:/dev/kvm`: is there.
@@ -58,6 +60,7 @@ impl TryFrom<String> for Need {
             "userns" => Need::Userns,
             "cgroup" => Need::Cgroup,
             "route" => Need::Route,
+            "world" => Need::World,
             "x86_64" | "aarch64" => Need::Architecture(text),
             other => {
                 if let Some(version) = other.strip_prefix("kernel>=") {
@@ -83,6 +86,8 @@ impl Need {
     /// Why this host has it not, if so.
     pub(crate) fn missing(&self, host: &Host) -> Option<String> {
         let (there, what) = match self {
+            // It is tried: `World::missing`.
+            Need::World => return None,
             Need::Root => (host.root, "root".to_owned()),
             Need::User => (!host.root, "a user who is not root".to_owned()),
             Need::Userns => (host.user_namespaces, "namespaces".to_owned()),

@@ -70,6 +70,9 @@ pub struct CaseReport {
 pub fn run(case: &Case, against: Against<'_>, host: &Host, tools: &Tools) -> CaseReport {
     let begun = Instant::now();
     let mut missing: Vec<String> = case.told.needs.iter().filter_map(|need| need.missing(host)).collect();
+    if case.needs_world() {
+        missing.extend(tools.world.missing(tools));
+    }
     if matches!(against, Against::WaxcellWithoutLayers(_)) {
         missing.extend(case.told.layers.iter().filter_map(|layer| layer.stays(host)));
     }

@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use crate::case::Case;
 use crate::layer::Layer;
 use crate::place::{Place, token};
+use crate::world::{Started, World};
 
 /// Where things are on this host.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Tools {
     /// The waxcell under test.
     pub waxcell: PathBuf,
@@ -21,6 +22,8 @@ pub struct Tools {
     /// A folder that everybody can enter, for what is made on the way. Not below `/tmp` and the like: what lies there is
     /// hidden by a run's scratch space, so that nobody attempts anything, and may be written to as far as Landlock goes.
     pub place: PathBuf,
+    /// The host of the cases that need another one.
+    pub world: World,
 }
 
 /// Who holds the probe.
@@ -47,27 +50,36 @@ impl Subject<'_> {
         }
     }
 
-    /// The command that runs the probe, with pipes or nothing for its streams.
+    /// The command that runs the probe, in a world or on this host, with pipes or nothing for its streams.
     #[expect(
         clippy::disallowed_methods,
         reason = "the corpus starts what it judges as anybody else would, from outside"
     )]
-    pub(crate) fn command(&self, tools: &Tools, place: &Place, args: &[String]) -> Command {
+    pub(crate) fn command(
+        &self,
+        tools: &Tools,
+        world: Option<&Started>,
+        place: &Place,
+        args: &[String],
+    ) -> Command {
+        let start = |program: &Path| match world {
+            Some(world) => world.enter(&place.project(), program),
+            None => Command::new(program),
+        };
         let probe = place.project().join("probe.py").display().to_string();
         let args: Vec<String> = args.iter().map(|arg| place.fill(arg)).collect();
         let mut command = match self {
             Subject::Waxcell { without, .. } => {
-                let mut command = Command::new(&tools.waxcell);
+                let mut command = start(&tools.waxcell);
                 command.arg("run").arg("--report").arg(report(place)).arg(&probe).args(args);
                 command.env_clear().env("WAXCELL_STATE", place.root().join("state"));
-                if let Some((variable, layers)) = without {
-                    let names: Vec<String> = layers.iter().map(Layer::to_string).collect();
-                    command.env(variable, names.join(","));
+                if let Some((variable, _)) = without {
+                    command.env(variable, self.without());
                 }
                 command
             }
             Subject::Nothing => {
-                let mut command = Command::new(&tools.python);
+                let mut command = start(&tools.python);
                 command.arg(&probe).args(args).env_clear();
                 // What it leaves behind goes with the place, and meets nobody else's.
                 command.env("TMPDIR", place.root().join("home"));
@@ -78,7 +90,7 @@ impl Subject<'_> {
                 let project = place.project().display().to_string();
                 let words = other(words, &[("python", &python), ("project", &project), ("probe", &probe)]);
                 let (program, rest) = words.split_first().map_or(("", &[][..]), |(p, r)| (p.as_str(), r));
-                let mut command = Command::new(program);
+                let mut command = start(Path::new(program));
                 command.args(rest).args(args).env_clear();
                 command
             }
@@ -90,6 +102,16 @@ impl Subject<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// The layers that are switched off, as the variable has them.
+    pub(crate) fn without(&self) -> String {
+        match self {
+            Subject::Waxcell { without: Some((_, layers)), .. } => {
+                layers.iter().map(Layer::to_string).collect::<Vec<_>>().join(",")
+            }
+            _ => String::new(),
+        }
     }
 
     /// The binary that is no process of the script's.
@@ -107,7 +129,7 @@ pub fn runs_nothing(words: &[String], tools: &Tools) -> io::Result<Option<String
     let place = Place::new(&tools.place, "runs")?;
     let word = token()?;
     fs::write(place.project().join("probe.py"), format!("print('{word}')"))?;
-    let done = Subject::Other(words).command(tools, &place, &[]).output()?;
+    let done = Subject::Other(words).command(tools, None, &place, &[]).output()?;
     let told = String::from_utf8_lossy(&done.stderr);
     let ran = String::from_utf8_lossy(&done.stdout).contains(&word);
     Ok((!ran).then(|| format!("it does not run a script that prints a word: {}", told.trim())))

@@ -2,13 +2,19 @@
 
 use std::path::Path;
 
-use waxcell_attack::{Against, Case, CaseReport, Host, Outcome, Tools, run};
+use waxcell_attack::{Against, Case, CaseReport, Host, Outcome, Tools, World, run};
 
 /// Runs a probe whose success is more than 4999 bytes of output.
 fn judge(place: &Path, probe: &str, words: &[&str]) -> CaseReport {
     let python = Path::new("/usr/bin/python3").to_owned();
     let path = "/usr/bin:/bin".to_owned();
-    let tools = Tools { waxcell: python.clone(), python, path: path.clone(), place: place.to_owned() };
+    let tools = Tools {
+        waxcell: python.clone(),
+        python,
+        path: path.clone(),
+        place: place.to_owned(),
+        world: World::default(),
+    };
     let host =
         Host { root: false, user_namespaces: false, landlock_abi: None, limits_by: String::new(), path };
     let told = "id = \"J39\"\ntitle = \"x\"\nlayers = [\"limits\"]\n[escaped]\noutput = 4999\n\

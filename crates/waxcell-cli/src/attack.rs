@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
-use waxcell_attack::{Against, Case, CaseReport, Catalogue, Host, Layer, Outcome, Tools};
+use waxcell_attack::{Against, Case, CaseReport, Catalogue, Host, Layer, Outcome, Tools, World};
 
 use crate::args::{Attack, Common, VERSION};
 use crate::edge;
@@ -31,7 +31,7 @@ fn judge(arguments: &Attack, common: &Common) -> Result<Exit, String> {
     }
     let begun = Instant::now();
     let room = Room::new()?;
-    let tools = room.tools()?;
+    let tools = room.tools(arguments.corpus.as_deref())?;
     let facts = waxcell_sandbox::HostFeatures::quick();
     let host = Host {
         root: facts.root,
@@ -141,14 +141,14 @@ impl Room {
         }
     }
 
-    fn tools(&self) -> Result<Tools, String> {
+    fn tools(&self, corpus: Option<&Path>) -> Result<Tools, String> {
         let waxcell =
             std::env::current_exe().map_err(|error| format!("cannot tell where waxcell is: {error}"))?;
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
         let found = path.split(':').map(|folder| PathBuf::from(folder).join("python3"));
         let python = found.into_iter().find(|file| file.is_absolute() && file.is_file());
         let python = python.ok_or("there is no `python3` on PATH, and the probes are written in Python")?;
-        Ok(Tools { waxcell, python, path, place: self.0.clone() })
+        Ok(Tools { waxcell, python, path, place: self.0.clone(), world: World::of(corpus) })
     }
 }
 

@@ -5,7 +5,8 @@
 import ctypes, ipaddress, json, os, socket, struct, subprocess, sys, threading, time
 
 SCENARIO, PROGRAM, FOLDER = sys.argv[1:4]
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../../../../attacks/world")]
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET, CLONE_NEWNS, MS_BIND = 0x40000000, 0x00020000, 4096
 SITE, EVIL, PRIVATE, META, SITE6 = "93.184.216.34", "93.184.216.66", "10.0.0.5", "169.254.169.254", "2606:2800:220:1::34"

@@ -1,7 +1,8 @@
 """Real servers for the world: DNS, HTTP, TLS, WebSocket, echo, bulk. Each writes down who asked it for what."""
-import os, socket, ssl, struct, subprocess, threading
+import ipaddress, os, socket, ssl, struct, subprocess, threading
 
 SITE, EVIL, PRIVATE, META, SITE6 = "93.184.216.34", "93.184.216.66", "10.0.0.5", "169.254.169.254", "2606:2800:220:1::34"
+GATE, HOST = "93.184.215.1", "93.184.215.2"
 ASKED = []      # names that the resolver was asked for
 SEEN = []       # (address, port, what): connections and requests
 A, AAAA, CNAME = 1, 28, 5
@@ -23,7 +24,13 @@ ZONE = {
     "dead.example.org": {A: ["93.184.216.99"]},
     "empty.example.org": {},
     "big.example.org": {A: [SITE] * 20},
-    "evil.example.com": {A: [EVIL]},
+    "inward.example.org": {CNAME: "db.internal", A: [PRIVATE]},
+    "turns.example.org": {},
+    "host.example.org": {A: [HOST]},
+    # What a careless comparison takes for one of the others.
+    **{name: {A: [EVIL]} for name in ("evil.example.com", "example.org", "evil-example.org", "www.example.org.evil.com", "x.web.example.net",
+                                      "www.xn--exmple-4nf.org", "www.example.org\0.evil.com")},
+    "intranet.corp.internal": {A: [PRIVATE]},
 }
 TLS = None
 
@@ -39,6 +46,11 @@ def answer(message, limit):
     if name == "flaky.example.org":
         return message[:2] + b"\x81\x82" + struct.pack(">HHHH", 1, 0, 0, 0) + question
     entry = ZONE.get(name)
+    if name.endswith(".evil.example.com"):
+        entry = ZONE["evil.example.com"]
+    if name == "turns.example.org":
+        # Somebody else every other time.
+        entry = {A: [(SITE, PRIVATE)[ASKED.count((name, A)) % 2]]}
     if entry is None:
         return message[:2] + b"\x81\x83" + struct.pack(">HHHH", 1, 0, 0, 0) + question
     records, owner = [], b"\xc0\x0c"
@@ -103,6 +115,9 @@ def http(s, address, port):
             body = bytes(1_000_000)
         if path.startswith("/repo.git/info/refs"):
             body = b"1234567890123456789012345678901234567890\trefs/heads/main\n"
+        if path.startswith("/redirect"):
+            s.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://evil.example.com/landed\r\nContent-Length: 0\r\n\r\n")
+            continue
         s.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
@@ -169,7 +184,22 @@ def serve(address, port, talk):
     threading.Thread(target=loop, daemon=True).start()
 
 
+def datagrams(address, port):
+    """What is sent to it is seen, and not answered."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if ipaddress.ip_address(address).is_multicast:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(address) + socket.inet_aton(GATE))
+    s.bind((address, port))
+
+    def loop():
+        while True:
+            SEEN.append((address, port, "datagram " + s.recv(4096).decode("latin-1")))
+    threading.Thread(target=loop, daemon=True).start()
+
+
 def certificates(folder):
+    if os.path.exists(f"{folder}/site.pem"):
+        return
     def openssl(*args):
         subprocess.run(["openssl", *args], check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
