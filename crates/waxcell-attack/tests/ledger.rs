@@ -94,7 +94,7 @@ fn the_threat_model_names_what_is_there() {
         }
     }
     // The layers of its table, as the cases call them.
-    let rows: [(&str, &[&str]); 17] = [
+    let rows: [(&str, &[&str]); 18] = [
         ("identity", &["identity"]),
         ("user namespace", &["userns"]),
         ("mounts", &["mounts"]),
@@ -109,6 +109,7 @@ fn the_threat_model_names_what_is_there() {
         ("limits", &["limits", "cgroup"]),
         ("environment", &["environment"]),
         ("descriptors", &["descriptors"]),
+        ("way out:", &["egress"]),
         ("gate", &["gate"]),
         ("journal", &["journal"]),
         ("host's side", &["supervisor"]),
