@@ -68,7 +68,7 @@ fn the_filter_tells_the_same_where_there_is_no_lookout() {
         "{TRIED}
 etc = os.open('/etc', os.O_PATH)
 print(tried(read, '/etc/shadow'), tried(read, 'data/link'), tried(read, '.env'), tried(read, '/proc/1/environ'))
-print(tried(read, '/proc/kcore'), tried(read, os.path.expanduser('~/.netrc')), tried(os.listdir, '/boot'), tried(os.chdir, '/boot'))
+print(tried(read, '/proc/kcore'), tried(read, os.path.expanduser('~/.pypirc')), tried(os.listdir, '/boot'), tried(os.chdir, '/boot'))
 print(tried(os.open, 'shadow', os.O_RDONLY, 0o600), tried(lambda: os.open('shadow', os.O_RDONLY, dir_fd=etc)))
 print(tried(read, '/etc/shadow/x'), tried(read, '/proc/self/root/etc/gshadow'), tried(os.open, '/etc/shadow', os.O_RDWR))
 print(tried(os.stat, '/etc/shadow'), tried(os.access, '/etc/shadow', 4), tried(os.readlink, '/etc/shadow'))

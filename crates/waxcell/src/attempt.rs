@@ -17,7 +17,7 @@ use crate::credentials;
 use crate::policy::HOME;
 
 /// Where programs and the C library look by habit, and do without: files, and folders with all that is in them.
-const HABITS: [&str; 63] = [
+const HABITS: [&str; 68] = [
     // The loader and the C library: names, places, languages.
     "/etc/ld.so.preload",
     "/etc/ld.so.conf",
@@ -67,6 +67,11 @@ const HABITS: [&str; 63] = [
     "/etc/gitattributes",
     "/etc/pip.conf",
     "/etc/krb5.conf",
+    "/etc/gss",
+    "/etc/wgetrc",
+    "/etc/ssh/ssh_config",
+    "/etc/ssh/ssh_config.d",
+    "/etc/ssh/ssh_known_hosts",
     "/etc/gcrypt",
     "/etc/crypto-policies",
     "/etc/ca-certificates",
@@ -158,6 +163,10 @@ const OF_PEOPLE: [&str; 10] = [
     ".python_history",
 ];
 
+/// Where clients look for a password before they connect (libcurl and with it git, libpq), whether they need one or not. The
+/// run's own home is empty, and a home of the host is not where they look.
+const OF_CLIENTS: [&str; 3] = [".netrc", "_netrc", ".pgpass"];
+
 /// What is not shown to a run, and which attempts on it count.
 pub(crate) struct Unshown {
     /// Folders in which programs are looked for, one after the other.
@@ -179,11 +188,11 @@ impl Unshown {
         if let Some(name) = target.strip_prefix(b"@") {
             return is_bound(name);
         }
-        if is_secret(path) {
-            return true;
-        }
         // To ask is a habit, to change something is none.
         let only_asks = matches!(operation, Operation::FsRead | Operation::ProcExec | Operation::IpcUnix);
+        if is_secret(path) {
+            return !(only_asks && is_of_clients(path));
+        }
         if path.starts_with(HOME) || path == Path::new(TERMINAL) || only_asks && is_habit(path) {
             return false;
         }
@@ -232,6 +241,10 @@ fn is_secret(path: &Path) -> bool {
         })
     };
     is_below(path, &SECRETS) || ssh_key() || of_people(path)
+}
+
+fn is_of_clients(path: &Path) -> bool {
+    path.strip_prefix(HOME).is_ok_and(|name| OF_CLIENTS.iter().any(|known| name == Path::new(known)))
 }
 
 fn of_people(path: &Path) -> bool {
@@ -288,6 +301,9 @@ mod tests {
             "/proc/sys/kernel/osrelease",
             "/proc/sys/vm/overcommit_memory",
             "/home/waxcell/.config/git/config",
+            "/home/waxcell/.netrc",
+            "/home/waxcell/.pgpass",
+            "/etc/gss/mech.d",
             "/nowhere/at/all",
         ] {
             assert!(!counts(Operation::FsRead, path), "{path}");
@@ -298,6 +314,8 @@ mod tests {
             "/home/waxcell/.ssh/id_ed25519",
             "/home/nobody-here/.aws/credentials",
             "/home/nobody-here/.netrc",
+            "/root/.netrc",
+            "/home/waxcell/.ssh/.netrc",
             "/run/secrets/token",
             "/proc/sys/kernel/core_pattern",
             "/etc/ssh/ssh_host_rsa_key",
