@@ -1,16 +1,22 @@
 """A network without a way out, with servers at addresses that look public, and a host in it that has them as its internet.
 
-`world.py FOLDER LOG [UID GID COMMAND...]`, as root of new network and mount namespaces (and of a new user namespace, where one is not
+`world.py FOLDER LOG [--peers FILE] [UID GID COMMAND...]`, as root of new network and mount namespaces (and of a new user namespace, where one is not
 root): this process is on the host. FOLDER keeps certificates. LOG tells what servers saw, a line each: `reached ADDRESS PORT WHAT`,
-`asked NAME KIND`. With a command it is run there, as the user UID; without one the world says `ready`, and is there until standard
+`asked NAME KIND`. FILE starts more servers. With a command it is run there, as the user UID; without one the world says `ready`, and is there until standard
 input ends.
 """
-import ctypes, os, queue, socket, subprocess, sys, threading
+import ctypes, importlib.util, os, queue, socket, subprocess, sys, threading
 
 import servers
 from servers import EVIL, GATE, HOST, META, PRIVATE, SITE, SITE6
 
 FOLDER, LOG, *COMMAND = sys.argv[1:]
+PEERS = None
+if COMMAND[:1] == ["--peers"]:
+    spec = importlib.util.spec_from_file_location("peers", COMMAND[1])
+    PEERS = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(PEERS)
+    COMMAND = COMMAND[2:]
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET, MS_BIND = 0x40000000, 4096
 GATE6, HOST6, PUBLIC = "2606:2800:220:2::1", "2606:2800:220:2::2", "8.8.8.8"
@@ -50,7 +56,12 @@ def internet(ready, linked):
     servers.serve(SITE, 22, servers.banner)
     for address, port in ((SITE, 443), (SITE, 80), (EVIL, 443), (PRIVATE, 7), ("224.0.0.251", 5353)):
         servers.datagrams(address, port)
+    if PEERS:
+        ip(*[f"address add {address}/{128 if ':' in address else 32} dev lo{' nodad' if ':' in address else ''}" for address in PEERS.ADDRESSES])
+        PEERS.start(FOLDER)
     ready.put(None)
+    # Whoever this thread started ends with it.
+    threading.Event().wait()
 
 
 def host():

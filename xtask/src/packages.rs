@@ -53,6 +53,10 @@ fn missing() -> Vec<String> {
         ("openssl", "openssl"),
         ("curl", "curl"),
     ]));
+    // Its server is in no folder of programs.
+    if !Path::new("/usr/lib/postgresql").exists() {
+        missing.push("postgresql".to_owned());
+    }
     missing
 }
 

@@ -56,6 +56,12 @@ impl World {
 
 /// Runs a script in a world of its own; `None` where the host cannot have one, which is told.
 fn world(name: &str, place: &Place, script: &str) -> Option<World> {
+    place.write("script.py", format!("{HELP}{script}"));
+    world_of(name, place, Path::new(PYTHON), None)
+}
+
+/// Runs `script.py` with a Python, in a world in which there are the servers of `peers` as well.
+fn world_of(name: &str, place: &Place, python: &Path, peers: Option<&str>) -> Option<World> {
     let name = format!("egress::{name}");
     for tool in ["ip", "openssl", "unshare"] {
         let places = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
@@ -80,12 +86,15 @@ fn world(name: &str, place: &Place, script: &str) -> Option<World> {
         skip(&name, "this host makes no pair of interfaces");
         return None;
     }
-    place.write("script.py", format!("{HELP}{script}"));
     let mut command = place.command("unshare");
-    command.env("WAXCELL_STATE", place.state()).env("PATH", PATH).args(new).arg(PYTHON);
+    let path = format!("{}:{PATH}", python.parent().expect("a folder").display());
+    command.env("WAXCELL_STATE", place.state()).env("PATH", path).args(new).arg(python);
     let log = place.project().join("world.log");
-    command.arg("-B").arg(host::tree("attacks/world/world.py"));
-    command.arg(place.project()).arg(&log).args([uid.to_string(), gid.to_string()]);
+    command.arg("-B").arg(host::tree("attacks/world/world.py")).arg(place.project()).arg(&log);
+    if let Some(peers) = peers {
+        command.arg("--peers").arg(host::tree(peers));
+    }
+    command.args([uid.to_string(), gid.to_string()]);
     command.arg(waxcell()).args(["run", "--json", "script.py"]);
     let said = say(&mut command);
     let report: Value = serde_json::from_slice(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
@@ -128,9 +137,7 @@ tell(http=tried(get, 'http://www.example.org/a'), https=tried(get, 'https://www.
         "http": "/a 0", "https": "/b 0", "other_port": "/c 0", "six": "/d 0", "stream": "one\n", "curl": "/e 0", "git": "1234567890",
     });
     assert_eq!(world.said, expected, "{:#}", world.report);
-    // git's library looks for a password of its own accord.
-    let told = world.violations().into_iter().filter(|one| one.1 != "/home/waxcell/.netrc");
-    assert_eq!(told.collect::<Vec<_>>(), [], "{:#}", world.report["violations"]);
+    assert_eq!(world.violations(), [], "{:#}", world.report["violations"]);
     for seen in [
         "80 /a www.example.org",
         "443 /b www.example.org",
@@ -155,6 +162,61 @@ tell(http=tried(get, 'http://www.example.org/a'), https=tried(get, 'https://www.
     assert_eq!(world.report["network_usage"]["accepted"].as_u64(), Some(allowed.len() as u64));
     let finished = place.records().into_iter().find(|record| record["type"] == "finished").expect("a record");
     assert_eq!(finished["network"].as_array().map(Vec::len), Some(allowed.len()), "{finished:#}");
+}
+
+/// Clients and servers that others wrote.
+#[test]
+fn clients_that_know_nothing_of_it_get_what_they_ask_for() {
+    const NAME: &str = "clients_that_know_nothing_of_it_get_what_they_ask_for";
+    let python = host::python();
+    let place = Place::new(POLICY);
+    if say(place.command(&python).args(["-c", "import aiohttp, httpx, hypercorn, psycopg, requests"])).code
+        != 0
+    {
+        return skip(&format!("egress::{NAME}"), "no Python with what `xtask/requirements.txt` names");
+    }
+    let has_postgres = Path::new("/usr/lib/postgresql").exists();
+    if !has_postgres {
+        skip("egress PostgreSQL", "there is none");
+    }
+    let script = std::fs::read(host::tree("crates/waxcell-cli/tests/egress/clients.py"));
+    place.write("script.py", script.expect("the script"));
+    let Some(world) = world_of(NAME, &place, &python, Some("crates/waxcell-cli/tests/egress/peers.py"))
+    else {
+        return;
+    };
+    let expected = serde_json::json!({
+        "requests_": ["1.1 /plain 5000", "1.1 /tls 100000", "1.1 /tls 100000", "1.1 /tls 100000", "1.1 /there 0"],
+        "httpx_": ["1.1 /plain 0", "2 /tls 0", "2 /tls 0", "2 /tls 0"],
+        "httpx_many": [["HTTP/2"], 20],
+        "aiohttp_": ["1.1 /plain 0", "1.1 /tls 0", "1.1 /tls 0", "1.1 /tls 0", "hello"],
+        "websockets_": [50_000, 50_000],
+        "websockets_async": "hello",
+        "psycopg_": [[true, 1_000_000], [true, 1_000_000], [true, 1_000_000]],
+        "psycopg_async": [2],
+        "git": [[0, 0, 0], ["first", "first", "first"]],
+        "curl": ["1.1 /plain 0", "1.1 /tls 0", "2 /tls 0", "2 /tls 0", "2 /tls 0"],
+    });
+    assert_eq!(world.said, expected, "{:#}", world.report);
+    // Nothing of what they do by habit is a violation.
+    assert_eq!(world.violations(), [], "{:#}", world.report["violations"]);
+    let (four, six) = ("93.184.216.35", "2606:2800:220:1::35");
+    for seen in [
+        format!("{four} https 1.1 /tls four.example.org"),
+        format!("{six} https 2 /tls six.example.org"),
+        format!("{six} wss 1.1 /ws six.example.org"),
+    ] {
+        assert!(world.seen.contains(&seen), "{seen}: {:?}", world.seen);
+    }
+    let allowed = world.network("allowed");
+    let ports: &[u64] = if has_postgres { &[80, 443, 5432, 9418] } else { &[80, 443, 9418] };
+    for port in ports {
+        assert!(allowed.iter().any(|entry| entry["port"] == *port), "{port}: {:#}", world.report["network"]);
+    }
+    for (name, address) in [("four.example.org", four), ("six.example.org", six)] {
+        let of_name = allowed.iter().filter(|entry| entry["name"] == name);
+        assert!(of_name.clone().count() > 3 && of_name.clone().all(|entry| entry["address"] == address));
+    }
 }
 
 #[test]
