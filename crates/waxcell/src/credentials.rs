@@ -202,6 +202,20 @@ pub(crate) fn is_in_one(path: &Path) -> bool {
     last || names.any(|name| is_covered(name, FileType::Directory))
 }
 
+/// Whether the host would execute a file some time, going by the names in its path: Python when it starts, git when anybody
+/// uses the repository.
+pub(crate) fn is_executed_later(path: &Path) -> bool {
+    let names: Vec<&[u8]> = path.components().map(|name| name.as_os_str().as_bytes()).collect();
+    let last = names.last().is_some_and(|last| {
+        STARTED_BY_PYTHON.contains(last) || last.ends_with(b".pth") || *last == b".git".as_slice()
+    });
+    let of_git = |rest: &[&[u8]]| {
+        let is_setting = matches!(rest.last(), Some(&(b"config" | b"config.worktree")));
+        rest.first() == Some(&b".git".as_slice()) && (rest.contains(&b"hooks".as_slice()) || is_setting)
+    };
+    last || (0..names.len()).any(|from| of_git(&names[from..]))
+}
+
 fn looks_like_key(name: &[u8]) -> bool {
     [b".pem".as_slice(), b".key", b".p12", b".pfx", b".ppk"].iter().any(|end| name.ends_with(end))
 }
@@ -222,6 +236,29 @@ fn holds_private_key(path: &Path) -> bool {
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn what_is_executed_later_is_known_by_its_names() {
+        let check = |path: &str| is_executed_later(Path::new(path));
+        for path in [
+            "sitecustomize.py",
+            "a/usercustomize.py",
+            "lib/x.pth",
+            "repository/.git",
+            ".git/config",
+            "a/.git/config.worktree",
+            ".git/hooks/pre-commit",
+            ".git/modules/sub/hooks/update",
+            ".git/modules/sub/config",
+        ] {
+            assert!(check(path), "{path}");
+        }
+        for path in
+            ["", "customize.py", "hooks/x", "config", ".git/HEAD", ".git/objects/ab/cdef", "a.pth.txt"]
+        {
+            assert!(!check(path), "{path}");
+        }
+    }
 
     #[test]
     fn credentials_hooks_sockets_and_start_files_are_found() {

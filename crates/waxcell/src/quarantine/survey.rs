@@ -21,6 +21,7 @@ use super::name::{Name, brief};
 use super::place::{LONGEST, Place, names, stat, stat_if_there};
 use super::sealed::{Deed, Ground, Node, What, path};
 use crate::changes::{Before, Room, Was};
+use crate::credentials;
 use crate::record::hex;
 
 /// What is looked at, and beside what.
@@ -55,6 +56,7 @@ const REMOVED: &str = "was removed on the host while the run went on";
 const UNCLEAR: &str =
     "may have been changed on the host while the run went on: there are too many files beside it to tell";
 const WITHHELD: &str = "is withheld by the policy";
+const EXECUTED: &str = "is a name that the host would execute later, and the policy does not name it";
 
 /// A folder that is still to be gone through.
 struct Waiting {
@@ -306,6 +308,14 @@ impl Survey<'_> {
         }
     }
 
+    /// A file that the policy names has a layer of its own.
+    fn is_executed_later(&self, node: &Node, absolute: &Path) -> bool {
+        let comes = matches!(node.deed(), Deed::Created | Deed::Changed);
+        let is_file = matches!(node.what, What::File { .. } | What::Link);
+        let below = absolute.strip_prefix(self.ground.root()).unwrap_or(absolute);
+        comes && is_file && credentials::is_executed_later(below)
+    }
+
     /// What no run gets at, it cannot have written; nor what is there instead.
     fn judge(&self, node: &mut Node, path: &Path) {
         let absolute = self.absolute(path);
@@ -317,6 +327,8 @@ impl Survey<'_> {
             node.refused = Some(WITHHELD.to_owned());
         } else if let What::Other(kind) = &node.what {
             node.refused = Some(format!("is {kind}"));
+        } else if self.is_executed_later(node, &absolute) {
+            node.refused = Some(EXECUTED.to_owned());
         }
     }
 }

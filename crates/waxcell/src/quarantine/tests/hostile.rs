@@ -72,6 +72,43 @@ fn links_are_not_followed_and_made_only_when_somebody_says_so() {
     assert_eq!(fs::read_to_string(outside.join("target")).unwrap(), "precious");
 }
 
+#[test]
+fn what_the_host_would_execute_later_is_named_and_not_committed() {
+    let world = World::new();
+    write(&world.data().join("old.pth"), "o");
+    write(&world.data().join("going.pth"), "g");
+    world.run(|layer| {
+        write(&layer.join("old.pth"), "import os");
+        write(&layer.join("lib/sitecustomize.py"), "import os");
+        write(&layer.join("repository/.git/hooks/post-checkout"), "#!/bin/sh");
+        write(&layer.join("repository/.git/objects/x"), "x");
+        symlink("lib/plain.py", layer.join("usercustomize.py")).unwrap();
+        write(&layer.join("lib/plain.py"), "import os");
+        whiteout(&layer.join("going.pth"));
+    });
+    let mut names: Vec<String> = refused(&world, true)
+        .into_iter()
+        .map(|(path, why)| {
+            assert!(why.contains("execute later"), "{path}: {why}");
+            path
+        })
+        .collect();
+    names.sort();
+    let expected =
+        ["/lib/sitecustomize.py", "/old.pth", "/repository/.git/hooks/post-checkout", "/usercustomize.py"];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn what_the_policy_names_itself_is_committed_whatever_it_is_called() {
+    let world = World::new();
+    let named = world.data().join("tool.pth");
+    write(&named, "old");
+    world.run_over(std::slice::from_ref(&named), |layer| write(&layer.join("tool.pth"), "new"));
+    commit(&mut world.state(), "0101", &caller(), false, NOW).unwrap();
+    assert_eq!(fs::read_to_string(named).unwrap(), "new");
+}
+
 /// A link in the place of a folder of the host, on which the layer builds: nothing is written behind it.
 #[test]
 fn a_link_on_the_host_leads_nowhere() {
