@@ -3,6 +3,7 @@
 //! One thread, one `poll`. Everything that ends a run is a fact of the kernel: a clock, a counter, a group's event.
 
 mod laid;
+mod samples;
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,7 +24,6 @@ use crate::members::Members;
 use crate::mounts;
 use crate::plain;
 use crate::plan::{Limits, Plan};
-use crate::procfs::{self, Sample};
 use crate::relay::{Relay, Stream};
 use crate::scratch::{Folder, Scratch};
 use crate::spawn::{failed_step, scratch_target};
@@ -34,6 +34,7 @@ use crate::wire::{self, Counted, Inbox, Order, Report, Step};
 use crate::written::Written;
 
 use laid::Laid;
+use samples::SHORTEST_TICK;
 
 /// The init and the namespaces of a run whose processes have all ended. Waits for their end when dropped: that takes
 /// the kernel a while, in which the caller can do something else.
@@ -44,13 +45,6 @@ pub struct Remains(#[expect(dead_code, reason = "its drop is what it is for")] R
 #[derive(Clone, Copy, Debug)]
 pub struct Interrupts<'a>(pub BorrowedFd<'a>);
 
-/// The longest time between two looks at what no event tells.
-const LONGEST_TICK: Duration = Duration::from_millis(100);
-const SHORTEST_TICK: Duration = Duration::from_millis(2);
-/// How fast a tree can take memory at most, for when to look again: bytes a second.
-const FASTEST_GROWTH: u64 = 8 << 30;
-/// How fast it can write to files at most.
-const FASTEST_WRITING: u64 = 4 << 30;
 const REPORTS_AT_ONCE: usize = 64;
 /// The weight of a limit that ends the run.
 const ENDS: u8 = 2;
@@ -348,27 +342,6 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// How long nothing can happen that no event tells: a limit cannot be reached sooner than the hardware allows.
-    fn tick(&self, run: &Running) -> Duration {
-        let cpus = run.cpus;
-        let wall = run.limits.wall.saturating_sub(self.started.elapsed());
-        let cpu = run.limits.cpu.saturating_sub(self.sampled_cpu) / cpus;
-        let memory = match self.rung {
-            Rung::RlimitWatch => {
-                let room = run.limits.memory.saturating_sub(self.sampled_memory);
-                Duration::from_nanos(room.saturating_mul(1_000_000_000 / 1024) / (FASTEST_GROWTH / 1024))
-            }
-            // The kernel acts by itself; what is left is to notice.
-            Rung::Cgroup1 | Rung::Cgroup2 => LONGEST_TICK,
-        };
-        let written = run.limits.written.map_or(LONGEST_TICK, |limit| {
-            let room = limit.saturating_sub(self.written.total());
-            Duration::from_nanos(room.saturating_mul(1_000_000_000 / 1024) / (FASTEST_WRITING / 1024))
-        });
-        let soonest = cpu.min(memory).min(written).max(SHORTEST_TICK);
-        wall.min(soonest).min(LONGEST_TICK)
-    }
-
     /// Takes the reports that wait, a number of them: limits are looked at in between. Returns whether the run is over.
     fn hear(&mut self, run: &Running, inbox: &mut Inbox) -> bool {
         for _ in 0..REPORTS_AT_ONCE {
@@ -479,83 +452,6 @@ impl<'a> Watch<'a> {
         if self.stop.is_some_and(|stop| self.weight(stop) == ENDS) {
             self.killing_since = Some(Instant::now());
             run.kill();
-        }
-    }
-
-    fn sample(&mut self, run: &Running) {
-        match &run.group {
-            Some(group) => {
-                self.sampled_cpu = group.cpu().unwrap_or(self.sampled_cpu);
-                self.usage.memory_peak = self.usage.memory_peak.max(group.memory_to_remember());
-                if group.out_of_memory_kills() > 0 {
-                    self.reached(Stop::Memory);
-                }
-            }
-            None => self.sample_processes(run),
-        }
-        if self.sampled_cpu >= run.limits.cpu {
-            self.reached(Stop::Cpu);
-        }
-        if let Some(limit) = run.limits.written {
-            self.sample_written(run, limit);
-        }
-        if Instant::now() >= self.scratch_next {
-            self.sample_scratch(run);
-        }
-    }
-
-    /// The rung without groups: adds up what each process says of itself, more exactly where it gets close.
-    fn sample_processes(&mut self, run: &Running) {
-        let Some(proc) = &run.processes else { return };
-        // What is on disk is no memory.
-        let bounded = run.scratch.as_ref().filter(|scratch| scratch.is_bounded());
-        let scratch = bounded.and_then(|s| s.usage(&run.limits)).map_or(0, |usage| usage.bytes);
-        let tally = &mut self.tally;
-        let sample =
-            procfs::sample(run.members, proc.as_fd(), procfs::Depth::Quick, |spent| tally.see(spent));
-        let Some(Sample { cpu, resident, open_files }) = sample else { return };
-        tally.fold();
-        self.sampled_cpu = self.sampled_cpu.max(cpu).max(tally.total());
-        let mut memory = resident + scratch;
-        if memory > run.limits.memory {
-            let device = bounded.map_or(0, |scratch| scratch.device());
-            let depth = procfs::Depth::Proportional { scratch: device };
-            memory = procfs::sample(run.members, proc.as_fd(), depth, |_| ())
-                .map_or(memory, |sample| sample.resident + scratch);
-        }
-        self.sampled_memory = memory;
-        self.usage.memory_peak = self.usage.memory_peak.max(memory);
-        if memory > run.limits.memory {
-            self.reached(Stop::Memory);
-        }
-        if open_files >= u64::from(run.limits.open_files) {
-            self.reached(Stop::OpenFiles);
-        }
-    }
-
-    fn sample_written(&mut self, run: &Running, limit: u64) {
-        let Some(proc) = &run.processes else { return };
-        let mut all = Vec::new();
-        if procfs::written(run.members, proc.as_fd(), |wrote| all.push(wrote)).is_ok() {
-            self.written.look(&all);
-        }
-        if self.written.total() > limit {
-            self.reached(Stop::Written);
-        }
-    }
-
-    fn sample_scratch(&mut self, run: &Running) {
-        let begun = Instant::now();
-        let Some(usage) = run.scratch.as_ref().and_then(|scratch| scratch.usage(&run.limits)) else { return };
-        // A folder is walked through, which may take a while: at most a tenth of the time.
-        self.scratch_next = Instant::now() + begun.elapsed() * 9;
-        self.usage.scratch_bytes = usage.bytes;
-        self.usage.scratch_files = usage.files;
-        if usage.bytes_left == 0 {
-            self.reached(Stop::ScratchBytes);
-        }
-        if usage.files_left == 0 {
-            self.reached(Stop::ScratchFiles);
         }
     }
 
