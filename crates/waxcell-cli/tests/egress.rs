@@ -4,6 +4,7 @@
 mod host;
 mod support;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -105,10 +106,13 @@ fn world_of(name: &str, place: &Place, python: &Path, peers: Option<&str>) -> Op
         told.map(|told| told.trim_start().to_owned()).collect::<Vec<String>>()
     };
     let said = report["stdout"].as_str().expect("text").lines().last().unwrap_or("null");
+    // Without the kind of record that was asked for.
+    let asked: BTreeSet<String> =
+        lines("asked").iter().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect();
     Some(World {
         said: serde_json::from_str(said).expect("JSON"),
         seen: lines("reached"),
-        asked: lines("asked"),
+        asked: asked.into_iter().collect(),
         report,
     })
 }
@@ -269,20 +273,29 @@ tell(name=tried(get, 'http://evil.example.com/'),
 
 #[test]
 fn an_address_that_is_listed_is_reached_and_no_other() {
-    let place =
-        Place::new("network: {allow_addresses: [{address: 10.0.0.5, ports: [7]}], allowed_domains: []}");
+    let place = Place::new(
+        "network: {allow_addresses: [{address: 10.0.0.5, ports: [7]}, {address: 127.0.0.1, ports: [8080]}]}",
+    );
     let script = "
 def echo(host, port):
     with socket.create_connection((host, port), timeout=5) as s: s.sendall(b'x'); return s.recv(1).decode()
-tell(listed=tried(echo, '10.0.0.5', 7), port=tried(echo, '10.0.0.5', 80), other=tried(echo, '10.0.0.6', 7))
+tell(listed=tried(echo, '10.0.0.5', 7), port=tried(echo, '10.0.0.5', 80), other=tried(echo, '10.0.0.6', 7), own=tried(get, 'http://localhost:8080/own'))
 ";
     let Some(world) = world("an_address_that_is_listed_is_reached_and_no_other", &place, script) else {
         return;
     };
-    assert_eq!(world.said["listed"], "x", "{:#}", world.report);
+    assert_eq!(
+        (&world.said["listed"], &world.said["own"]),
+        (&"x".into(), &"/own 0".into()),
+        "{:#}",
+        world.report
+    );
     let told: Vec<_> = world.violations().into_iter().map(|one| (one.1, one.2)).collect();
     assert_eq!(told, [("10.0.0.5:80".into(), "egress".into()), ("10.0.0.6:7".into(), "network".into())]);
-    assert_eq!(world.seen, ["10.0.0.5 7 connected"]);
+    assert_eq!(
+        world.seen,
+        ["10.0.0.5 7 connected", "127.0.0.1 8080 connected", "127.0.0.1 8080 /own localhost:8080"]
+    );
 }
 
 #[test]

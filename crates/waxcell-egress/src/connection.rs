@@ -145,8 +145,8 @@ type Refused = (String, Rule, String);
 /// What the destination inside says about where it goes; `None` is nothing to speak of.
 fn decide(run: &Run, inside: SocketAddr) -> Result<Target, Option<Refused>> {
     let (ip, port) = (inside.ip(), inside.port());
-    // The run's own loopback, on a port on which only we listen: nobody is there.
-    if ip.is_loopback() {
+    // The run's own loopback, on a port on which only we listen: nobody is there, unless that port is the host's.
+    if ip.is_loopback() && run.rules.for_address(ip, port).is_err() {
         return Err(None);
     }
     let entry = run.name_at(ip);
