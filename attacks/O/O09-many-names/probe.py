@@ -14,7 +14,7 @@ def ask(labels, kind):
         s.recv(4096)
 
 
-for number in range(1100):
+for number in range(30):
     try:
         ask([b"s%d" % number, b"example", b"org"], 1)
     except OSError:
