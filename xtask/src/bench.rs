@@ -3,6 +3,7 @@
 
 mod facts;
 mod memory;
+mod network;
 mod numbers;
 mod scripts;
 
@@ -73,6 +74,18 @@ pub(crate) fn bench(runs: usize) -> Done {
         println!("\n{}", memory::supervisor(person)?);
         println!("{}\n", facts::disk(&person.folder)?);
     }
+    Ok(())
+}
+
+/// What the way out of a run's network costs, as root.
+pub(crate) fn network(turns: usize) -> Done {
+    if !is_root() {
+        return Err("only root measures the network: it makes one of its own".to_owned());
+    }
+    run(&mut cargo(&["build", "--release", "--package", "waxcell-cli"]))?;
+    let place = Place::new()?;
+    let root = Person::new(&place, "root", None, &target().join("release/waxcell"))?;
+    println!("{}\n\n{}", facts::machine(&place.0), network::network(&root, turns)?);
     Ok(())
 }
 

@@ -32,6 +32,7 @@ usage: cargo xtask COMMAND
   stdlib [MODULES]    the standard library's own tests inside and outside: the tables of docs/compatibility.md;
                       --all: every module of the list (takes long)
   bench [--runs N]    against bare Python, pairwise: the tables of docs/performance.md; N pairs each, 40 without it
+  bench --network     the way out of a run's network, against the same without it and against slirp4netns
   vm [PARTS] [DEBS]   boots other kernels in a virtual machine, and runs checks and tests there; parts: basics,
                       landlock, groups, tests; kernels: those that apt knows, or these .deb files (takes long)";
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ["bench", "--runs", runs] if runs.parse::<usize>().is_ok_and(|runs| runs > 0) => {
             bench::bench(runs.parse().unwrap_or(40))
         }
+        ["bench", "--network"] => bench::network(9),
         ["vm", ref words @ ..] => vm::vm(words),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
