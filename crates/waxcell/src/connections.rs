@@ -329,6 +329,9 @@ fn decided_by(refusal: &Refusal, policy: &Policy) -> (String, Vec<Edit>) {
     let (host, port) = target.unwrap_or((&refusal.target, ""));
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let none = Vec::new();
+    let twice = |key: &'static str, value: u64| {
+        (stands(key), vec![Edit::Set { key, value: value.saturating_mul(2).to_string() }])
+    };
     match refusal.rule {
         Rule::AllowedDomains => (stands("network.allowed_domains"), Edit::allow_name(host)),
         // One that stands for names, and for none that was asked for.
@@ -341,9 +344,10 @@ fn decided_by(refusal: &Refusal, policy: &Policy) -> (String, Vec<Edit>) {
         }
         Rule::Ports => (stands("network.allowed_domains"), none),
         Rule::Witness => ("what is said on a connection has to agree with its name".to_owned(), none),
-        Rule::MaxConnections => (stands("network.max_connections"), none),
-        Rule::MaxBytes => (stands("network.max_bytes"), none),
-        Rule::Lookups => (stands("network.max_lookups"), none),
+        // How much it takes, nobody can tell.
+        Rule::MaxConnections => twice("network.max_connections", policy.network.max_connections.into()),
+        Rule::MaxBytes => twice("network.max_bytes", policy.network.max_bytes.unwrap_or(u64::MAX)),
+        Rule::Lookups => twice("network.max_lookups", policy.network.max_lookups.into()),
         Rule::Malformed => ("what is no message is not answered".to_owned(), none),
     }
 }

@@ -10,7 +10,7 @@ use waxcell_operations::Operation;
 
 use super::diagnostic::Diagnostics;
 use super::document::{self, Node, Value};
-use super::model::{PathAccess, PathRule, Policy, Source};
+use super::model::{Network, PathAccess, PathRule, Policy, Source};
 use super::{LoadError, paths};
 use crate::edit::Edit;
 
@@ -117,6 +117,15 @@ fn is_same_beyond(before: &Policy, after: &Policy, edits: &[Edit]) -> bool {
             }
             Edit::Remove { .. } => expected.filesystem.blocked.clone_from(&after.filesystem.blocked),
             Edit::Add { .. } => expected.degrade.clone_from(&after.degrade),
+            Edit::Set { key, .. } if key.starts_with("network.") => {
+                expected.network = Network {
+                    allowed_domains: expected.network.allowed_domains,
+                    allow_addresses: expected.network.allow_addresses,
+                    blocked_ports: expected.network.blocked_ports,
+                    loopback: expected.network.loopback,
+                    ..after.network.clone()
+                };
+            }
             Edit::Set { .. } => expected.execution.clone_from(&after.execution),
             Edit::AddPath { .. } => expected.filesystem.paths.clone_from(&after.filesystem.paths),
         }

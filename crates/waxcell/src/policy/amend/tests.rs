@@ -129,6 +129,14 @@ fn the_network_opens_by_names_addresses_and_ports() {
         &edits,
         "interpreter: ./py\nnetwork:\n  blocked_ports: [23, 3389]\n  allow_addresses: [\"2606:2800:220:1::34\"]\n  allowed_domains: [api.example.org]\n",
     );
+    check(
+        "network: {allowed_domains: [a.org], max_bytes: 1000}\n",
+        &[
+            Edit::Set { key: "network.max_bytes", value: "2000".into() },
+            Edit::Set { key: "network.max_lookups", value: "2000".into() },
+        ],
+        "network: {max_lookups: 2000, allowed_domains: [a.org], max_bytes: 2000}\n",
+    );
     // As they are written, one would take from the other.
     let by_hand = amend(
         &read("network: {allowed_domains: [{name: a.org, ports: [80]}]}\n"),
