@@ -1,6 +1,6 @@
 import socket, sys, time
 
-name, end = sys.argv[1], time.monotonic() + float(sys.argv[2])
+name, end = sys.argv[1], time.monotonic() + float(sys.argv[2]) * int(sys.argv[3])
 try:
     with socket.create_connection((name, 80), timeout=1) as s:
         s.sendall(f"GET /big HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())

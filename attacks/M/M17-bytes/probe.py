@@ -1,7 +1,7 @@
 import socket, sys, threading, time
 
 name, connections, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-end = time.monotonic() + float(sys.argv[4])
+end = time.monotonic() + float(sys.argv[4]) * int(sys.argv[5])
 done = []
 
 
