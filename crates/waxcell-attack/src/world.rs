@@ -136,8 +136,11 @@ impl Started {
         fs::metadata(&self.log).map_or(0, |meta| meta.len())
     }
 
-    /// The first of `lines` that was written down behind `since`: it begins so, and what follows is another word.
+    /// The first of `lines` that was written down behind `since`.
     pub(crate) fn has(&self, since: u64, lines: &[String], patience: u32) -> Option<String> {
+        if lines.is_empty() {
+            return None;
+        }
         let pause = UNDER_WAY / 10;
         (0..=10 * patience).find_map(|turn| {
             if turn > 0 {
@@ -145,17 +148,37 @@ impl Started {
             }
             let text = fs::read(&self.log).unwrap_or_default();
             let text = String::from_utf8_lossy(text.get(since as usize..).unwrap_or_default()).into_owned();
-            let is = |line: &str, told: &str| {
-                line.strip_prefix(told).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-            };
-            text.lines().find(|line| lines.iter().any(|told| is(line, told))).map(str::to_owned)
+            text.lines().find(|line| lines.iter().any(|told| begins(line, told))).map(str::to_owned)
         })
     }
+}
+
+/// Whether a line begins with these words, whole ones.
+fn begins(line: &str, words: &str) -> bool {
+    line.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_words_tell() {
+        let line = "reached 93.184.216.34 80 /x www.example.org";
+        for words in ["reached 93.184.216.34", "reached 93.184.216.34 80 /x", line] {
+            assert!(begins(line, words), "{words}");
+        }
+        for words in
+            ["reached 93.184.216.3", "reached 93.184.216.34 8", "asked 93.184.216.34", "93.184.216.34"]
+        {
+            assert!(!begins(line, words), "{words}");
+        }
     }
 }
