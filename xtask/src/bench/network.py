@@ -1,5 +1,6 @@
-"""What the way out of a run costs, as the command of a world (`crates/waxcell-cli/tests/egress/world.py`): the same script bare, under
-`waxcell run`, and in a network namespace behind slirp4netns where that is installed, by turns. `network.py WAXCELL TURNS`; prints tables.
+"""What the way out of a run costs, as the command of a world (`attacks/world/world.py`): the same script bare, under `waxcell run`, and in
+a network namespace behind slirp4netns where that is installed, by turns. `network.py WAXCELL TURNS`; prints a table and what else there
+is to say.
 """
 import json, os, shutil, socket, statistics, subprocess, sys, time
 
@@ -35,6 +36,24 @@ for _ in range(int(sys.argv[1])):
 print('held', flush=True)
 sys.stdin.read()
 """
+
+
+CAPPED = """
+import json, socket, time
+def seconds(port, call):
+    with socket.create_connection(('db.example.org', port), 10) as s:
+        begun = time.perf_counter()
+        call(s)
+        return time.perf_counter() - begun
+def up(s):
+    s.sendall(bytes(SIZE)); s.shutdown(socket.SHUT_WR); s.recv(1)
+def down(s):
+    left = SIZE
+    while left > 0: left -= len(s.recv(min(left, 1 << 18)))
+SIZE = 4 * CAP
+print(json.dumps({'up': SIZE / seconds(9, up), 'down': SIZE / seconds(19, down)}))
+"""
+CAP = 16 << 20     # bytes a second
 
 
 def write(name, text):
@@ -119,6 +138,10 @@ def main():
     print(f"\nAdded to setting up a connection: {added * 1e3:.2f} ms.")
     without, held = beside(POLICY % "", 0), beside(POLICY % NAME, 1000)
     pss, descriptors = max(held.values(), key=lambda one: one[1])
+    write("capped.py", f"CAP = {CAP}{CAPPED}")
+    write("security_policy.yml", f"network: {{allowed_domains: [{NAME}], bandwidth_kb_s: {CAP >> 10}}}\n")
+    capped = run(WAXCELL, "run", "capped.py")
+    print("With `bandwidth_kb_s: %d`, 4 seconds' worth in one stream: up %.3f of that, down %.3f." % (CAP >> 10, capped["up"] / CAP, capped["down"] / CAP))
     print(f"Processes that the supervisor starts: {len(without)} for a run without network, {len(held)} with a name.")
     print(f"The way out with 1,000 connections: {descriptors} descriptors, {pss / 1024:.1f} MiB (PSS).")
 
