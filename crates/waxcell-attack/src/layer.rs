@@ -57,9 +57,7 @@ impl Layer {
     /// Why a test build cannot be without it here, if so.
     pub(crate) fn stays(self, host: &Host) -> Option<String> {
         match self {
-            Layer::Egress | Layer::Journal | Layer::Gate | Layer::Supervisor => {
-                Some(format!("`{self}` has no switch"))
-            }
+            Layer::Journal | Layer::Gate | Layer::Supervisor => Some(format!("`{self}` has no switch")),
             Layer::Userns if !host.root => Some(format!("only root can do without `{self}`")),
             _ => None,
         }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use waxcell_operations::Operation;
 
 use crate::egress::Serve;
-use crate::switches::{Switch, Switches};
+use crate::switches::Switches;
 
 /// Exactly what shall be enforced for one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -46,7 +46,7 @@ pub struct Plan {
 impl Plan {
     /// The way out of the run's own network, where it has one.
     pub(crate) fn way_out(&self) -> Option<&Egress> {
-        let has_network = self.plain.is_none() && !self.switches.off(Switch::Netns);
+        let has_network = self.plain.is_none() && !self.switches.shares("net");
         self.network.egress.as_ref().filter(|_| has_network)
     }
 

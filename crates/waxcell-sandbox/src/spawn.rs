@@ -302,7 +302,7 @@ fn spawn_with(
         host_root,
         switches,
         hostname: c_string(plan.identity.hostname.as_bytes()),
-        loopback: (plan.network.loopback || way_out.is_some()) && !switches.off(Switch::Netns),
+        loopback: (plan.network.loopback || way_out.is_some()) && !switches.shares("net"),
         cgroup_tasks: group.as_ref().map_or(Ok(Vec::new()), |group| group.tasks(is_plain))?,
         stdio,
         // A write past the file-size limit raises SIGXFSZ, which Python ignores: blocked, it stays pending, and the

@@ -202,7 +202,7 @@ impl Stage {
             self.broker.resolve_names().map_err(at(Step::Loopback))?;
         }
         self.broker.open_doors().map_err(at(Step::Egress))?;
-        if !self.switches.off(Switch::Netns) {
+        if !self.switches.shares("net") {
             self.broker.count_unreachable().map_err(at(Step::Loopback))?;
         }
         Ok(())

@@ -54,6 +54,8 @@ pub enum Switch {
     Descriptors,
     /// The init's being closed to whoever reads processes.
     Dumpable,
+    /// The way out of the run's network: without, the run has the network of the host, and nobody asks the init about it.
+    Egress,
 }
 
 /// Which layers are left out of a run: none, in every build but a test build.
@@ -116,10 +118,11 @@ impl Switches {
     }
 }
 
-const NAMESPACES: [(Switch, i32, &str); 6] = [
+const NAMESPACES: [(Switch, i32, &str); 7] = [
     (Switch::Userns, libc::CLONE_NEWUSER, "user"),
     (Switch::Pidns, libc::CLONE_NEWPID, "pid"),
     (Switch::Netns, libc::CLONE_NEWNET, "net"),
+    (Switch::Egress, libc::CLONE_NEWNET, "net"),
     (Switch::Ipcns, libc::CLONE_NEWIPC, "ipc"),
     (Switch::Utsns, libc::CLONE_NEWUTS, "uts"),
     (Switch::Cgroupns, libc::CLONE_NEWCGROUP, "cgroup"),
@@ -182,7 +185,7 @@ pub(crate) fn take_capabilities_back() -> Result<(), Errno> {
 mod by_name {
     use super::{Switch, Switches};
 
-    const NAMES: [(&str, Switch); 16] = [
+    const NAMES: [(&str, Switch); 17] = [
         ("mounts", Switch::Mounts),
         ("pidns", Switch::Pidns),
         ("netns", Switch::Netns),
@@ -199,6 +202,7 @@ mod by_name {
         ("environment", Switch::Environment),
         ("descriptors", Switch::Descriptors),
         ("dumpable", Switch::Dumpable),
+        ("egress", Switch::Egress),
     ];
 
     impl Switches {

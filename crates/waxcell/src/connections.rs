@@ -14,7 +14,7 @@ use waxcell_egress::{
     self as egress, Attempt, Counters, End, Host, HostFiles, Named, Refusal, Rule, Rules, Sockets,
 };
 use waxcell_operations::Operation;
-use waxcell_sandbox::{Egress, Handed, Layer, Serve};
+use waxcell_sandbox::{Egress, Handed, Layer, Serve, Switch, Switches};
 
 use crate::edit::{self, Edit};
 use crate::plan_error::PlanError;
@@ -74,6 +74,17 @@ pub(crate) fn plan(policy: &Policy, is_plain: bool) -> Result<Option<Egress>, Pl
         open_files: rules.limits.open_files(),
         serve: Serve::new(move |handed| serve(&rules, &host, handed)),
     }))
+}
+
+/// The run's `resolv.conf`. That of the host, where a test build gives the run the network of the host.
+pub(crate) fn resolv_conf(egress: Option<&Egress>, switches: Switches) -> String {
+    match egress {
+        Some(_) if switches.off(Switch::Egress) => {
+            std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default()
+        }
+        Some(egress) => egress.resolv_conf(),
+        None => "# no name server: this run has no network but loopback\n".to_owned(),
+    }
 }
 
 /// What the process beside the run does until the run is over. To say why it ends, it has no other way than a line.

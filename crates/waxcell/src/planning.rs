@@ -191,7 +191,7 @@ pub(crate) fn plan(
     }
     let mut view = View::default();
     view.system();
-    view.etc(&identity, caller, egress.as_ref());
+    view.etc(&identity, caller, connections::resolv_conf(egress.as_ref(), switches));
     view.scratch(policy);
     for (link, to) in &interpreter.links {
         view.links.push((link.clone(), to.clone()));

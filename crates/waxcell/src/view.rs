@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
-use waxcell_sandbox::{Access, Egress, Identity, Mount, PathMap};
+use waxcell_sandbox::{Access, Identity, Mount, PathMap};
 
 use crate::planning::bind;
 use crate::policy::{HOME, PathAccess, Policy};
@@ -35,9 +35,6 @@ const ETC: [&str; 19] = [
     "/etc/xml",
 ];
 
-/// A `resolv.conf` where there is no way out.
-const NO_NAMES: &str = "# no name server: this run has no network but loopback\n";
-
 /// The file system beside project, packages and policy paths.
 #[derive(Default)]
 pub(crate) struct View {
@@ -58,7 +55,7 @@ impl View {
         }
     }
 
-    pub(crate) fn etc(&mut self, identity: &Identity, caller: &Caller, egress: Option<&Egress>) {
+    pub(crate) fn etc(&mut self, identity: &Identity, caller: &Caller, resolv_conf: String) {
         // Named one by one: to list a folder as full as `/etc` takes ten times as long.
         let versioned = (8..=20).map(|minor| PathBuf::from(format!("/etc/python3.{minor}")));
         for path in ETC.iter().map(PathBuf::from).chain(versioned) {
@@ -96,7 +93,7 @@ impl View {
             ),
             text("/etc/hostname", format!("{host}\n")),
             text("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n".to_owned()),
-            text("/etc/resolv.conf", egress.map_or_else(|| NO_NAMES.to_owned(), Egress::resolv_conf)),
+            text("/etc/resolv.conf", resolv_conf),
         ]);
     }
 
