@@ -274,7 +274,7 @@ tell(name=tried(get, 'http://evil.example.com/'),
 #[test]
 fn an_address_that_is_listed_is_reached_and_no_other() {
     let place = Place::new(
-        "network: {allow_addresses: [{address: 10.0.0.5, ports: [7]}, {address: 127.0.0.1, ports: [8080]}]}",
+        "monitoring: {security_events: {log_network_activity: true}}\nnetwork: {allow_addresses: [{address: 10.0.0.5, ports: [7]}, {address: 127.0.0.1, ports: [8080]}]}",
     );
     let script = "
 def echo(host, port):
@@ -296,6 +296,10 @@ tell(listed=tried(echo, '10.0.0.5', 7), port=tried(echo, '10.0.0.5', 80), other=
         world.seen,
         ["10.0.0.5 7 connected", "127.0.0.1 8080 connected", "127.0.0.1 8080 /own localhost:8080"]
     );
+    let view = place.view("security_events.log");
+    let connections = view.iter().filter(|line| line["event_type"] == "CONNECTION");
+    let messages: Vec<_> = connections.map(|line| line["message"].as_str().unwrap_or_default()).collect();
+    assert_eq!(messages, ["connection to 10.0.0.5 on port 7", "connection to 127.0.0.1 on port 8080"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::edit::Edit;
 use crate::interpreter::InterpreterError;
 use crate::judge::Refusal;
 use crate::plan_error::PlanError;
-use crate::policy::{Degradation, LogLevel};
+use crate::policy::Degradation;
 use crate::record;
 use crate::report::{RecordProof, Report};
 use crate::run::{Request, chain};
@@ -192,8 +192,8 @@ impl Progress {
             }
         }
         if report.record.is_some() {
-            let level = request.policy.map_or(LogLevel::Info, |policy| policy.monitoring.log_level);
-            views::run(&state.logs(), at, &report, request.args, level);
+            let monitoring = request.policy.ok().map(|policy| &policy.monitoring);
+            views::run(&state.logs(), at, &report, request.args, monitoring);
         } else {
             // A name for what is nowhere else would lead nowhere.
             report.run_id.clear();

@@ -255,7 +255,7 @@ fn story(
         // As above. The next run closes it as `lost`.
         Err(error) => report.fails_after("its end could not be recorded", &chain(&error)),
     }
-    views::run(&state.logs(), &now(), &report, request.args, policy.monitoring.log_level);
+    views::run(&state.logs(), &now(), &report, request.args, Some(&policy.monitoring));
     drop(ending.remains);
     Ok(report)
 }

@@ -10,8 +10,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::connections::Entry;
 use crate::own_files;
-use crate::policy::LogLevel;
+use crate::policy::{LogLevel, Monitoring};
 use crate::record;
 use crate::report::Report;
 use crate::verdict::Verdict;
@@ -30,8 +31,15 @@ fn append(logs: &Path, name: &str, line: &Value) {
     let _ = write();
 }
 
-/// What a run adds to the views. `least` is the level of what is worth a line of the security view.
-pub(crate) fn run(logs: &Path, at: &str, report: &Report, args: &[OsString], least: LogLevel) {
+/// What a run adds to the views; `monitoring` of its policy, if it could be read, says what is worth a line of the security view.
+pub(crate) fn run(
+    logs: &Path,
+    at: &str,
+    report: &Report,
+    args: &[OsString],
+    monitoring: Option<&Monitoring>,
+) {
+    let least = monitoring.map_or(LogLevel::Info, |monitoring| monitoring.log_level);
     let script_path = report.script.get("path").cloned().flatten();
     let script_hash = report.script.get("sha256").cloned().flatten();
     append(
@@ -81,6 +89,14 @@ pub(crate) fn run(logs: &Path, at: &str, report: &Report, args: &[OsString], lea
     for violation in &report.violations {
         let message = format!("{} on {} was refused", violation.operation, violation.target);
         event(LogLevel::Warning, "VIOLATION", message, json!(violation));
+    }
+    let is_told = monitoring.is_some_and(|monitoring| monitoring.security_events.log_network_activity);
+    for entry in report.network.iter().filter(|_| is_told) {
+        if let Entry::Connection(connection) = entry {
+            let to = connection.name.clone().or(connection.address.map(|address| address.to_string()));
+            let message = format!("connection to {} on port {}", to.unwrap_or_default(), connection.port);
+            event(LogLevel::Info, "CONNECTION", message, json!(connection));
+        }
     }
     match report.verdict {
         Verdict::Ok | Verdict::Failed => {}

@@ -353,7 +353,7 @@ pub const KEYS: &[Key] = &[
         path: "monitoring.security_events.log_network_activity",
         kind: Kind::Flag,
         default: "false",
-        summary: "Network activity that was allowed",
+        summary: "Connections of a run, each a line of the security view",
         example: "true",
     },
     Key {
