@@ -131,9 +131,6 @@ const MACHINE: [&str; 28] = [
 const KERNEL: [&str; 8] =
     ["osrelease", "ostype", "version", "hostname", "pid_max", "ngroups_max", "cap_last_cap", "random"];
 
-/// What lists of processes read of each: one that has ended since is gone, whatever has its number on the host.
-const OF_PROCESSES: [&str; 5] = ["stat", "statm", "status", "cmdline", "comm"];
-
 /// Where a system keeps secrets, whether it has any there or not: files, and folders with all that is in them.
 const SECRETS: [&str; 14] = [
     "/etc/shadow",
@@ -233,13 +230,7 @@ fn distant(table: &[u8]) -> Vec<PathBuf> {
 
 fn is_habit(path: &Path) -> bool {
     let kernel = || path.strip_prefix("/proc/sys/kernel").is_ok_and(|rest| is_below(rest, &KERNEL));
-    is_below(path, &HABITS) || is_below(path, &MACHINE) || kernel() || is_of_a_process(path)
-}
-
-fn is_of_a_process(path: &Path) -> bool {
-    let Ok(rest) = path.strip_prefix("/proc") else { return false };
-    let is_number = |name: &Path| name.as_os_str().as_bytes().iter().all(u8::is_ascii_digit);
-    rest.parent().is_some_and(is_number) && OF_PROCESSES.iter().any(|name| rest.ends_with(name))
+    is_below(path, &HABITS) || is_below(path, &MACHINE) || kernel()
 }
 
 fn is_secret(path: &Path) -> bool {
@@ -313,7 +304,6 @@ mod tests {
             "/home/waxcell/.netrc",
             "/home/waxcell/.pgpass",
             "/etc/gss/mech.d",
-            "/proc/1/cmdline",
             "/nowhere/at/all",
         ] {
             assert!(!counts(Operation::FsRead, path), "{path}");
