@@ -52,7 +52,9 @@ pub(crate) fn attempt(case: &Case, subject: &Subject<'_>, tools: &Tools) -> io::
     let namespace = fs::read_link("/proc/self/ns/pid")?;
     place.name("pidns", namespace.display().to_string());
     place.name("patience", case.patience.to_string());
-    place.name("without", subject.without());
+    let (variable, without) = subject.without().unwrap_or_default();
+    place.name("variable", variable);
+    place.name("without", without);
     place.name("address", need::address().unwrap_or_default());
     subject.prepare(case, &place)?;
     let planted = Planted::plant(case, &mut place)?;

@@ -69,12 +69,12 @@ impl Subject<'_> {
         let probe = place.project().join("probe.py").display().to_string();
         let args: Vec<String> = args.iter().map(|arg| place.fill(arg)).collect();
         let mut command = match self {
-            Subject::Waxcell { without, .. } => {
+            Subject::Waxcell { .. } => {
                 let mut command = start(&tools.waxcell);
                 command.arg("run").arg("--report").arg(report(place)).arg(&probe).args(args);
                 command.env_clear().env("WAXCELL_STATE", place.root().join("state"));
-                if let Some((variable, _)) = without {
-                    command.env(variable, self.without());
+                if let Some((variable, without)) = self.without() {
+                    command.env(variable, without);
                 }
                 command
             }
@@ -104,14 +104,11 @@ impl Subject<'_> {
         command
     }
 
-    /// The layers that are switched off, as the variable has them.
-    pub(crate) fn without(&self) -> String {
-        match self {
-            Subject::Waxcell { without: Some((_, layers)), .. } => {
-                layers.iter().map(Layer::to_string).collect::<Vec<_>>().join(",")
-            }
-            _ => String::new(),
-        }
+    /// The variable by which layers are switched off, and its value.
+    pub(crate) fn without(&self) -> Option<(String, String)> {
+        let Subject::Waxcell { without: Some((variable, layers)), .. } = self else { return None };
+        let names: Vec<String> = layers.iter().map(Layer::to_string).collect();
+        Some(((*variable).to_owned(), names.join(",")))
     }
 
     /// The binary that is no process of the script's.
