@@ -340,7 +340,7 @@ pub const KEYS: &[Key] = &[
     },
     section(
         "monitoring.security_events",
-        "What goes into the security log beyond denials. Checked, and without effect in this version",
+        "What goes into the security log beyond denials. Of these, only `log_network_activity` has an effect in this version",
     ),
     Key {
         path: "monitoring.security_events.enable_detailed_logging",
