@@ -375,8 +375,8 @@ impl Broker {
         }
         let action = self.rules.answer(call.nr, &call.args);
         let layer = if matches!(action, Action::Refuse(..)) { Switch::Seccomp } else { Switch::Broker };
-        let is_network = matches!(seccomp::call(call.nr), Some(Call::Connect | Call::Bind | Call::SendTo));
-        if self.switches.off(layer) || is_network && self.switches.off(Switch::Egress) {
+        let is_network = || matches!(seccomp::call(call.nr), Some(Call::Connect | Call::Bind | Call::SendTo));
+        if self.switches.off(layer) || self.switches.off(Switch::Egress) && is_network() {
             let _ = sys::notification_answer(listener, call.id, Answer::Continue);
             return;
         }

@@ -170,9 +170,7 @@ pub(crate) fn read_back(
     instructions: usize,
 ) -> Result<Enforced, ReadBackError> {
     let status = read(pid, "status")?;
-    let field = |key: &str| {
-        status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map_or("", str::trim)
-    };
+    let field = |key: &str| field(&status, key);
     let hex = |key: &str| u64::from_str_radix(field(key), 16).unwrap_or(u64::MAX);
     let sets: &[&str] = match plan.plain {
         Some(_) => &["CapInh", "CapPrm", "CapEff", "CapAmb"],
@@ -276,14 +274,18 @@ fn layers_of(mounts: &BTreeMap<String, Found>) -> Vec<String> {
     layers.map(|(path, _)| path.clone()).collect()
 }
 
+/// What `/proc/PID/status` says under a key; nothing if it does not have it.
+fn field<'a>(status: &'a str, key: &str) -> &'a str {
+    status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map_or("", str::trim)
+}
+
 /// Compares what the process that is the way out may do with nothing.
 fn compare_egress(plan: &Plan, process: i32) -> Result<(), ReadBackError> {
     let status = read(process, "status")?;
     let user = plan.identity.host_uid.to_string();
     let none = "0000000000000000";
     for (key, wanted) in [("Uid", user.as_str()), ("CapPrm", none), ("NoNewPrivs", "1"), ("Seccomp", "2")] {
-        let found = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-        let found = found.and_then(|found| found.split_ascii_whitespace().next()).unwrap_or("");
+        let found = field(&status, key).split_ascii_whitespace().next().unwrap_or("");
         require(found == wanted, &format!("`{key}: {wanted}` of the process that is the way out"), found)?;
     }
     Ok(())

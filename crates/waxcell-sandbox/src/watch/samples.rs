@@ -16,6 +16,11 @@ const FASTEST_GROWTH: u64 = 8 << 30;
 /// How fast it can write to files at most.
 const FASTEST_WRITING: u64 = 4 << 30;
 
+/// How long so many bytes take at this rate, in bytes a second.
+fn time_for(room: u64, rate: u64) -> Duration {
+    Duration::from_nanos(room.saturating_mul(1_000_000_000 / 1024) / (rate / 1024))
+}
+
 impl Watch<'_> {
     /// How long nothing can happen that no event tells: a limit cannot be reached sooner than the hardware allows.
     pub(super) fn tick(&self, run: &Running) -> Duration {
@@ -24,15 +29,13 @@ impl Watch<'_> {
         let cpu = run.limits.cpu.saturating_sub(self.sampled_cpu) / cpus;
         let memory = match self.rung {
             Rung::RlimitWatch => {
-                let room = run.limits.memory.saturating_sub(self.sampled_memory);
-                Duration::from_nanos(room.saturating_mul(1_000_000_000 / 1024) / (FASTEST_GROWTH / 1024))
+                time_for(run.limits.memory.saturating_sub(self.sampled_memory), FASTEST_GROWTH)
             }
             // The kernel acts by itself; what is left is to notice.
             Rung::Cgroup1 | Rung::Cgroup2 => LONGEST_TICK,
         };
         let written = run.limits.written.map_or(LONGEST_TICK, |limit| {
-            let room = limit.saturating_sub(self.written.total());
-            Duration::from_nanos(room.saturating_mul(1_000_000_000 / 1024) / (FASTEST_WRITING / 1024))
+            time_for(limit.saturating_sub(self.written.total()), FASTEST_WRITING)
         });
         let soonest = cpu.min(memory).min(written).max(SHORTEST_TICK);
         wall.min(soonest).min(LONGEST_TICK)

@@ -111,7 +111,7 @@ fn instead(written: &str, problem: PatternProblem) -> DomainProblem {
             return DomainProblem::Url(host.to_ascii_lowercase());
         }
     }
-    if written.parse::<SocketAddr>().is_ok() || address(written, &[0]).is_ok() {
+    if written.parse::<SocketAddr>().is_ok() || address(written).is_ok() {
         return PatternProblem::Name(NameProblem::Address).into();
     }
     if let Some((host, port)) = written.split_once(':')
@@ -173,8 +173,16 @@ impl AddressProblem {
     }
 }
 
-/// The address and the bits of it that count; `ports` are those that the entry names.
-pub(super) fn address(written: &str, ports: &[u16]) -> Result<(IpAddr, u8), AddressProblem> {
+/// What an entry with these ports lists: the address and the bits of it that count.
+pub(super) fn listed(written: &str, ports: &[u16]) -> Result<(IpAddr, u8), AddressProblem> {
+    match address(written)? {
+        (address, _) if address.is_loopback() && ports.is_empty() => Err(AddressProblem::Loopback),
+        listed => Ok(listed),
+    }
+}
+
+/// The address and the bits of it that count.
+fn address(written: &str) -> Result<(IpAddr, u8), AddressProblem> {
     let (address, prefix) = match written.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (written, None),
@@ -213,9 +221,6 @@ pub(super) fn address(written: &str, ports: &[u16]) -> Result<(IpAddr, u8), Addr
             IpAddr::V6(_) => IpAddr::V6(network.into()),
         };
         return Err(AddressProblem::HostBits(format!("{network}/{prefix}")));
-    }
-    if address.is_loopback() && ports.is_empty() {
-        return Err(AddressProblem::Loopback);
     }
     if address.is_unspecified() {
         return Err(AddressProblem::Unspecified);

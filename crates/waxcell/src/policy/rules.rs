@@ -258,7 +258,7 @@ impl Reader<'_, '_, '_> {
                 continue;
             };
             let Some(written) = self.text_in(address_node, ADDRESSES) else { continue };
-            let (address, prefix) = match network::address(written, &ports) {
+            let (address, prefix) = match network::listed(written, &ports) {
                 Ok(address) => address,
                 Err(problem) => {
                     let message = format!("{}: {problem}", quoted(written));
