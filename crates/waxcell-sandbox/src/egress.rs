@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 
+use crate::beside::Beside;
 use crate::landlock;
 use crate::plan::{Egress, Plan};
 use crate::seccomp;
@@ -83,11 +84,11 @@ impl PartialEq for Serve {
     }
 }
 
-/// The process, as its supervisor has it; ends with its value.
+/// The process, as its supervisor has it.
 #[derive(Debug)]
 pub(crate) struct Posted {
     pub(crate) pid: i32,
-    pidfd: OwnedFd,
+    process: Beside,
     reports: UnixStream,
     /// The beginning of a line.
     begun: Vec<u8>,
@@ -112,7 +113,8 @@ pub(crate) fn post(plan: &Plan, egress: &Egress) -> Result<(Posted, OwnedFd), Er
     match sys::fork_by_library()? {
         Fork::Child => process.run(),
         Fork::Parent { pid, pidfd } => {
-            Ok((Posted { pid, pidfd, reports: ours, begun: Vec::new(), is_lost: false }, init))
+            let process = Beside::new(pidfd);
+            Ok((Posted { pid, process, reports: ours, begun: Vec::new(), is_lost: false }, init))
         }
     }
 }
@@ -170,8 +172,8 @@ impl Posted {
 
     /// Waits for its end, and says how it was.
     fn end(&self, until: Instant) -> Result<(), Errno> {
-        wait(self.pidfd.as_fd(), until)?;
-        let status = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED)?;
+        wait(self.process.pidfd(), until)?;
+        let status = waitid(WaitId::PidFd(self.process.pidfd()), WaitIdOptions::EXITED)?;
         match status.and_then(|status| status.exit_status()) {
             Some(0) => Ok(()),
             Some(errno) => Err(Errno::from_raw_os_error(errno)),
@@ -202,13 +204,6 @@ impl Posted {
         }
         self.begun.extend_from_slice(rest);
         if self.begun.len() > LINE_MAX { Err(Errno::MSGSIZE) } else { Ok(read > 0) }
-    }
-}
-
-impl Drop for Posted {
-    fn drop(&mut self) {
-        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
-        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
     }
 }
 

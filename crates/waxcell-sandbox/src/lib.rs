@@ -9,6 +9,7 @@
 //! ```
 
 mod attempts;
+mod beside;
 mod broker;
 mod cgroup;
 mod denials;

@@ -27,6 +27,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::process::{self, Signal};
 use rustix::thread::{self, CapabilitySet};
 
+use crate::beside::Beside;
 use crate::handover;
 use crate::plan::Plan;
 use crate::seccomp;
@@ -158,27 +159,8 @@ pub(crate) struct Lookout {
     bound: Option<Bound>,
 }
 
-/// A lookout that runs; ends with its value.
-#[derive(Debug)]
-pub(crate) struct Posted(OwnedFd);
-
-impl Posted {
-    /// Ends it, and with it all waiting for it.
-    pub(crate) fn end(&self) {
-        let _ = process::pidfd_send_signal(&self.0, Signal::KILL);
-    }
-}
-
-impl Drop for Posted {
-    fn drop(&mut self) {
-        use rustix::process::{WaitId, WaitIdOptions, waitid};
-        self.end();
-        let _ = waitid(WaitId::PidFd(self.0.as_fd()), WaitIdOptions::EXITED);
-    }
-}
-
 /// Posts a lookout for a run that is still to be built; returns it and the init's end.
-pub(crate) fn post(plan: &Plan, skeleton: &Skeleton) -> Result<(Posted, Line), Errno> {
+pub(crate) fn post(plan: &Plan, skeleton: &Skeleton) -> Result<(Beside, Line), Errno> {
     let kind = SocketType::SEQPACKET;
     let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
     // When the socket was made.
@@ -209,7 +191,7 @@ pub(crate) fn post(plan: &Plan, skeleton: &Skeleton) -> Result<(Posted, Line), E
     };
     match sys::fork(0, None)? {
         Fork::Child => lookout.run(),
-        Fork::Parent { pidfd, .. } => Ok((Posted(pidfd), Line(ours))),
+        Fork::Parent { pidfd, .. } => Ok((Beside::new(pidfd), Line(ours))),
     }
 }
 

@@ -11,6 +11,7 @@ use rustix::pipe::PipeFlags;
 use rustix::process::{Gid, Resource, Uid};
 use rustix::thread::CapabilitySet;
 
+use crate::beside::Beside;
 use crate::broker::Broker;
 use crate::cgroup::{Group, GroupError};
 use crate::doors::Doors;
@@ -19,7 +20,7 @@ use crate::enforced::{self, Enforced, ReadBackError};
 use crate::ground::{Ground, write_proc};
 use crate::handover;
 use crate::landlock;
-use crate::lookout::{self, Posted, Skeleton};
+use crate::lookout::{self, Skeleton};
 use crate::members::Members;
 use crate::mounts::{self, MountFailure, Tree};
 use crate::plain;
@@ -367,7 +368,7 @@ fn spawn_with(
 }
 
 /// A lookout for the run, where one is of use and the host has what it needs. What comes in the way later, the init sees.
-fn lookout_for(plan: &Plan) -> Option<(Posted, lookout::Line, Skeleton)> {
+fn lookout_for(plan: &Plan) -> Option<(Beside, lookout::Line, Skeleton)> {
     let is_of_use = plan.plain.is_none() && plan.file_attempts && !plan.switches.off(Switch::Mounts);
     if !is_of_use || !Path::new("/dev/fuse").exists() {
         return None;

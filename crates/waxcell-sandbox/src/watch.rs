@@ -15,11 +15,11 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
+use crate::beside::Beside;
 use crate::cgroup::{Group, Rung};
 use crate::denials::{Counts, Denials};
 use crate::egress;
 use crate::ending::{Ending, Exit, Stop, Usage};
-use crate::lookout::Posted;
 use crate::members::Members;
 use crate::mounts;
 use crate::plain;
@@ -56,7 +56,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Running {
     control: OwnedFd,
     pidfd: OwnedFd,
-    lookout: Option<Posted>,
+    lookout: Option<Beside>,
     egress: Option<egress::Posted>,
     relays: Vec<Relay>,
     group: Option<Group>,
@@ -112,7 +112,7 @@ impl Running {
     }
 
     /// With the processes beside it: the lookout that serves its root, and its way out.
-    pub(crate) fn with(mut self, lookout: Option<Posted>, egress: Option<egress::Posted>) -> Running {
+    pub(crate) fn with(mut self, lookout: Option<Beside>, egress: Option<egress::Posted>) -> Running {
         self.lookout = lookout;
         self.egress = egress;
         self
