@@ -1,6 +1,7 @@
 //! What can go wrong, one enum per operation.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::disk::DiskError;
 use crate::frame::{MAX_PAYLOAD, SpanId};
@@ -72,6 +73,9 @@ pub enum AppendError {
     /// What another process wrote since is damaged. The journal takes no more.
     #[error(transparent)]
     Corrupt(#[from] Corruption),
+    /// The append of a group failed, and with it this record's.
+    #[error(transparent)]
+    Group(Arc<AppendError>),
     /// An earlier append failed.
     #[error("the journal takes no more records because an earlier append failed; open it anew")]
     Poisoned,

@@ -10,6 +10,7 @@ use crate::frame::{Frame, MAX_PAYLOAD, Mark, SpanId, padded};
 use crate::header::{Header, header_len};
 use crate::lock::{Held, Lock};
 use crate::segment::{self, SEGMENT_BYTES};
+use crate::shared::Pending;
 use crate::spare::{self, CLOSING_RESERVE};
 use crate::state::{Draft, State};
 use crate::tip::{Tail, Tip, TipError};
@@ -149,6 +150,41 @@ impl Journal {
     pub fn append_all(&mut self, entries: &[Entry<'_>]) -> Result<Vec<Receipt>, AppendError> {
         let held = self.hold()?;
         self.commit(entries, &held)
+    }
+
+    /// Appends the first of these records, as many as go into one group, with one wait for the disk; each that breaks
+    /// a rule is left out and has its error.
+    pub(crate) fn append_group(
+        &mut self,
+        pending: &[Pending],
+    ) -> Result<Vec<Result<Receipt, AppendError>>, AppendError> {
+        let held = self.hold()?;
+        let mut draft = Draft::of(&self.tip.state);
+        let (mut index, mut bytes) = (self.tip.state.next_index, 0);
+        let (mut payloads, mut verdicts) = (Vec::new(), Vec::new());
+        for Pending { mark, span, payload } in pending {
+            let payload = payload(index);
+            if payload.len() > MAX_PAYLOAD {
+                verdicts.push(Err(AppendError::TooLarge(payload.len())));
+                continue;
+            }
+            bytes += padded(payload.len());
+            if bytes > MAX_GROUP {
+                break;
+            }
+            verdicts.push(draft.take(*mark, *span).map_err(|fault| AppendError::Mark { span: *span, fault }));
+            if verdicts.last().is_some_and(Result::is_ok) {
+                payloads.push((*mark, *span, payload));
+                index += 1;
+            }
+        }
+        let entries: Vec<_> =
+            payloads.iter().map(|(mark, span, payload)| Entry { mark: *mark, span: *span, payload }).collect();
+        let mut receipts = if entries.is_empty() { vec![] } else { self.commit(&entries, &held)? }.into_iter();
+        let result = |verdict: Result<(), AppendError>| {
+            verdict.and_then(|()| receipts.next().ok_or(AppendError::Poisoned))
+        };
+        Ok(verdicts.into_iter().map(result).collect())
     }
 
     /// The spans that are open now, in the order in which they were opened.

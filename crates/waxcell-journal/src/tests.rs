@@ -5,5 +5,6 @@ mod faults;
 mod model;
 mod power;
 mod room;
+mod shared;
 mod support;
 mod vectors;
