@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 value.
-pub(crate) type Hash = [u8; 32];
+pub type Hash = [u8; 32];
 
 /// The leaf hash of RFC 6962, section 2.1: SHA-256 over a zero byte and the payload.
 ///

@@ -36,6 +36,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tip;
+pub mod tlog;
 mod verify;
 
 pub use chain::leaf_hash;

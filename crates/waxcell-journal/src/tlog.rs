@@ -1,0 +1,33 @@
+//! The transparency log as data: trees, tiles, signed notes, checkpoints, cosignatures, proofs. Nothing here opens files.
+//!
+//! A log of the form that [C2SP](https://c2sp.org) specifies can be read and proved by software that nobody here wrote.
+//! What is implemented, as of its commit 5ba5ee8: `tlog-tiles`, `signed-note`, `tlog-checkpoint`, `tlog-cosignature`
+//! (Ed25519 only), `tlog-proof`, `tlog-policy`; below them RFC 6962 and RFC 9162. Each file names what it follows.
+//!
+//! Bytes from outside are read with bounds and without trust: no function here panics on them, and what is written
+//! from a value that was read is what was read, byte for byte.
+
+mod base64;
+mod bundle;
+mod checkpoint;
+mod frontier;
+mod key;
+mod note;
+mod tile;
+mod tile_reader;
+mod tree;
+
+pub use bundle::{BundleError, MAX_ENTRY, decode_bundle, encode_bundle};
+pub use checkpoint::{Checkpoint, CheckpointError, Line, OpenCheckpointError, SignedCheckpoint};
+pub use frontier::{Frontier, FrontierError};
+pub use key::{KeyError, KeyKind, KeyName, PrivateKey, VerifierKey};
+pub use note::{MAX_NOTE, MAX_SIGNATURES, Note, NoteError, Opened, Signature, SignatureFault, Verified};
+pub use tile::{Kind, TILE_WIDTH, Tile, tiles_of, tiles_that_grow};
+pub use tile_reader::{TileError, TileReader};
+pub use tree::{
+    Hash, MAX_SIZE, Node, ProofError, consistency_proof, empty_root, inclusion_proof, leaf_hash, node_hash,
+    root, verify_consistency, verify_inclusion,
+};
+
+#[cfg(test)]
+mod tests;
