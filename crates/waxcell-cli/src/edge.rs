@@ -260,3 +260,10 @@ mod tests {
         assert_eq!(printable("a\nb"), "a\\nb");
     }
 }
+
+/// What is done when nobody waits any more. The record is durable by then.
+pub(crate) fn rest(state: &waxcell::State) {
+    if let Err(error) = state.rest() {
+        complain_of(&error);
+    }
+}

@@ -25,7 +25,7 @@ pub(crate) fn run(command: &Quarantine, common: &Common) -> Exit {
         }),
     };
     let exit = done.unwrap_or_else(|failure| failure.say(common));
-    state.rest();
+    edge::rest(&state);
     exit
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Run, common: &Common) -> Exit {
         Err(message) => failed(message.clone()),
     };
     let exit = deliver(&report, file, common);
-    state.rest();
+    edge::rest(&state);
     exit
 }
 

@@ -46,7 +46,11 @@ fn single(folder: &Path) -> Done {
     println!("| | median, us | 99 of 100 within, us |\n|---|---|---|");
     println!("| `fdatasync` of {RECORD} bytes alone | {} | {} |", alone.median, alone.late);
     println!("| a record | {} | {} |", records.median, records.late);
-    println!("| ratio | {:.2} | {:.2} |", ratio(records.median, alone.median), ratio(records.late, alone.late));
+    println!(
+        "| ratio | {:.2} | {:.2} |",
+        ratio(records.median, alone.median),
+        ratio(records.late, alone.late)
+    );
     Ok(())
 }
 

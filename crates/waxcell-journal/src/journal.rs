@@ -8,7 +8,7 @@ use crate::disk::{self, DiskError};
 use crate::error::{AppendError, Corruption, OpenError, Recovered};
 use crate::frame::{Frame, MAX_PAYLOAD, Mark, SpanId, padded};
 use crate::header::{Header, header_len};
-use crate::lock::{Held, Lock};
+use crate::lock::{self, Held, Lock};
 use crate::segment::{self, SEGMENT_BYTES};
 use crate::shared::Pending;
 use crate::spare::{self, CLOSING_RESERVE};
@@ -84,7 +84,7 @@ impl Journal {
     /// segment is damaged in a way that no crash explains.
     pub fn open(directory: &Path) -> Result<Journal, OpenError> {
         let directory = Directory::private(directory)?;
-        let lock = Lock::open(&directory)?;
+        let lock = Lock::open(&directory, lock::NAME)?;
         // The usual case waits for nobody. What was read so is confirmed once the lock is held.
         if let Some(last) = last_segment(&directory)?
             && let Ok((tip, Tail::Clean)) = Tip::load(&directory, last)
@@ -178,9 +178,12 @@ impl Journal {
                 index += 1;
             }
         }
-        let entries: Vec<_> =
-            payloads.iter().map(|(mark, span, payload)| Entry { mark: *mark, span: *span, payload }).collect();
-        let mut receipts = if entries.is_empty() { vec![] } else { self.commit(&entries, &held)? }.into_iter();
+        let entries: Vec<_> = payloads
+            .iter()
+            .map(|(mark, span, payload)| Entry { mark: *mark, span: *span, payload })
+            .collect();
+        let mut receipts =
+            if entries.is_empty() { vec![] } else { self.commit(&entries, &held)? }.into_iter();
         let result = |verdict: Result<(), AppendError>| {
             verdict.and_then(|()| receipts.next().ok_or(AppendError::Poisoned))
         };

@@ -11,9 +11,10 @@ use crate::directory::Directory;
 use crate::disk::DiskError;
 use crate::error::OpenError;
 
-const NAME: &str = "lock";
+/// The lock of those who append.
+pub(crate) const NAME: &str = "lock";
 
-/// The file `lock`, which is empty and stays.
+/// A file that is empty and stays.
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: Arc<File>,
@@ -25,9 +26,9 @@ pub(crate) struct Lock {
 pub(crate) struct Held(Arc<File>);
 
 impl Lock {
-    pub(crate) fn open(directory: &Directory) -> Result<Lock, OpenError> {
-        let file = directory.open(NAME, true)?;
-        Ok(Lock { file: Arc::new(file), path: directory.path_of(NAME) })
+    pub(crate) fn open(directory: &Directory, name: &str) -> Result<Lock, OpenError> {
+        let file = directory.open(name, true)?;
+        Ok(Lock { file: Arc::new(file), path: directory.path_of(name) })
     }
 
     /// Waits until no other process writes.

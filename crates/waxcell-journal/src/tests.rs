@@ -2,8 +2,10 @@
 
 mod damage;
 mod faults;
+mod log;
 mod model;
 mod power;
+mod publish;
 mod room;
 mod shared;
 mod support;

@@ -22,6 +22,7 @@ pub use checkpoint::{Checkpoint, CheckpointError, Line, OpenCheckpointError, Sig
 pub use frontier::{Frontier, FrontierError};
 pub use key::{KeyError, KeyKind, KeyName, PrivateKey, VerifierKey};
 pub use note::{MAX_NOTE, MAX_SIGNATURES, Note, NoteError, Opened, Signature, SignatureFault, Verified};
+pub(crate) use tile::tile_of;
 pub use tile::{Kind, TILE_WIDTH, Tile, tiles_of, tiles_that_grow};
 pub use tile_reader::{TileError, TileReader};
 pub use tree::{

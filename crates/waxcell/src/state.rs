@@ -10,7 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
-use waxcell_journal::{AppendError, Journal, Mark, OpenError, Receipt, SpanId, SpanLock, SpanLockError};
+use waxcell_journal::{AppendError, Journal, Mark, OpenError, PublishError, Publisher};
+use waxcell_journal::{Receipt, SpanId, SpanLock, SpanLockError};
 
 use crate::own_files;
 use crate::placeholders::{self, Placeholders};
@@ -24,6 +25,8 @@ pub struct State {
     /// As given; canonical once the journal is on its way.
     directory: Option<PathBuf>,
     journal: Opening,
+    /// How many records are known here to be durable: up to the last of its own.
+    durable: u64,
 }
 
 /// The journal on its way. Reading what its last segment holds takes as long as finding the policy and the interpreter,
@@ -31,9 +34,37 @@ pub struct State {
 #[derive(Debug)]
 enum Opening {
     NotYet,
-    Beside(JoinHandle<Result<Journal, OpenError>>),
-    Open(Box<Journal>),
+    Beside(JoinHandle<Result<Opened, Unopened>>),
+    Open(Box<Opened>),
     Failed,
+}
+
+#[derive(Debug)]
+struct Opened {
+    publisher: Publisher,
+    journal: Journal,
+}
+
+#[derive(Debug)]
+enum Unopened {
+    Journal(OpenError),
+    Publisher(PublishError),
+}
+
+impl Opened {
+    fn at(place: &Path) -> Result<Opened, Unopened> {
+        let host = rustix::system::uname();
+        // First what was signed, then what there is: records that others append meanwhile cannot be missing.
+        let publisher =
+            Publisher::open(place, &host.nodename().to_string_lossy()).map_err(Unopened::Publisher)?;
+        let signed = publisher.signed().map_err(Unopened::Publisher)?;
+        let journal = Journal::open(place).map_err(Unopened::Journal)?;
+        let records = journal.next_index();
+        if records < signed {
+            return Err(Unopened::Publisher(PublishError::Shrunk { records, signed }));
+        }
+        Ok(Opened { publisher, journal })
+    }
 }
 
 /// The record could not be read or written: then nothing runs.
@@ -77,6 +108,14 @@ pub enum StateError {
         /// Why.
         source: Box<AppendError>,
     },
+    /// The journal was not signed, or what was signed is not what it holds.
+    #[error("cannot sign the journal in `{}`", path.display())]
+    Publish {
+        /// The state directory.
+        path: PathBuf,
+        /// Why.
+        source: Box<PublishError>,
+    },
     /// The lock that says that a run is alive cannot be taken.
     #[error("cannot lock the run in `{}`", path.display())]
     Lock {
@@ -107,7 +146,11 @@ impl StateError {
             StateError::Open { source, .. } if matches!(**source, OpenError::Corrupt(_)) => Some(
                 "`waxcell audit verify` lists what is wrong; keep the directory, it is evidence, and record elsewhere with --state DIR or WAXCELL_STATE",
             ),
+            StateError::Publish { source, .. } if source.is_evidence() => Some(
+                "keep the directory, it is evidence, and record elsewhere with --state DIR or WAXCELL_STATE",
+            ),
             StateError::Directory { .. }
+            | StateError::Publish { .. }
             | StateError::Open { .. }
             | StateError::Append { .. }
             | StateError::Lock { .. } => Some(
@@ -123,7 +166,7 @@ impl State {
     /// wrong with either, the first use tells.
     pub fn at(directory: Option<PathBuf>) -> State {
         let is_there = directory.as_deref().is_some_and(Path::is_dir);
-        let mut state = State { directory, journal: Opening::NotYet };
+        let mut state = State { directory, journal: Opening::NotYet, durable: 0 };
         if is_there {
             let _ = state.begin();
         }
@@ -160,7 +203,7 @@ impl State {
             return Err(unfit(LIES_OPEN));
         }
         let place = directory.join("journal");
-        let beside = thread::Builder::new().spawn(move || Journal::open(&place)).map_err(fail)?;
+        let beside = thread::Builder::new().spawn(move || Opened::at(&place)).map_err(fail)?;
         self.journal = Opening::Beside(beside);
         self.directory = Some(directory);
         Ok(())
@@ -172,14 +215,16 @@ impl State {
             && let Opening::Beside(beside) = std::mem::replace(&mut self.journal, Opening::Failed)
         {
             let opened = beside.join().map_err(|_| StateError::NotOpen(self.directory().to_owned()))?;
-            let opened = opened.map_err(|source| StateError::Open {
-                path: self.directory().to_owned(),
-                source: Box::new(source),
+            let opened = opened.map_err(|unopened| match unopened {
+                Unopened::Journal(source) => {
+                    StateError::Open { path: self.directory().to_owned(), source: Box::new(source) }
+                }
+                Unopened::Publisher(source) => self.publish_error(source),
             })?;
             self.journal = Opening::Open(Box::new(opened));
         }
         match &mut self.journal {
-            Opening::Open(journal) => Ok(journal),
+            Opening::Open(opened) => Ok(&mut opened.journal),
             _ => Err(StateError::NotOpen(self.directory.clone().unwrap_or_default())),
         }
     }
@@ -194,12 +239,20 @@ impl State {
         self.directory.as_deref().unwrap_or(Path::new(""))
     }
 
-    /// Makes the next part of the journal ready, when nobody waits.
-    pub fn rest(&self) {
-        if let Opening::Open(journal) = &self.journal {
-            // Not being able to now only means that a later append does it, or says why not.
-            let _ = journal.prepare_next();
+    /// Signs and publishes what was recorded here, and makes the next part of the journal ready: when nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// When that could not be published. It is durable all the same, and the next run publishes it.
+    pub fn rest(&self) -> Result<(), StateError> {
+        let Opening::Open(opened) = &self.journal else { return Ok(()) };
+        // Not being able to now only means that a later append does it, or says why not.
+        let _ = opened.journal.prepare_next();
+        if self.durable == 0 {
+            return Ok(());
         }
+        let published = opened.publisher.publish(self.durable);
+        published.map(|_| ()).map_err(|source| self.publish_error(source))
     }
 
     /// Records what an earlier process left undone: torn writes that were removed, and runs that nobody watches any
@@ -294,7 +347,9 @@ impl State {
         payload: impl FnOnce(u64) -> P,
     ) -> Result<Receipt, StateError> {
         let appended = self.journal()?.append_with(mark, run, payload);
-        appended.map_err(|source| self.append_error(source))
+        let receipt = appended.map_err(|source| self.append_error(source))?;
+        self.durable = receipt.index() + 1;
+        Ok(receipt)
     }
 
     /// The folder on disk for the scratch space of a run, where it has no file system of its own. Root's script is
@@ -331,6 +386,10 @@ impl State {
 
     fn append_error(&self, source: AppendError) -> StateError {
         StateError::Append { path: self.directory().to_owned(), source: Box::new(source) }
+    }
+
+    fn publish_error(&self, source: PublishError) -> StateError {
+        StateError::Publish { path: self.directory().to_owned(), source: Box::new(source) }
     }
 
     fn lock_error(&self, source: SpanLockError) -> StateError {

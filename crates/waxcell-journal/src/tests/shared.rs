@@ -88,9 +88,8 @@ fn a_group_larger_than_one_write_is_several() {
     let directory = home.path().join("journal");
     let mut journal = Journal::open(&directory).unwrap();
     let large = |_| vec![7; crate::MAX_PAYLOAD];
-    let group: Vec<_> = (0..20)
-        .map(|_| Pending { mark: Mark::None, span: SpanId::NONE, payload: Box::new(large) })
-        .collect();
+    let group: Vec<_> =
+        (0..20).map(|_| Pending { mark: Mark::None, span: SpanId::NONE, payload: Box::new(large) }).collect();
     let indices: Vec<_> =
         journal.append_pending(&group).into_iter().map(|result| result.unwrap().index()).collect();
     assert_eq!(indices, (0..20).collect::<Vec<_>>());

@@ -96,7 +96,7 @@ pub fn tiles_that_grow(old: u64, new: u64) -> impl Iterator<Item = Tile> {
 }
 
 /// The tile of this place in a tree of `size` leaves.
-pub(super) fn tile_of(size: u64, level: u8, index: u64) -> Option<Tile> {
+pub(crate) fn tile_of(size: u64, level: u8, index: u64) -> Option<Tile> {
     let first = index.checked_mul(u64::from(TILE_WIDTH))?;
     let width = hashes_at(level, size).saturating_sub(first).min(u64::from(TILE_WIDTH));
     (width > 0).then_some(Tile { level, index, width: width as u16 })

@@ -1,0 +1,180 @@
+//! A published log, as anybody who has a copy of its folder reads it: no trust in any byte.
+
+mod fault;
+mod record;
+mod runs;
+mod verify;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::disk::DiskError;
+use crate::tlog::{
+    BundleError, Hash, Kind, OpenCheckpointError, SignedCheckpoint, Tile, TileError, TileReader, VerifierKey,
+    decode_bundle, inclusion_proof,
+};
+pub use fault::{LogFault, LogFaultKind, LogReport};
+pub use verify::Demands;
+
+/// The name of the signed head in a log's folder.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+
+/// The name of the public keys, one a line, the first one first.
+pub(crate) const KEYS: &str = "vkeys";
+
+/// Longer than any checkpoint that is taken in.
+pub(crate) const MAX_CHECKPOINT: u64 = 1 << 16;
+
+/// As many bytes as the longest bundle has, and the longest tile more than that.
+pub(crate) const MAX_TILE: u64 = 256 * (2 + u16::MAX as u64);
+
+/// The folder of a log (C2SP `tlog-tiles`, entries uncompressed).
+#[derive(Clone, Debug)]
+pub struct Log {
+    folder: PathBuf,
+}
+
+/// A log could not be read, so nothing can be said about it.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// There is no checkpoint.
+    #[error("there is no log in `{}`: no checkpoint", .0.display())]
+    NoLog(PathBuf),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The checkpoint cannot be trusted.
+    #[error("the checkpoint in `{}` cannot be trusted", folder.display())]
+    Checkpoint {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: OpenCheckpointError,
+    },
+    /// A tile that is needed is missing or has the wrong length.
+    #[error("cannot read the tree in `{}`: {what}", folder.display())]
+    Tile {
+        /// The folder.
+        folder: PathBuf,
+        /// Which, and what is wrong.
+        what: String,
+    },
+    /// A bundle that is needed is not one.
+    #[error("`{path}` is no bundle")]
+    Bundle {
+        /// Its path in the folder.
+        path: String,
+        /// What is wrong.
+        source: BundleError,
+    },
+    /// The tree is smaller.
+    #[error("the log has {size} records, so there is no record {index}")]
+    NoSuchRecord {
+        /// The record.
+        index: u64,
+        /// How many there are.
+        size: u64,
+    },
+}
+
+impl Log {
+    /// The log in a folder. Nothing is read yet.
+    #[must_use]
+    pub fn at(folder: &Path) -> Log {
+        Log { folder: folder.to_owned() }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The signed head, checked by the keys of the log that are known.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or none of the keys has signed it.
+    pub fn checkpoint(&self, keys: &[VerifierKey]) -> Result<SignedCheckpoint, LogError> {
+        let note =
+            self.read(CHECKPOINT, MAX_CHECKPOINT)?.ok_or_else(|| LogError::NoLog(self.folder.clone()))?;
+        SignedCheckpoint::open(&note, keys, &[])
+            .map_err(|source| LogError::Checkpoint { folder: self.folder.clone(), source })
+    }
+
+    /// The public keys that lie beside the log, the first one first: as much to be trusted as the folder is.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn keys(&self) -> Result<Vec<VerifierKey>, LogError> {
+        let text = self.read(KEYS, MAX_CHECKPOINT)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&text).lines().filter_map(|line| line.parse().ok()).collect())
+    }
+
+    /// One record as it stands in its bundle. Whether it is in the tree a proof tells.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such record among `size`, or its bundle is not there or is none.
+    pub fn record(&self, index: u64, size: u64) -> Result<Vec<u8>, LogError> {
+        let none = LogError::NoSuchRecord { index, size };
+        let tile = crate::tlog::tile_of(size, 0, index / u64::from(crate::tlog::TILE_WIDTH)).ok_or(none)?;
+        let bundle = self.bundle(tile)?;
+        let path = tile.path(Kind::Entries);
+        let entries =
+            decode_bundle(&bundle, tile.width).map_err(|source| LogError::Bundle { path, source })?;
+        let at = (index % u64::from(crate::tlog::TILE_WIDTH)) as usize;
+        Ok(entries.get(at).ok_or(LogError::NoSuchRecord { index, size })?.to_vec())
+    }
+
+    /// The hashes that lead from a record to the root of the signed tree.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such record, or tiles are missing.
+    pub fn inclusion(&self, index: u64, signed: &SignedCheckpoint) -> Result<Vec<Hash>, LogError> {
+        let size = signed.checkpoint.size();
+        if index >= size {
+            return Err(LogError::NoSuchRecord { index, size });
+        }
+        let mut tiles = TileReader::new(size, |path| self.read(path, MAX_TILE));
+        inclusion_proof(index, size, &mut |node| tiles.node(node)).map_err(|error| match error {
+            TileError::Read(error) => LogError::Disk(error),
+            other => LogError::Tile { folder: self.folder.clone(), what: other.to_string() },
+        })
+    }
+
+    fn bundle(&self, tile: Tile) -> Result<Vec<u8>, LogError> {
+        let path = tile.path(Kind::Entries);
+        let missing = || LogError::Tile { folder: self.folder.clone(), what: format!("`{path}` is missing") };
+        self.read(&path, MAX_TILE)?.ok_or_else(missing)
+    }
+
+    /// What lies at a path of the folder, at most so many bytes of it; nothing where there is no plain file.
+    fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, DiskError> {
+        read_file(&self.folder.join(path), most)
+    }
+}
+
+/// The content of a plain file, if it is there; what is longer than `most` is cut behind the next byte, so that it shows.
+pub(crate) fn read_file(path: &Path, most: u64) -> Result<Option<Vec<u8>>, DiskError> {
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |error| DiskError::new("read", path, error);
+    // Without waiting, should it be a FIFO.
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = match fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        file => file.map_err(failed)?,
+    };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
+}

@@ -1,0 +1,42 @@
+//! What the checks read of a record: an object of JSON, of which they know few fields.
+
+use serde::Deserialize;
+
+/// The longest record that is taken in, in bytes.
+pub(crate) const MAX_RECORD: usize = 16 * 1024;
+
+/// The fields that say what a record does to its run.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Fields<'a> {
+    pub(crate) index: u64,
+    #[serde(rename = "type", borrow)]
+    pub(crate) kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) run: std::borrow::Cow<'a, str>,
+    pub(crate) v: u64,
+}
+
+/// The version of records that is known here.
+pub(crate) const VERSION: u64 = 1;
+
+/// What a record does to its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Begins,
+    /// Ends it; `refused` alone also stands for a run that never began.
+    Ends {
+        may_stand_alone: bool,
+    },
+    None,
+}
+
+impl Fields<'_> {
+    pub(crate) fn effect(&self) -> Effect {
+        match &*self.kind {
+            "started" => Effect::Begins,
+            "finished" | "lost" => Effect::Ends { may_stand_alone: false },
+            "refused" => Effect::Ends { may_stand_alone: true },
+            _ => Effect::None,
+        }
+    }
+}

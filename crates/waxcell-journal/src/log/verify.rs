@@ -1,0 +1,282 @@
+//! The verdict on a published log: one pass, one tile of each level in memory at a time.
+
+use super::fault::{LogFaultKind, LogReport, MOST_FAULTS};
+use super::record::{Effect, Fields, MAX_RECORD, VERSION};
+use super::runs::{PER_PASS, Runs, hex};
+use super::{Log, LogError, MAX_TILE};
+use crate::tlog::{
+    Checkpoint, Frontier, Hash, Kind, Node, SignedCheckpoint, TILE_WIDTH, Tile, decode_bundle, leaf_hash,
+    tile_of, tiles_of,
+};
+
+const HEIGHT: u8 = 8;
+
+/// What a log is held to.
+pub struct Demands<'a> {
+    /// The head that was signed: see [`Log::checkpoint`].
+    pub signed: &'a SignedCheckpoint,
+    /// A head of before that somebody kept.
+    pub against: Option<&'a Checkpoint>,
+    /// Records below this number were checked before: of them only the hashes are looked at.
+    pub since: u64,
+    /// Whether what stands in the log are records of runs, to be looked at one by one.
+    pub records: bool,
+    /// Told how many records are done.
+    pub progress: &'a mut dyn FnMut(u64),
+}
+
+impl Log {
+    /// Checks every record and every hash of the log against its signed head, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it could not check. What is wrong with the log is no error but a fault of the report.
+    pub fn verify<'a>(&'a self, demands: Demands<'a>) -> Result<LogReport, LogError> {
+        let size = demands.signed.checkpoint.size();
+        let mut pass = Pass {
+            log: self,
+            report: LogReport { records: size, ..LogReport::default() },
+            runs: Runs::part(0, 1, demands.since == 0),
+            by_records: Frontier::new(),
+            by_tiles: Frontier::new(),
+            above: Vec::new(),
+            readable: true,
+            demands,
+        };
+        pass.all(size)?;
+        Ok(pass.report)
+    }
+}
+
+struct Pass<'a> {
+    log: &'a Log,
+    demands: Demands<'a>,
+    report: LogReport,
+    runs: Runs,
+    /// The tree that follows from the records; where they could not be read, from the tiles.
+    by_records: Frontier,
+    /// The tree that follows from the tiles of level 0.
+    by_tiles: Frontier,
+    /// Per level of tiles above 0: its last tile as far as it follows from the records.
+    above: Vec<Vec<Hash>>,
+    /// Whether all records could be read.
+    readable: bool,
+}
+
+impl Pass<'_> {
+    fn all(&mut self, size: u64) -> Result<(), LogError> {
+        let kept = self.demands.against.map(|kept| (kept.size(), *kept.root()));
+        if let Some((kept, _)) = kept.filter(|(kept, _)| *kept > size) {
+            let kind = LogFaultKind::RolledBack { kept, found: size };
+            self.report.fault(super::CHECKPOINT, None, kind);
+        }
+        let mut kept_is_ours = kept.is_none_or(|(size, root)| size == 0 && root == crate::tlog::empty_root());
+        let mut tiles = 0;
+        while let Some(tile) = tile_of(size, 0, tiles) {
+            let hashes = self.hashes(tile)?;
+            let leaves = self.leaves(tile)?;
+            for at in 0..usize::from(tile.width) {
+                let index = self.by_records.size();
+                let (by_tile, by_record) =
+                    (hashes.as_ref().map(|all| all[at]), leaves.as_ref().map(|all| all[at]));
+                if let (Some(theirs), Some(ours)) = (by_tile, by_record)
+                    && theirs != ours
+                {
+                    // Which of both is right, the root tells in the end.
+                    self.report.fault(&tile.path(Kind::Entries), Some(index), LogFaultKind::Record);
+                }
+                let ours = by_record.or(by_tile).unwrap_or_default();
+                self.grow(ours)?;
+                self.by_tiles.append(by_tile.or(by_record).unwrap_or_default());
+                if let Some((size, root)) = kept
+                    && self.by_records.size() == size
+                {
+                    kept_is_ours = self.by_records.root() == root || self.by_tiles.root() == root;
+                }
+            }
+            (self.demands.progress)(self.by_records.size());
+            tiles += 1;
+        }
+        self.last_above(size)?;
+        self.root();
+        if let Some((kept, _)) = kept.filter(|(kept, _)| *kept <= size && !kept_is_ours) {
+            self.report.fault(super::CHECKPOINT, None, LogFaultKind::Against { size: kept });
+        }
+        self.rest_of_runs(size)
+    }
+
+    /// The hashes of a tile of level 0, if they can be read.
+    fn hashes(&mut self, tile: Tile) -> Result<Option<Vec<Hash>>, LogError> {
+        let (path, bytes) = match self.log.read(&tile.path(Kind::Hashes), MAX_TILE)? {
+            None => {
+                (tile.full().path(Kind::Hashes), self.log.read(&tile.full().path(Kind::Hashes), MAX_TILE)?)
+            }
+            bytes => (tile.path(Kind::Hashes), bytes),
+        };
+        let Some(bytes) = bytes else {
+            self.report.fault(&tile.path(Kind::Hashes), None, LogFaultKind::Missing);
+            return Ok(None);
+        };
+        let width = if path == tile.path(Kind::Hashes) { tile.width } else { TILE_WIDTH };
+        let expected = usize::from(width) * size_of::<Hash>();
+        if bytes.len() != expected {
+            let kind = LogFaultKind::Length { expected, found: bytes.len() };
+            self.report.fault(&path, None, kind);
+            return Ok(None);
+        }
+        let mut hashes = bytes.as_chunks().0.to_vec();
+        hashes.truncate(usize::from(tile.width));
+        Ok(Some(hashes))
+    }
+
+    /// The leaf hashes of the records of a bundle, if they can be read; the records are looked at on the way.
+    fn leaves(&mut self, tile: Tile) -> Result<Option<Vec<Hash>>, LogError> {
+        let first = tile.index * u64::from(TILE_WIDTH);
+        if first + u64::from(tile.width) <= self.demands.since {
+            return Ok(None);
+        }
+        let path = tile.path(Kind::Entries);
+        let Some(bundle) = self.log.read(&path, MAX_TILE)? else {
+            self.report.fault(&path, None, LogFaultKind::Missing);
+            self.readable = false;
+            return Ok(None);
+        };
+        let entries = match decode_bundle(&bundle, tile.width) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.report.fault(&path, None, error.into());
+                self.readable = false;
+                return Ok(None);
+            }
+        };
+        if self.demands.records {
+            for (index, entry) in (first..).zip(&entries) {
+                look(&mut self.report, &mut self.runs, &path, index, entry);
+            }
+        }
+        Ok(Some(entries.into_iter().map(leaf_hash).collect()))
+    }
+
+    /// Adds a leaf, and checks each tile above that it completes.
+    fn grow(&mut self, leaf: Hash) -> Result<(), LogError> {
+        let above = &mut self.above;
+        self.by_records.append_each(leaf, |node: Node, hash| {
+            if node.level > 0 && node.level % HEIGHT == 0 {
+                let level = usize::from(node.level / HEIGHT) - 1;
+                if above.len() == level {
+                    above.push(Vec::new());
+                }
+                above[level].push(*hash);
+            }
+        });
+        for level in 0..self.above.len() {
+            if self.above[level].len() == usize::from(TILE_WIDTH) {
+                let hashes = std::mem::take(&mut self.above[level]);
+                let index = (self.by_records.size() >> (usize::from(HEIGHT) * (level + 2))) - 1;
+                self.compare(Tile { level: level as u8 + 1, index, width: TILE_WIDTH }, &hashes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn last_above(&mut self, size: u64) -> Result<(), LogError> {
+        for tile in tiles_of(size).filter(|tile| tile.level > 0 && !tile.is_full()).collect::<Vec<_>>() {
+            if let Some(hashes) = self.above.get(usize::from(tile.level) - 1).cloned() {
+                self.compare(tile, &hashes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, tile: Tile, expected: &[Hash]) -> Result<(), LogError> {
+        if let Some(hashes) = self.hashes(tile)?
+            && let Some(at) = (0..expected.len()).find(|&at| hashes.get(at) != expected.get(at))
+        {
+            let below = 1_u64 << (HEIGHT * tile.level);
+            let first = (tile.index * u64::from(TILE_WIDTH) + at as u64) * below;
+            self.report.fault(&tile.path(Kind::Hashes), Some(first), LogFaultKind::Hash);
+        }
+        Ok(())
+    }
+
+    /// Who is right, and whether anybody is.
+    fn root(&mut self) {
+        let signed = *self.demands.signed.checkpoint.root();
+        let (records, tiles) = (self.by_records.root() == signed, self.by_tiles.root() == signed);
+        if records && !tiles {
+            // The records are as they were signed, so it is the tile that was changed.
+            for fault in &mut self.report.faults {
+                if fault.kind == LogFaultKind::Record {
+                    fault.kind = LogFaultKind::Hash;
+                    let index = fault.index.unwrap_or_default() / u64::from(TILE_WIDTH);
+                    let size = self.demands.signed.checkpoint.size();
+                    fault.path =
+                        tile_of(size, 0, index).map_or(fault.path.clone(), |tile| tile.path(Kind::Hashes));
+                }
+            }
+        } else if !records && self.report.is_sound() {
+            self.report.fault(super::CHECKPOINT, None, LogFaultKind::Root);
+        }
+    }
+
+    /// What is open at the end; and with more runs than one pass remembers, the other parts of them.
+    fn rest_of_runs(&mut self, size: u64) -> Result<(), LogError> {
+        if !self.demands.records || !self.readable {
+            return Ok(());
+        }
+        let parts = self.runs.ended / PER_PASS + 1;
+        for part in 0..parts {
+            if parts > 1 {
+                self.runs = Runs::part(part, parts, self.demands.since == 0);
+                let mut report = LogReport::default();
+                for tile in (0..).map_while(|index| tile_of(size, 0, index)) {
+                    let path = tile.path(Kind::Entries);
+                    let bundle = self.log.read(&path, MAX_TILE)?.unwrap_or_default();
+                    let first = tile.index * u64::from(TILE_WIDTH);
+                    let entries = decode_bundle(&bundle, tile.width).unwrap_or_default();
+                    for (index, entry) in (first..).zip(entries) {
+                        look(&mut report, &mut self.runs, &path, index, entry);
+                    }
+                }
+                for fault in report.faults.into_iter().filter(|f| matches!(f.kind, LogFaultKind::Run { .. }))
+                {
+                    if !self.report.faults.contains(&fault) {
+                        self.report.fault(&fault.path, fault.index, fault.kind);
+                    }
+                }
+            }
+            let open = std::mem::take(&mut self.runs.open);
+            self.report.open_runs += open.len() as u64;
+            self.report.open.extend(open.iter().map(|(name, index)| (hex(name), *index)));
+        }
+        self.report.open.sort_by_key(|(_, index)| *index);
+        self.report.open.truncate(MOST_FAULTS);
+        Ok(())
+    }
+}
+
+/// Looks at one record by itself, and at what it does to its run.
+fn look(report: &mut LogReport, runs: &mut Runs, path: &str, index: u64, entry: &[u8]) {
+    if entry.len() > MAX_RECORD {
+        let what = format!("it has {} bytes, and {MAX_RECORD} are the most", entry.len());
+        return report.fault(path, Some(index), LogFaultKind::Form(what));
+    }
+    let fields: Fields<'_> = match serde_json::from_slice(entry) {
+        Ok(fields) => fields,
+        Err(error) => return report.fault(path, Some(index), LogFaultKind::Form(error.to_string())),
+    };
+    if fields.v != VERSION {
+        let what = format!("its version is {}, and {VERSION} is known here", fields.v);
+        report.fault(path, Some(index), LogFaultKind::Form(what));
+    }
+    if fields.index != index {
+        report.fault(path, Some(index), LogFaultKind::Index(fields.index));
+    }
+    let effect = fields.effect();
+    if effect != Effect::None
+        && let Some(what) = runs.take(&fields.run, index, effect)
+    {
+        let run = fields.run.into_owned();
+        report.fault(path, Some(index), LogFaultKind::Run { run, what });
+    }
+}

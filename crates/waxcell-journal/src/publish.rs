@@ -1,0 +1,250 @@
+//! Publishing: from the records of the journal to a log that software of others can read and prove.
+//!
+//! The journal is what is durable first and what decides; the tree over it follows, as C2SP `tlog-tiles` and
+//! `tlog-checkpoint` have it, in the folder `tlog`. `docs/journal-format.md` says what lies where.
+
+mod head;
+mod key_file;
+mod tiles;
+
+use std::path::{Path, PathBuf};
+
+use crate::directory::Directory;
+use crate::disk::DiskError;
+use crate::error::{OpenError, ReadError};
+use crate::lock::Lock;
+use crate::log::{CHECKPOINT, KEYS, MAX_CHECKPOINT};
+use crate::reader::Reader;
+use crate::tlog::tiles_of;
+use crate::tlog::{Checkpoint, Frontier, Hash, Kind, Note, NoteError, PrivateKey, TILE_WIDTH, VerifierKey};
+pub use key_file::KeyFileError;
+
+use head::{Head, HeadFile};
+use tiles::{Growth, Public};
+
+/// The folder with the log, in the directory of the journal.
+const PUBLIC: &str = "tlog";
+const LOCK: &str = "publish.lock";
+
+/// Publishing failed. The records are durable all the same; the next who publishes goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The directory or a file in it cannot be trusted.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The journal cannot be read.
+    #[error("cannot read the journal")]
+    Read(#[from] ReadError),
+    /// Both copies of the last signed head are damaged.
+    #[error("`{}` is damaged: which head was signed last cannot be told", .0.display())]
+    Head(PathBuf),
+    /// Another process wrote the head although it did not hold the lock.
+    #[error("`{}` was changed by somebody who did not hold the lock", .0.display())]
+    Raced(PathBuf),
+    /// The journal is shorter than what was signed.
+    #[error(
+        "the journal holds {records} records, and {signed} were signed: records were removed, or an older copy was put in its place"
+    )]
+    Shrunk {
+        /// How many there are.
+        records: u64,
+        /// How many were signed.
+        signed: u64,
+    },
+    /// The records are others than those that were signed.
+    #[error("the first {signed} records are not those that were signed: the journal was rewritten")]
+    Rewritten {
+        /// How many were signed.
+        signed: u64,
+    },
+    /// A tile that is needed to go on is missing or has the wrong length.
+    #[error("cannot go on with the tree: {0}")]
+    Tile(String),
+    /// The checkpoint cannot be made.
+    #[error("cannot make the checkpoint")]
+    Note(#[from] NoteError),
+}
+
+impl PublishError {
+    /// Whether the journal is not what was signed: then somebody changed it.
+    #[must_use]
+    pub fn is_evidence(&self) -> bool {
+        use PublishError::{Head, Raced, Rewritten, Shrunk};
+        matches!(self, Head(_) | Raced(_) | Shrunk { .. } | Rewritten { .. })
+    }
+}
+
+/// Publishes one journal.
+#[derive(Debug)]
+pub struct Publisher {
+    path: PathBuf,
+    lock: Lock,
+    head: HeadFile,
+    key: PrivateKey,
+    public: Public,
+}
+
+impl Publisher {
+    /// Makes ready to publish the journal in a directory. A journal that was never published gets a key, in the name of
+    /// the host.
+    ///
+    /// Open it before the [`Journal`](crate::Journal): then what was signed cannot be more than what that one finds.
+    ///
+    /// # Errors
+    ///
+    /// When the directory is not ours alone, the key is missing or others may read it, or the disk refuses.
+    pub fn open(directory: &Path, host: &str) -> Result<Publisher, PublishError> {
+        let path = directory.to_owned();
+        let directory = Directory::private(directory)?;
+        let lock = Lock::open(&directory, LOCK)?;
+        let key = match key_file::load(&directory, key_file::NAME)? {
+            Some(key) => key,
+            None => {
+                let _held = lock.hold()?;
+                match key_file::load(&directory, key_file::NAME)? {
+                    // Another process was quicker.
+                    Some(key) => key,
+                    None if directory.has(head::NAME)? => {
+                        return Err(KeyFileError::Missing(directory.path_of(key_file::NAME)).into());
+                    }
+                    None => {
+                        key_file::create(&directory, key_file::NAME, &key_file::new_name(host, &directory)?)?
+                    }
+                }
+            }
+        };
+        let head = {
+            let _held = if directory.has(head::NAME)? { None } else { Some(lock.hold()?) };
+            HeadFile::open(&directory)?
+        };
+        let public = Public::new(path.join(PUBLIC));
+        Ok(Publisher { path, lock, head, key, public })
+    }
+
+    /// The key that checks what is signed here.
+    #[must_use]
+    pub fn verifier(&self) -> VerifierKey {
+        self.key.verifier()
+    }
+
+    /// How many records were signed.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be read or is damaged.
+    pub fn signed(&self) -> Result<u64, PublishError> {
+        Ok(self.head.read()?.map_or(0, |head| head.size()))
+    }
+
+    /// The folder with the log.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.public.path()
+    }
+
+    /// Publishes the first `records` records, all of which must be durable: tiles, then the signed head, then the
+    /// checkpoint that names it. Does nothing when as many are published already. Gives the checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// See [`PublishError`]. What was done stays, and is gone on from by whoever publishes next.
+    pub fn publish(&self, records: u64) -> Result<String, PublishError> {
+        let _held = self.lock.hold()?;
+        let before = self.head.read()?;
+        let before = match before {
+            Some(head) => {
+                // Whoever signed this one may have died before it was shown.
+                self.show(&head)?;
+                if head.size() >= records {
+                    return Ok(head.note);
+                }
+                Some(head)
+            }
+            None => None,
+        };
+
+        // The tiles come first: they are nothing but what the records lead to, so those that nobody signs do no harm. A
+        // crash here leaves tiles wider than the checkpoint asks for.
+        let frontier = self.grow(before.as_ref(), records)?;
+
+        // Before the signature is seen by anybody, the head is durable. A crash before leaves what was; after it, the
+        // head is ahead of the checkpoint, which is put in its place by whoever comes next.
+        let head = self.sign(before.as_ref().map_or(0, Head::size), frontier)?;
+        self.head.replace(before.as_ref(), &head)?;
+        self.show(&head)?;
+        Ok(head.note)
+    }
+
+    /// Puts the checkpoint of a head into its place, and takes away what its tree has in a wider form than the one
+    /// before. Does nothing where that is done.
+    fn show(&self, head: &Head) -> Result<(), PublishError> {
+        let keys = format!("{}\n", self.verifier());
+        if self.public.read(KEYS, MAX_CHECKPOINT)?.as_deref() != Some(keys.as_bytes()) {
+            self.public.place(KEYS, keys.as_bytes(), true)?;
+        }
+        let shown = self.public.read(CHECKPOINT, MAX_CHECKPOINT)?;
+        if shown.as_deref() != Some(head.note.as_bytes()) {
+            self.public.place(CHECKPOINT, head.note.as_bytes(), false)?;
+        }
+        // A crash here leaves what nobody asks for.
+        let parts = |size| tiles_of(size).filter(|tile| !tile.is_full());
+        for part in parts(head.before).filter(|part| !parts(head.size()).any(|now| now == *part)) {
+            self.public.remove(part, Kind::Hashes)?;
+            if part.level == 0 {
+                self.public.remove(part, Kind::Entries)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the records on from the last multiple of 256 that was signed, and writes the tiles that change.
+    fn grow(&self, before: Option<&Head>, records: u64) -> Result<Frontier, PublishError> {
+        let signed = before.map_or(0, Head::size);
+        let start = signed - signed % u64::from(TILE_WIDTH);
+        let frontier = match before {
+            Some(head) => first_of(&head.frontier, start),
+            None => Frontier::new(),
+        };
+        let mut growth = Growth::from(&self.public, frontier)?;
+        let mut reader = Reader::from_index(&self.path, start)?;
+        loop {
+            let size = growth.frontier.size();
+            if size == signed && before.is_some_and(|head| head.root() != growth.frontier.root()) {
+                return Err(PublishError::Rewritten { signed });
+            }
+            if size >= records {
+                break;
+            }
+            let Some(record) = reader.next().transpose()? else {
+                if size >= signed {
+                    break;
+                }
+                return Err(PublishError::Shrunk { records: size, signed });
+            };
+            growth.take(record.payload, record.leaf_hash)?;
+        }
+        growth.finish()?;
+        Ok(growth.frontier)
+    }
+
+    fn sign(&self, before: u64, frontier: Frontier) -> Result<Head, PublishError> {
+        let checkpoint = Checkpoint::new(self.key.name(), frontier.size(), frontier.root());
+        let mut note = Note::new(checkpoint.to_string())?;
+        note.sign(&self.key);
+        Ok(Head { before, frontier, note: note.to_string() })
+    }
+}
+
+/// The state of the tree over the first `size` leaves, which is a multiple of 256 that leaves out less than 256.
+fn first_of(frontier: &Frontier, size: u64) -> Frontier {
+    let bytes = frontier.to_bytes();
+    let whole = size_of::<u64>() + size_of::<Hash>() * size.count_ones() as usize;
+    let first = [&size.to_be_bytes(), &bytes[size_of::<u64>()..whole]].concat();
+    Frontier::from_bytes(&first).unwrap_or_default()
+}
