@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::base64;
+use super::cosignature;
 use super::key::{KeyKind, KeyName, PrivateKey, VerifierKey};
 
 /// The longest note, in bytes.
@@ -178,7 +179,7 @@ impl Note {
     /// Adds the author's signature.
     pub fn sign(&mut self, key: &PrivateKey) {
         let (verifier, bytes) = (key.verifier(), key.sign_bytes(self.text.as_bytes()));
-        self.add(Signature { name: verifier.name().clone(), id: verifier.id(), bytes: bytes.to_vec() });
+        self.add(Signature::new(&verifier, bytes.to_vec()));
     }
 
     /// Adds a signature, in place of one of the same name and id.
@@ -230,6 +231,10 @@ impl fmt::Display for Note {
 }
 
 impl Signature {
+    pub(super) fn new(key: &VerifierKey, bytes: Vec<u8>) -> Signature {
+        Signature { name: key.name().clone(), id: key.id(), bytes }
+    }
+
     /// Reads the line of a signature, without its newline.
     ///
     /// # Errors
@@ -271,9 +276,11 @@ impl fmt::Display for Signature {
 
 fn verify(key: &VerifierKey, text: &str, signature: &[u8]) -> Option<Verified> {
     let time = match key.kind() {
-        KeyKind::Ed25519 => key.signed(text.as_bytes(), signature.try_into().ok()?).then_some(None)?,
-        // Until cosignatures are here, none is right.
-        KeyKind::Cosignature => return None,
+        KeyKind::Ed25519 => {
+            key.signed(text.as_bytes(), signature.try_into().ok()?).then_some(())?;
+            None
+        }
+        KeyKind::Cosignature => Some(cosignature::verify(key, text, signature)?),
     };
     Some(Verified { key: key.clone(), time })
 }

@@ -1,8 +1,12 @@
 //! What the transparency log is held to: other people's vectors, definitions followed word by word, and changed proofs.
 
+mod canonical;
 mod checkpoint;
+mod cosignature;
 mod key;
 mod note;
+mod policy;
+mod proof;
 mod tile;
 mod tree;
 
