@@ -23,6 +23,7 @@ mod directory;
 mod disk;
 mod error;
 mod frame;
+mod fuzzing;
 mod header;
 mod journal;
 mod lock;
@@ -45,6 +46,10 @@ pub use chain::leaf_hash;
 pub use disk::{DiskError, DiskFault};
 pub use error::{AppendError, Corruption, OpenError, ReadError, Recovered, SpanLockError};
 pub use frame::{MAX_PAYLOAD, Mark, SpanId};
+#[doc(hidden)]
+pub use fuzzing::{
+    fuzz_bundle, fuzz_canonical, fuzz_checkpoint, fuzz_key, fuzz_note, fuzz_policy, fuzz_proof,
+};
 pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
 pub use log::{Demands, Log, LogError, LogFault, LogFaultKind, LogReport};
 pub use publish::{KeyFileError, PublishError, Publisher};

@@ -81,9 +81,10 @@ fn write(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
             *out += &number.to_string();
             Ok(())
         }
-        Value::Bool(true) => Ok(out.push_str("true")),
-        Value::Bool(false) => Ok(out.push_str("false")),
-        Value::Null => Ok(out.push_str("null")),
+        Value::Bool(_) | Value::Null => {
+            *out += &value.to_string();
+            Ok(())
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Witness {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Voice {
-    Witness(Witness),
+    Witness(Box<Witness>),
     /// Speaks when `least` of its members do.
     Group {
         name: Vec<u8>,
@@ -176,7 +176,7 @@ impl Policy {
     /// The witnesses that are known.
     pub fn witnesses(&self) -> impl Iterator<Item = &Witness> {
         self.voices.iter().filter_map(|voice| match voice {
-            Voice::Witness(witness) => Some(witness),
+            Voice::Witness(witness) => Some(&**witness),
             Voice::Group { .. } => None,
         })
     }
@@ -269,7 +269,7 @@ impl Reading {
         if self.voices.iter().any(same) {
             return Err(PolicyFault::DuplicateKey);
         }
-        self.define(Voice::Witness(Witness { name: name.to_vec(), key, url }))
+        self.define(Voice::Witness(Box::new(Witness { name: name.to_vec(), key, url })))
     }
 
     fn group(&mut self, words: &[&[u8]]) -> Result<(), PolicyFault> {

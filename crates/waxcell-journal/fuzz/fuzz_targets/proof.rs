@@ -1,0 +1,4 @@
+#![no_main]
+//! `cargo +nightly fuzz run proof seeds/proof` in `crates/waxcell-journal/fuzz`.
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| waxcell_journal::fuzz_proof(bytes));
