@@ -282,9 +282,42 @@ pub(crate) enum Audit {
         last: Option<u32>,
     },
     /// Check that the journal is whole and unchanged: exit code 0 sound, 1 tampered, 2 incomplete, 3 not checked
-    Verify {
-        /// Also check that every started run was closed
-        #[arg(long)]
-        complete: bool,
+    Verify(Verify),
+    /// Write the proof that a run's last record is in the log: a file that anybody can check who has the public key
+    Prove {
+        /// A run's name, or its first digits
+        run: Option<String>,
+        /// The record with this number instead
+        #[arg(long, value_name = "INDEX", conflicts_with = "run")]
+        record: Option<u64>,
+        /// Write into this file, which must not be there yet, and not to standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
+    /// Sign all that is on record, and print the checkpoint: keep it where nobody can change it
+    Checkpoint,
+    /// Print the public keys that check what is signed here
+    Key,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The file of a proof to check, instead of the journal
+    #[arg(value_name = "PROOF")]
+    pub(crate) proof: Option<PathBuf>,
+    /// Also check that every started run was closed, and every record signed
+    #[arg(long)]
+    pub(crate) complete: bool,
+    /// The log's public key, or a file with one or more; else the key that lies beside the log
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Vec<String>,
+    /// Check a copy of the folder `tlog` alone
+    #[arg(long, value_name = "DIR", conflicts_with = "proof")]
+    pub(crate) log: Option<PathBuf>,
+    /// A checkpoint that was kept: the log must go on from it
+    #[arg(long, value_name = "FILE", conflicts_with = "proof")]
+    pub(crate) against: Option<PathBuf>,
+    /// Look only at the hashes of records that were checked before: below this number, or those of a kept checkpoint
+    #[arg(long, value_name = "INDEX|FILE", conflicts_with = "proof")]
+    pub(crate) since: Option<String>,
 }

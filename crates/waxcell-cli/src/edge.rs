@@ -27,7 +27,7 @@ pub(crate) fn caller() -> io::Result<Caller> {
         // All ones: nobody logged in for this.
         login_uid: read("/proc/self/loginuid").parse().ok().filter(|id| *id != u32::MAX),
         pid: std::process::id(),
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        host: host_name(),
         boot: read("/proc/sys/kernel/random/boot_id"),
         cwd: std::env::current_dir()?,
         umask: umask.bits(),
@@ -266,4 +266,8 @@ pub(crate) fn rest(state: &waxcell::State) {
     if let Err(error) = state.rest() {
         complain_of(&error);
     }
+}
+
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

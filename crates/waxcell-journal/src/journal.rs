@@ -207,6 +207,21 @@ impl Journal {
         self.tip.state.next_index
     }
 
+    /// How many records there are, all of them durable when this returns: also those whose writer died before it had
+    /// seen that.
+    ///
+    /// # Errors
+    ///
+    /// When what other processes have appended cannot be read, or the disk refuses.
+    pub fn durable(&mut self) -> Result<u64, AppendError> {
+        let _held = self.hold()?;
+        if self.tip.state.settled < self.tip.state.next_index {
+            self.or_poison(|journal| disk::sync(&journal.tip.file, &journal.tip.path))?;
+            self.tip.state.settled = self.tip.state.next_index;
+        }
+        Ok(self.tip.state.next_index)
+    }
+
     /// Unfinished writes that were removed since this was last asked. They should be recorded.
     pub fn take_recovered(&mut self) -> Vec<Recovered> {
         std::mem::take(&mut self.recovered)

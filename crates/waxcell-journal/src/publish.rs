@@ -19,7 +19,8 @@ use crate::tlog::tiles_of;
 use crate::tlog::{Checkpoint, Frontier, Hash, Kind, Note, NoteError, PrivateKey, TILE_WIDTH, VerifierKey};
 pub use key_file::KeyFileError;
 
-use head::{Head, HeadFile};
+use head::HeadFile;
+pub(crate) use head::{Head, NAME as HEAD, signed_head};
 use tiles::{Growth, Public};
 
 /// The folder with the log, in the directory of the journal.

@@ -15,6 +15,8 @@ pub struct Report {
     pub segments: u64,
     /// How many records could be read.
     pub records: u64,
+    /// How many of them the last signed head covers; 0 when nothing was signed.
+    pub signed: u64,
     /// The chain value after the last record. It stands for all of them, in their order.
     pub head: Hash,
     /// The spans that are open at the end.
@@ -26,8 +28,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether nothing is wrong. What was cut off at the end cannot be seen in the journal alone: compare
-    /// [`Report::records`] and [`Report::head`] with what was noted elsewhere.
+    /// Whether nothing is wrong. That a journal was put back to an older state, its signed head with it, cannot be seen in it
+    /// alone: a checkpoint that was noted elsewhere shows it.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()
@@ -107,6 +109,23 @@ pub enum FaultKind {
     Trailing {
         /// How many.
         bytes: u64,
+    },
+    /// The file says in neither of its two copies what was signed last.
+    #[error("which head was signed last cannot be told")]
+    Head,
+    /// Records that were signed are not there.
+    #[error(
+        "{signed} records were signed, and fewer are there: records were removed, or an older copy was put in their place"
+    )]
+    Shrunk {
+        /// How many were signed.
+        signed: u64,
+    },
+    /// The records are not those that were signed.
+    #[error("the first {signed} records are not those that were signed: the journal was rewritten")]
+    Rewritten {
+        /// How many were signed.
+        signed: u64,
     },
     /// The remains of an unfinished write at the end of the journal.
     #[error("{bytes} bytes of an unfinished write stand at the end")]

@@ -28,9 +28,9 @@ pub use cosignature::cosign;
 pub use frontier::{Frontier, FrontierError};
 pub use key::{KeyError, KeyKind, KeyName, PrivateKey, VerifierKey};
 pub use note::{MAX_NOTE, MAX_SIGNATURES, Note, NoteError, Opened, Signature, SignatureFault, Verified};
-pub(crate) use tile::tile_of;
 pub use policy::{Log, MAX_LINES, MAX_POLICY, Policy, PolicyError, PolicyFault, QuorumError, Witness};
 pub use proof::{MAX_PROOF, Proof, ProofFileError, VerifyProofError};
+pub(crate) use tile::tile_of;
 pub use tile::{Kind, TILE_WIDTH, Tile, tiles_of, tiles_that_grow};
 pub use tile_reader::{TileError, TileReader};
 pub use tree::{

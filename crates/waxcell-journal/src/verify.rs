@@ -14,10 +14,12 @@ use crate::frame::{self, Frame, Mark, SpanId};
 use crate::header::Header;
 use crate::journal::OpenSpan;
 use crate::lock::Lock;
+use crate::publish::{Head, signed_head};
 use crate::report::{Fault, FaultKind, Report};
 use crate::segment::{self, Frames, SEGMENT_BYTES, Step, used};
 use crate::state::{MarkFault, State};
 use crate::tip::{header_fault, proves};
+use crate::tlog::Frontier;
 
 /// So many faults are listed; further ones are counted.
 const MOST_FAULTS: usize = 100;
@@ -34,11 +36,13 @@ pub fn verify(directory: &Path) -> Result<Report, ReadError> {
     let directory = Directory::to_read(directory)?;
     // The last segment is read while nobody writes, the others afterwards: they do not change any more.
     let held = Lock::hold_to_read(&directory)?;
+    // First what was signed, then what there is: records that others append meanwhile cannot be missing.
+    let head = signed_head(&directory)?;
     let numbers = directory.segments()?;
     let last = numbers.last().map(|&number| read(&directory, number)).transpose()?;
     drop(held);
 
-    let mut pass = Pass::new();
+    let mut pass = Pass::new(head.as_ref().ok().cloned().flatten());
     let (mut number, mut listed) = (0, numbers.iter().peekable());
     while let Some(&&next) = listed.peek() {
         if next != number {
@@ -57,6 +61,9 @@ pub fn verify(directory: &Path) -> Result<Report, ReadError> {
         pass.fault(&segment::name(0), 0, FaultKind::Missing);
     }
     pass.reopened(&directory, &numbers)?;
+    if head.is_err() {
+        pass.fault(crate::publish::HEAD, 0, FaultKind::Head);
+    }
     Ok(pass.report())
 }
 
@@ -81,6 +88,9 @@ fn read(directory: &Directory, number: u64) -> Result<Content, ReadError> {
 
 struct Pass {
     report: Report,
+    /// The head that was signed last, until as many records were read.
+    signed: Option<Head>,
+    tree: Frontier,
     journal: Option<[u8; 16]>,
     state: State,
     /// The records before are unknown: the next header or frame is taken at its word.
@@ -95,11 +105,20 @@ struct Pass {
 }
 
 impl Pass {
-    fn new() -> Pass {
-        let report =
-            Report { segments: 0, records: 0, head: [0; 32], open: vec![], faults: vec![], more_faults: 0 };
+    fn new(signed: Option<Head>) -> Pass {
+        let report = Report {
+            segments: 0,
+            records: 0,
+            signed: signed.as_ref().map_or(0, Head::size),
+            head: [0; 32],
+            open: vec![],
+            faults: vec![],
+            more_faults: 0,
+        };
         Pass {
             report,
+            signed,
+            tree: Frontier::new(),
             journal: None,
             state: State::empty(&[0; 16]),
             resync: false,
@@ -217,11 +236,19 @@ impl Pass {
 
     fn frame(&mut self, name: &str, at: usize, frame: &Frame<'_>) {
         self.report.records += 1;
+        let leaf = leaf_hash(frame.payload);
+        self.tree.append(leaf);
+        if let Some(head) = self.signed.take_if(|head| head.size() == self.tree.size())
+            && head.root() != self.tree.root()
+            && self.report.is_sound()
+        {
+            self.fault(crate::publish::HEAD, 0, FaultKind::Rewritten { signed: head.size() });
+        }
         let resync = std::mem::take(&mut self.resync);
         if frame.index != self.state.next_index {
             self.fault(name, at, FaultKind::Index { found: frame.index });
         }
-        if !resync && frame.chain_after(&self.state.chain, &leaf_hash(frame.payload)) != frame.chain {
+        if !resync && frame.chain_after(&self.state.chain, &leaf) != frame.chain {
             self.fault_at(name, at, frame.index, FaultKind::Chain);
         }
         let verdict = if frame.mark == Mark::Open && self.closed.contains(&frame.span) {
@@ -276,6 +303,10 @@ impl Pass {
     }
 
     fn report(mut self) -> Report {
+        // Whatever else is wrong: fewer than were signed is what a removed tail looks like.
+        if let Some(signed) = self.signed.take().map(|head| head.size()).filter(|&signed| signed > 0) {
+            self.fault(crate::publish::HEAD, 0, FaultKind::Shrunk { signed });
+        }
         self.report.head = self.state.chain;
         let open = self.state.open_by_index();
         self.report.open = open.into_iter().map(|(span, opened_at)| OpenSpan { span, opened_at }).collect();

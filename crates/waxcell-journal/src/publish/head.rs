@@ -4,6 +4,7 @@
 //! Two slots are written by turns, each over itself: a torn write leaves the other one.
 
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
@@ -86,6 +87,17 @@ impl HeadFile {
         disk::write(&self.file, &slot, at, &self.path)?;
         Ok(disk::sync(&self.file, &self.path)?)
     }
+}
+
+/// What was signed last in the journal of a directory, which may be a copy; nothing when there is no such file, and an
+/// error when what is there says it in neither slot.
+pub(crate) fn signed_head(directory: &Directory) -> Result<Result<Option<Head>, ()>, DiskError> {
+    let Some(file) = directory.open_to_read(NAME)? else { return Ok(Ok(None)) };
+    let mut bytes = Vec::new();
+    let failed = |error| DiskError::new("read", &directory.path_of(NAME), error);
+    file.take(2 * SLOT as u64).read_to_end(&mut bytes).map_err(failed)?;
+    bytes.resize(2 * SLOT, 0);
+    Ok(newest(&bytes).map(|newest| newest.map(|(_, head)| head)))
 }
 
 fn newest(bytes: &[u8]) -> Result<Option<(u64, Head)>, ()> {

@@ -1,0 +1,338 @@
+//! `waxcell audit verify`: the verdict on the whole record, on a copy of its log, or on one proof.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::Path;
+
+use serde_json::json;
+use waxcell_journal::tlog::{Checkpoint, Policy, Proof, SignedCheckpoint, VerifierKey};
+use waxcell_journal::{Demands, Log, LogError, LogReport, leaf_hash};
+
+use super::{NO_PLACE, unreadable};
+use crate::args::{Common, Verify};
+use crate::edge;
+use crate::exit::Exit;
+
+/// Longer than any file with keys, a checkpoint or a proof.
+const MAX_FILE: u64 = 1 << 20;
+
+/// So many records are checked before there is something to see of it.
+const WORTH_SHOWING: u64 = 100_000;
+
+pub(super) fn run(command: &Verify, state: Option<&Path>, common: &Common) -> Exit {
+    let verdict = match &command.proof {
+        Some(proof) => return told(one(proof, command, state), |text| edge::print(&text, Exit::SUCCESS)),
+        None => all(command, state, common),
+    };
+    told(verdict, |found| found.tell(command.complete, common))
+}
+
+/// What could not be checked is neither sound nor tampered with.
+fn told<T>(done: Result<T, Stop>, tell: impl FnOnce(T) -> Exit) -> Exit {
+    match done {
+        Ok(value) => tell(value),
+        Err(Stop { message, exit }) => {
+            edge::complain(&message);
+            exit
+        }
+    }
+}
+
+/// Why there is no more to say.
+struct Stop {
+    message: String,
+    exit: Exit,
+}
+
+fn unchecked(message: impl Into<String>) -> Stop {
+    Stop { message: message.into(), exit: Exit::UNCHECKED }
+}
+
+/// What was found out about the record.
+#[derive(Default)]
+struct Found {
+    records: u64,
+    segments: Option<u64>,
+    /// How many records the checkpoint signs.
+    signed: u64,
+    /// The keys that signed it.
+    by: Vec<String>,
+    /// Whether whoever asks named the keys.
+    keys_named: bool,
+    open: Vec<String>,
+    open_runs: u64,
+    faults: Vec<String>,
+    more_faults: u64,
+    /// Whether all that is wrong is a write that was never finished.
+    only_torn: bool,
+    /// Whether another checkpoint is there than before.
+    moved: bool,
+}
+
+/// Checks everything. While runs go on and publish, the log may change under our eyes: what then looks wrong is looked at
+/// again.
+fn all(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found, Stop> {
+    const ATTEMPTS: usize = 5;
+    let mut found = look(command, state, common)?;
+    for _ in 1..ATTEMPTS {
+        if found.faults.is_empty() || !found.moved {
+            break;
+        }
+        found = look(command, state, common)?;
+    }
+    Ok(found)
+}
+
+fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found, Stop> {
+    let mut found = Found::default();
+    let journal = state.map(|state| state.join("journal"));
+    let folder = match (&command.log, &journal) {
+        (Some(folder), _) => folder.clone(),
+        (None, None) => return Err(unchecked(NO_PLACE)),
+        (None, Some(journal)) => journal.join("tlog"),
+    };
+    let log = Log::at(&folder);
+    let keys = keys(command, &log)?;
+    found.keys_named = keys.1;
+    // First what was signed, then what there is.
+    let checkpoint = log.checkpoint(&keys.0);
+    match (&command.log, &journal) {
+        (None, Some(journal)) => {
+            let report = waxcell_journal::verify(journal).map_err(|error| unchecked(unreadable(&error)))?;
+            found.records = report.records;
+            found.signed = report.signed;
+            found.segments = Some(report.segments);
+            found.only_torn = report.is_only_torn();
+            found.faults = report.faults.iter().map(ToString::to_string).collect();
+            found.more_faults = report.more_faults;
+            found.open = report.open.iter().map(|span| span.span.to_string()).collect();
+            found.open_runs = report.open.len() as u64;
+        }
+        _ => {}
+    }
+    let signed = match checkpoint {
+        Ok(signed) => signed,
+        Err(LogError::Disk(error)) => return Err(unchecked(edge::with_causes(&error))),
+        // Nothing was signed: the first run was cut off before its end.
+        Err(LogError::NoLog(_)) if command.log.is_none() && found.signed == 0 && !keys.1 => return Ok(found),
+        Err(LogError::NoLog(folder)) if command.log.is_some() => {
+            return Err(unchecked(LogError::NoLog(folder).to_string()));
+        }
+        Err(error) => {
+            found.fault(edge::with_causes(&error));
+            return Ok(found);
+        }
+    };
+    let report = check(&log, &signed, command, &keys.0, common)?;
+    found.by = signed.signatures.iter().map(|signature| signature.key.to_string()).collect();
+    found.take(&signed, report, command.log.is_some());
+    found.moved = log.checkpoint(&keys.0).is_ok_and(|now| now.checkpoint != signed.checkpoint);
+    Ok(found)
+}
+
+impl Found {
+    fn fault(&mut self, what: String) {
+        self.only_torn = false;
+        self.faults.push(what);
+    }
+
+    fn take(&mut self, signed: &SignedCheckpoint, report: LogReport, alone: bool) {
+        if alone {
+            self.records = report.records;
+            self.open = report.open.iter().map(|(run, _)| run.clone()).collect();
+            self.open_runs = report.open_runs;
+        }
+        let size = signed.checkpoint.size();
+        // The head is durable before the checkpoint is shown, so the checkpoint can only be behind.
+        if !alone && size > self.signed {
+            let signed = self.signed;
+            self.fault(format!("the checkpoint signs {size} records, and the journal remembers {signed}: an older copy of it was put in its place"));
+        }
+        self.signed = size;
+        report.faults.iter().for_each(|fault| self.fault(fault.to_string()));
+        self.more_faults += report.more_faults;
+    }
+
+    fn exit(&self, complete: bool) -> Exit {
+        match () {
+            () if !self.faults.is_empty() && self.only_torn => Exit::INCOMPLETE,
+            () if !self.faults.is_empty() => Exit::FOUND,
+            () if complete && (self.open_runs > 0 || self.signed < self.records) => Exit::INCOMPLETE,
+            () => Exit::SUCCESS,
+        }
+    }
+
+    fn tell(&self, complete: bool, common: &Common) -> Exit {
+        let exit = self.exit(complete);
+        if common.json {
+            let value = json!({
+                "sound": self.faults.is_empty(),
+                "records": self.records,
+                "segments": self.segments,
+                "signed": self.signed,
+                "keys": self.by,
+                "keys_named": self.keys_named,
+                "open_runs": self.open,
+                "faults": self.faults,
+                "more_faults": self.more_faults,
+            });
+            return edge::print(&format!("{value}\n"), exit);
+        }
+        for fault in &self.faults {
+            eprintln!("waxcell: {}", edge::printable(fault));
+        }
+        if self.more_faults > 0 {
+            eprintln!("waxcell: and {} faults more", self.more_faults);
+        }
+        let unsigned = self.records.saturating_sub(self.signed);
+        if exit == Exit::INCOMPLETE {
+            if self.open_runs > 0 {
+                let open = self.open_runs;
+                eprintln!(
+                    "waxcell: not whole: {open} runs are open; the next run closes those that nobody watches"
+                );
+            } else if self.faults.is_empty() {
+                eprintln!(
+                    "waxcell: not whole: {unsigned} records are not signed yet; the next run signs them"
+                );
+            } else {
+                eprintln!(
+                    "waxcell: not whole: the last write was never finished; the next run removes and records it"
+                );
+            }
+        }
+        if exit == Exit::SUCCESS && !common.quiet {
+            return edge::print(&self.summary(unsigned), exit);
+        }
+        exit
+    }
+
+    fn summary(&self, unsigned: u64) -> String {
+        let mut text = format!("sound: {} records", self.records);
+        if let Some(segments) = self.segments {
+            text += &format!(" in {segments} segments");
+        }
+        if self.open_runs > 0 {
+            text += &format!("; {} runs are open", self.open_runs);
+        }
+        if unsigned > 0 {
+            text += &format!("; {unsigned} are not signed yet");
+        }
+        for key in &self.by {
+            text += &format!("\nsigned by {key}");
+            if !self.keys_named {
+                text += "\n(the key that lies beside the log: compare it with the one you noted, or name that with --key)";
+            }
+        }
+        text + "\n"
+    }
+}
+
+/// The keys to trust, and whether they were named by whoever asks.
+fn keys(command: &Verify, log: &Log) -> Result<(Vec<VerifierKey>, bool), Stop> {
+    let mut keys = Vec::new();
+    for given in &command.key {
+        match given.parse::<VerifierKey>() {
+            Ok(key) => keys.push(key),
+            Err(_) if Path::new(given).is_file() => {
+                let text = read(Path::new(given))?;
+                for line in String::from_utf8_lossy(&text).lines().filter(|line| !line.trim().is_empty()) {
+                    let key = line.trim().parse();
+                    keys.push(key.map_err(|error| unchecked(format!("in `{given}`: {error}")))?);
+                }
+            }
+            Err(error) => {
+                return Err(unchecked(format!("`{given}` is neither a key nor a file with keys: {error}")));
+            }
+        }
+    }
+    if command.key.is_empty() {
+        let beside = log.keys().map_err(|error| unchecked(edge::with_causes(&error)))?;
+        return Ok((beside, false));
+    }
+    Ok((keys, true))
+}
+
+fn check(
+    log: &Log,
+    signed: &SignedCheckpoint,
+    command: &Verify,
+    keys: &[VerifierKey],
+    common: &Common,
+) -> Result<LogReport, Stop> {
+    let kept = |path: &Path| -> Result<Checkpoint, Stop> {
+        let opened = SignedCheckpoint::open(&read(path)?, keys, &[]);
+        let path = path.display();
+        opened
+            .map(|signed| signed.checkpoint)
+            .map_err(|error| unchecked(format!("`{path}`: {}", edge::with_causes(&error))))
+    };
+    let mut against = command.against.as_deref().map(kept).transpose()?;
+    let since = match &command.since {
+        None => 0,
+        Some(since) => match since.parse() {
+            Ok(number) => number,
+            Err(_) => {
+                let checkpoint = kept(Path::new(since))?;
+                let size = checkpoint.size();
+                // What was checked before has to be what is there now.
+                against.get_or_insert(checkpoint);
+                size
+            }
+        },
+    };
+    let size = signed.checkpoint.size();
+    let shown = size - since.min(size) > WORTH_SHOWING && !common.quiet && std::io::stderr().is_terminal();
+    let mut progress = |done: u64| {
+        if shown && done.is_multiple_of(1 << 14) {
+            let _ = write!(std::io::stderr(), "\r{done} of {size} records, {} %", done * 100 / size.max(1));
+        }
+    };
+    let demands =
+        Demands { signed, against: against.as_ref(), since, records: true, progress: &mut progress };
+    let report = log.verify(demands).map_err(|error| unchecked(edge::with_causes(&error)));
+    if shown {
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
+    }
+    report
+}
+
+/// Checks one proof; what it proves, in words.
+fn one(path: &Path, command: &Verify, state: Option<&Path>) -> Result<String, Stop> {
+    let wrong = |error: &dyn std::error::Error| Stop {
+        message: format!("`{}` proves nothing: {}", path.display(), edge::with_causes(error)),
+        exit: Exit::FOUND,
+    };
+    let proof = Proof::parse(&read(path)?).map_err(|error| wrong(&error))?;
+    let beside = Log::at(&state.map(|state| state.join("journal/tlog")).unwrap_or_default());
+    let (keys, named) = keys(command, &beside)?;
+    if keys.is_empty() {
+        return Err(unchecked("no key to check the proof with: name the public key of the log with --key"));
+    }
+    let record = proof.extra.as_deref().unwrap_or_default();
+    let signed = proof.verify(&leaf_hash(record), &Policy::of_logs(&keys)).map_err(|error| wrong(&error))?;
+    let value: serde_json::Value = serde_json::from_slice(record).unwrap_or_default();
+    let field = |name: &str| value[name].as_str().unwrap_or("?").to_owned();
+    let verdict = value["verdict"].as_str().map(|verdict| format!(", {verdict}")).unwrap_or_default();
+    let mut text = format!(
+        "proved: record {} of {}, `{}`{verdict}, of run {}, made {}\n",
+        proof.index,
+        signed.checkpoint.size(),
+        field("type"),
+        field("run"),
+        field("time"),
+    );
+    for signature in &signed.signatures {
+        text += &format!("signed by {}\n", signature.key);
+    }
+    if !named {
+        text += "(the key of this state directory: name the one you noted with --key)\n";
+    }
+    Ok(edge::printable_lines(&text))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Stop> {
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes));
+    opened.map_err(|error| unchecked(format!("cannot read `{}`: {error}", path.display())))?;
+    Ok(bytes)
+}
