@@ -1,6 +1,7 @@
 //! Names and keys of those who sign notes, and their texts (C2SP `signed-note`, "Verifier keys").
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use base64ct::{Base64, Encoding};
@@ -174,7 +175,21 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// The key that follows from 32 random bytes.
+    /// A new key.
+    ///
+    /// # Errors
+    ///
+    /// The kernel gives no random bytes.
+    pub fn generate(name: KeyName) -> io::Result<PrivateKey> {
+        let mut seed = Zeroizing::new([0; 32]);
+        let given = rustix::rand::getrandom(seed.as_mut_slice(), rustix::rand::GetRandomFlags::empty())?;
+        if given < seed.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(PrivateKey::from_seed(name, &seed))
+    }
+
+    /// The key that follows from 32 random bytes, which the caller overwrites.
     #[must_use]
     pub fn from_seed(name: KeyName, seed: &[u8; 32]) -> PrivateKey {
         PrivateKey { name, key: SigningKey::from_bytes(seed) }

@@ -100,6 +100,12 @@ fn times() {
         let opened = note.open(&[witness.cosigner()]).unwrap();
         assert_eq!(opened.verified[0].time, Some(read));
     }
+    // Past what the specification allows, though signed.
+    let mut note = checkpoint(&key("host/log", 1), 3);
+    let time = i64::MAX as u64 + 1;
+    let signed = witness.sign_bytes(format!("cosignature/v1\ntime {time}\n{}", note.text()).as_bytes());
+    note.add(Signature::new(&witness.cosigner(), [&time.to_be_bytes(), signed.as_slice()].concat()));
+    assert!(matches!(note.open(&[witness.cosigner()]), Err(NoteError::Wrong(..))));
 }
 
 proptest! {

@@ -26,6 +26,14 @@ fn keys_are_read_and_written() {
     assert_eq!(parse(&cosigner.to_string()), Ok(cosigner));
 }
 
+#[test]
+fn new_keys_differ() {
+    let new = || PrivateKey::generate(KeyName::new("host/log").unwrap()).unwrap();
+    let (one, other) = (new(), new());
+    assert_ne!(one.verifier().public(), other.verifier().public());
+    assert_eq!(PrivateKey::from_text(&one.to_text()).unwrap().verifier(), one.verifier());
+}
+
 /// Whoever prints what holds a key does not print the key.
 #[test]
 fn a_private_key_is_not_shown() {
