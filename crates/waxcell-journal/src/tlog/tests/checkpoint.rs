@@ -80,6 +80,8 @@ fn a_log_signs_its_own_checkpoint() {
     assert_eq!((signed.checkpoint.size(), signed.cosignatures.len()), (3, 0));
     assert_eq!(signed.signatures, [Verified { key: log.verifier(), time: None }]);
     assert_eq!(signed.note.to_string(), bytes);
+    // Another log that is trusted is not a witness by that.
+    assert_eq!(open(&[log.verifier(), other.verifier()], &[]), Ok(signed));
     // After a rotation, the keys before and after are both known.
     assert!(open(&[key("host/log", 3).verifier(), log.verifier()], &[]).is_ok());
     // Another log may not speak for this one, a witness may not stand in for the log, and a name is not enough.

@@ -85,6 +85,25 @@ fn a_key_is_a_name_and_an_id() {
     }
 }
 
+/// Ids are short: these two keys of one name were found in a second. Which one is meant cannot be told.
+#[test]
+fn two_keys_with_one_name_and_id() {
+    let twin = |seed: u16| {
+        let mut bytes = [0; 32];
+        bytes[30..].copy_from_slice(&seed.to_be_bytes());
+        PrivateKey::from_seed(KeyName::new("twin").unwrap(), &bytes)
+    };
+    let (one, other) = (twin(14_970), twin(16_033));
+    assert_eq!((one.verifier().id(), other.verifier().id()), (0x0991_3fee, 0x0991_3fee));
+    let mut note = Note::new("text\n").unwrap();
+    note.sign(&one);
+    assert!(note.open(&[one.verifier(), one.verifier()]).is_ok());
+    let ambiguous = Err(NoteError::Ambiguous(KeyName::new("twin").unwrap(), 0x0991_3fee));
+    assert_eq!(note.open(&[one.verifier(), other.verifier()]), ambiguous);
+    assert_eq!(note.open(&[other.verifier(), one.verifier()]), ambiguous);
+    assert!(matches!(note.open(&[other.verifier()]), Err(NoteError::Wrong(..))));
+}
+
 /// No byte of a note with one signature can be changed, and nothing can be added or taken away.
 #[test]
 fn every_other_byte_is_refused() {
