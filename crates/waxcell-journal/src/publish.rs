@@ -20,7 +20,7 @@ use crate::tlog::{Checkpoint, Frontier, Hash, Kind, Note, NoteError, PrivateKey,
 pub use key_file::KeyFileError;
 
 use head::HeadFile;
-pub(crate) use head::{Head, NAME as HEAD, signed_head};
+pub(crate) use head::{Head, NAME as HEAD, Signed, signed_head};
 use tiles::{Growth, Public};
 
 /// The folder with the log, in the directory of the journal.

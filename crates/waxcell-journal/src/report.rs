@@ -40,7 +40,10 @@ impl Report {
     pub fn is_only_torn(&self) -> bool {
         !self.is_sound()
             && self.more_faults == 0
-            && self.faults.iter().all(|fault| matches!(fault.kind, FaultKind::TornTail { .. }))
+            && self
+                .faults
+                .iter()
+                .all(|fault| matches!(fault.kind, FaultKind::TornTail { .. } | FaultKind::TornHead))
     }
 }
 
@@ -113,6 +116,9 @@ pub enum FaultKind {
     /// The file says in neither of its two copies what was signed last.
     #[error("which head was signed last cannot be told")]
     Head,
+    /// One of its two copies cannot be read: the remains of an unfinished write.
+    #[error("one of its two copies is what a write leaves that was never finished")]
+    TornHead,
     /// Records that were signed are not there.
     #[error(
         "{signed} records were signed, and fewer are there: records were removed, or an older copy was put in their place"

@@ -14,7 +14,7 @@ use crate::frame::{self, Frame, Mark, SpanId};
 use crate::header::Header;
 use crate::journal::OpenSpan;
 use crate::lock::Lock;
-use crate::publish::{Head, signed_head};
+use crate::publish::{HEAD, Head, Signed, signed_head};
 use crate::report::{Fault, FaultKind, Report};
 use crate::segment::{self, Frames, SEGMENT_BYTES, Step, used};
 use crate::state::{MarkFault, State};
@@ -42,7 +42,12 @@ pub fn verify(directory: &Path) -> Result<Report, ReadError> {
     let last = numbers.last().map(|&number| read(&directory, number)).transpose()?;
     drop(held);
 
-    let mut pass = Pass::new(head.as_ref().ok().cloned().flatten());
+    let (head, fault) = match head {
+        Signed::Whole(head) => (head, None),
+        Signed::Torn(head) => (head, Some(FaultKind::TornHead)),
+        Signed::Damaged => (None, Some(FaultKind::Head)),
+    };
+    let mut pass = Pass::new(head);
     let (mut number, mut listed) = (0, numbers.iter().peekable());
     while let Some(&&next) = listed.peek() {
         if next != number {
@@ -61,8 +66,8 @@ pub fn verify(directory: &Path) -> Result<Report, ReadError> {
         pass.fault(&segment::name(0), 0, FaultKind::Missing);
     }
     pass.reopened(&directory, &numbers)?;
-    if head.is_err() {
-        pass.fault(crate::publish::HEAD, 0, FaultKind::Head);
+    if let Some(fault) = fault {
+        pass.fault(HEAD, 0, fault);
     }
     Ok(pass.report())
 }
@@ -242,7 +247,7 @@ impl Pass {
             && head.root() != self.tree.root()
             && self.report.is_sound()
         {
-            self.fault(crate::publish::HEAD, 0, FaultKind::Rewritten { signed: head.size() });
+            self.fault(HEAD, 0, FaultKind::Rewritten { signed: head.size() });
         }
         let resync = std::mem::take(&mut self.resync);
         if frame.index != self.state.next_index {
@@ -305,7 +310,7 @@ impl Pass {
     fn report(mut self) -> Report {
         // Whatever else is wrong: fewer than were signed is what a removed tail looks like.
         if let Some(signed) = self.signed.take().map(|head| head.size()).filter(|&signed| signed > 0) {
-            self.fault(crate::publish::HEAD, 0, FaultKind::Shrunk { signed });
+            self.fault(HEAD, 0, FaultKind::Shrunk { signed });
         }
         self.report.head = self.state.chain;
         let open = self.state.open_by_index();

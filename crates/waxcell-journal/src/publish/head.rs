@@ -89,15 +89,28 @@ impl HeadFile {
     }
 }
 
-/// What was signed last in the journal of a directory, which may be a copy; nothing when there is no such file, and an
-/// error when what is there says it in neither slot.
-pub(crate) fn signed_head(directory: &Directory) -> Result<Result<Option<Head>, ()>, DiskError> {
-    let Some(file) = directory.open_to_read(NAME)? else { return Ok(Ok(None)) };
+/// What the file of a journal, which may be a copy, says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Signed {
+    /// What was signed last; nothing when there is no such file, or nothing was signed.
+    Whole(Option<Head>),
+    /// One of the slots is not readable, as a crash leaves it; this is the other.
+    Torn(Option<Head>),
+    /// Neither slot is readable.
+    Damaged,
+}
+
+pub(crate) fn signed_head(directory: &Directory) -> Result<Signed, DiskError> {
+    let Some(file) = directory.open_to_read(NAME)? else { return Ok(Signed::Whole(None)) };
     let mut bytes = Vec::new();
     let failed = |error| DiskError::new("read", &directory.path_of(NAME), error);
-    file.take(2 * SLOT as u64).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(2 * SLOT as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let whole = bytes.len() == 2 * SLOT
+        && bytes.chunks(SLOT).all(|slot| decode(slot).is_some() || slot.iter().all(|&byte| byte == 0));
     bytes.resize(2 * SLOT, 0);
-    Ok(newest(&bytes).map(|newest| newest.map(|(_, head)| head)))
+    let Ok(newest) = newest(&bytes) else { return Ok(Signed::Damaged) };
+    let head = newest.map(|(_, head)| head);
+    Ok(if whole { Signed::Whole(head) } else { Signed::Torn(head) })
 }
 
 fn newest(bytes: &[u8]) -> Result<Option<(u64, Head)>, ()> {
