@@ -296,8 +296,12 @@ pub(crate) enum Audit {
     },
     /// Sign all that is on record, and print the checkpoint: keep it where nobody can change it
     Checkpoint,
-    /// Print the public keys that check what is signed here
-    Key,
+    /// Print the public keys that check what is signed here, the first one first
+    Key {
+        /// Let another key follow the present one first, which is destroyed: what it signed, nobody can sign anew
+        #[arg(long)]
+        rotate: bool,
+    },
 }
 
 #[derive(Debug, Args)]

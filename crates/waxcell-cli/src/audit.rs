@@ -30,7 +30,8 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
             prove::prove(run.as_deref(), *record, output.as_deref(), state)
         }
         Audit::Checkpoint => prove::checkpoint(state),
-        Audit::Key => prove::key(state),
+        Audit::Key { rotate: false } => prove::key(state),
+        Audit::Key { rotate: true } => prove::rotate(state),
     }
 }
 

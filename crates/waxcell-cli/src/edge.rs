@@ -241,6 +241,17 @@ pub(crate) fn folder_of(script: &Path, cwd: &Path) -> PathBuf {
     path.parent().unwrap_or(Path::new("/")).to_owned()
 }
 
+/// What is done when nobody waits any more. The record is durable by then.
+pub(crate) fn rest(state: &waxcell::State) {
+    if let Err(error) = state.rest() {
+        complain_of(&error);
+    }
+}
+
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,15 +270,4 @@ mod tests {
         assert_eq!(printable_lines("a\u{1b}[31m\r\u{202e}b\nc"), "a\\u{1b}[31m\\r\\u{202e}b\nc");
         assert_eq!(printable("a\nb"), "a\\nb");
     }
-}
-
-/// What is done when nobody waits any more. The record is durable by then.
-pub(crate) fn rest(state: &waxcell::State) {
-    if let Err(error) = state.rest() {
-        complain_of(&error);
-    }
-}
-
-pub(crate) fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -5,7 +5,6 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 use support::{Place, Said, say};
@@ -37,9 +36,9 @@ fn checkpoint(place: &Place, name: &str) -> String {
     place.write(name, said.out()).display().to_string()
 }
 
-fn copy(from: &Path, to: &Path) {
-    let done = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(done.success());
+fn copy(place: &Place, from: &Path, to: &Path) {
+    let done = say(place.command("/bin/cp").arg("-a").arg(from).arg(to));
+    assert_eq!(done.code, 0, "{done:?}");
 }
 
 #[test]
@@ -49,7 +48,7 @@ fn after_every_run_the_folder_is_a_signed_log() {
     assert_eq!(verify(&place, &["--complete", "--key", &key]).code, 0);
     let log = place.journal().join("tlog");
     let copied = place.root().join("copy");
-    copy(&log, &copied);
+    copy(&place, &log, &copied);
     let copied = copied.display().to_string();
     // An auditor has nothing but the copy and the key.
     let audited = say(place.command(support::waxcell()).env_remove("WAXCELL_STATE").args([
@@ -124,7 +123,7 @@ fn whatever_is_done_to_a_file_is_seen() {
     let place = place();
     let journal = place.journal();
     let kept = place.root().join("kept");
-    copy(&journal, &kept);
+    copy(&place, &journal, &kept);
     let key = key(&place);
     let mut mutants = 0;
     for file in
@@ -169,7 +168,7 @@ fn records_that_were_signed_cannot_be_taken_away() {
     let place = place();
     let journal = place.journal();
     let early = place.root().join("early");
-    copy(&journal, &early);
+    copy(&place, &journal, &early);
     let old = checkpoint(&place, "old");
     assert_eq!(place.run("print(2)").code, 0);
     let new = checkpoint(&place, "new");
@@ -191,7 +190,7 @@ fn records_that_were_signed_cannot_be_taken_away() {
     assert_eq!(place.run("print(3)").code, 0);
     // All is put back: only what was kept elsewhere tells.
     fs::remove_dir_all(&journal).unwrap();
-    copy(&early, &journal);
+    copy(&place, &early, &journal);
     assert_eq!(verify(&place, &[]).code, 0, "control: nothing in the journal itself tells");
     let rolled_back = verify(&place, &["--against", &new]);
     assert!(rolled_back.code == 1 && rolled_back.err().contains("rolled back"), "{rolled_back:?}");

@@ -51,7 +51,7 @@ pub use fuzzing::{
     fuzz_bundle, fuzz_canonical, fuzz_checkpoint, fuzz_key, fuzz_note, fuzz_policy, fuzz_proof,
 };
 pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
-pub use log::{Demands, Log, LogError, LogFault, LogFaultKind, LogReport};
+pub use log::{Demands, Log, LogError, LogFault, LogFaultKind, LogReport, Seal};
 pub use publish::{KeyFileError, PublishError, Publisher};
 pub use reader::{Reader, Record};
 pub use report::{Fault, FaultKind, Report};

@@ -3,6 +3,7 @@
 mod fault;
 mod record;
 mod runs;
+mod seals;
 mod verify;
 
 use std::fs;
@@ -11,10 +12,13 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::DiskError;
 use crate::tlog::{
-    BundleError, Hash, Kind, OpenCheckpointError, SignedCheckpoint, Tile, TileError, TileReader, VerifierKey,
-    decode_bundle, inclusion_proof,
+    BundleError, Hash, Kind, OpenCheckpointError, Proof, SignedCheckpoint, TILE_WIDTH, Tile, TileError,
+    TileReader, VerifierKey, decode_bundle, inclusion_proof, tile_of,
 };
 pub use fault::{LogFault, LogFaultKind, LogReport};
+pub(crate) use record::Fields;
+pub(crate) use seals::SEALS;
+pub use seals::Seal;
 pub use verify::Demands;
 
 /// The name of the signed head in a log's folder.
@@ -68,6 +72,14 @@ pub enum LogError {
         /// What is wrong.
         source: BundleError,
     },
+    /// The seal of an epoch is none.
+    #[error("the seal of epoch {epoch} is none: {what}")]
+    Seal {
+        /// The epoch.
+        epoch: u64,
+        /// What is wrong.
+        what: String,
+    },
     /// The tree is smaller.
     #[error("the log has {size} records, so there is no record {index}")]
     NoSuchRecord {
@@ -91,7 +103,8 @@ impl Log {
         &self.folder
     }
 
-    /// The signed head, checked by the keys of the log that are known.
+    /// The signed head, checked by the keys of the log that are known: that of the present epoch, or of one before, which
+    /// the seals lead on from.
     ///
     /// # Errors
     ///
@@ -99,7 +112,8 @@ impl Log {
     pub fn checkpoint(&self, keys: &[VerifierKey]) -> Result<SignedCheckpoint, LogError> {
         let note =
             self.read(CHECKPOINT, MAX_CHECKPOINT)?.ok_or_else(|| LogError::NoLog(self.folder.clone()))?;
-        SignedCheckpoint::open(&note, keys, &[])
+        let seals = self.seals()?;
+        seals::open(&note, &seals, keys)
             .map_err(|source| LogError::Checkpoint { folder: self.folder.clone(), source })
     }
 
@@ -120,27 +134,51 @@ impl Log {
     /// When there is no such record among `size`, or its bundle is not there or is none.
     pub fn record(&self, index: u64, size: u64) -> Result<Vec<u8>, LogError> {
         let none = LogError::NoSuchRecord { index, size };
-        let tile = crate::tlog::tile_of(size, 0, index / u64::from(crate::tlog::TILE_WIDTH)).ok_or(none)?;
+        let tile = tile_of(size, 0, index / u64::from(TILE_WIDTH)).ok_or(none)?;
         let bundle = self.bundle(tile)?;
         let path = tile.path(Kind::Entries);
         let entries =
             decode_bundle(&bundle, tile.width).map_err(|source| LogError::Bundle { path, source })?;
-        let at = (index % u64::from(crate::tlog::TILE_WIDTH)) as usize;
+        let at = (index % u64::from(TILE_WIDTH)) as usize;
         Ok(entries.get(at).ok_or(LogError::NoSuchRecord { index, size })?.to_vec())
     }
 
-    /// The hashes that lead from a record to the root of the signed tree.
+    /// The proof that a record is in the log, with the record in it: by the seal of its epoch, where that is over, so that it
+    /// is proved by the key of then; else by the signed head.
     ///
     /// # Errors
     ///
     /// When there is no such record, or tiles are missing.
-    pub fn inclusion(&self, index: u64, signed: &SignedCheckpoint) -> Result<Vec<Hash>, LogError> {
+    pub fn prove(&self, index: u64, signed: &SignedCheckpoint) -> Result<Proof, LogError> {
         let size = signed.checkpoint.size();
         if index >= size {
             return Err(LogError::NoSuchRecord { index, size });
         }
-        let mut tiles = TileReader::new(size, |path| self.read(path, MAX_TILE));
-        inclusion_proof(index, size, &mut |node| tiles.node(node)).map_err(|error| match error {
+        let sealed = self.seals()?.into_iter().find(|seal| index < seal.size);
+        let (of, note) = sealed.map_or((size, signed.note.clone()), |seal| (seal.size, seal.note));
+        let path = self.inclusion(index, of, size)?;
+        Ok(Proof { extra: Some(self.record(index, size)?), index, path, checkpoint: note.to_string() })
+    }
+
+    /// The hashes that lead from a record to the root over the first `of` records, of `size` that there are.
+    fn inclusion(&self, index: u64, of: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        let mut tiles = TileReader::new(of, |path| {
+            // Of a tree of before, the parts of tiles may be gone: those of today begin with them.
+            match (self.read(path, MAX_TILE)?, Tile::at(path)) {
+                (None, Some((kind, tile))) => {
+                    let today =
+                        tile_of(size, tile.level, tile.index).filter(|today| today.width > tile.width);
+                    let wider =
+                        today.map(|today| self.read(&today.path(kind), MAX_TILE)).transpose()?.flatten();
+                    Ok(wider.map(|mut bytes| {
+                        bytes.truncate(usize::from(tile.width) * size_of::<Hash>());
+                        bytes
+                    }))
+                }
+                (found, _) => Ok(found),
+            }
+        });
+        inclusion_proof(index, of, &mut |node| tiles.node(node)).map_err(|error| match error {
             TileError::Read(error) => LogError::Disk(error),
             other => LogError::Tile { folder: self.folder.clone(), what: other.to_string() },
         })

@@ -3,6 +3,7 @@
 //! The journal is what is durable first and what decides; the tree over it follows, as C2SP `tlog-tiles` and
 //! `tlog-checkpoint` have it, in the folder `tlog`. `docs/journal-format.md` says what lies where.
 
+mod epoch;
 mod head;
 mod key_file;
 mod tiles;
@@ -11,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use crate::directory::Directory;
 use crate::disk::DiskError;
-use crate::error::{OpenError, ReadError};
+use crate::error::{AppendError, OpenError, ReadError};
 use crate::lock::Lock;
-use crate::log::{CHECKPOINT, KEYS, MAX_CHECKPOINT};
+use crate::log::{CHECKPOINT, KEYS, Log, LogError, MAX_CHECKPOINT};
 use crate::reader::Reader;
 use crate::tlog::tiles_of;
 use crate::tlog::{Checkpoint, Frontier, Hash, Kind, Note, NoteError, PrivateKey, TILE_WIDTH, VerifierKey};
@@ -67,6 +68,12 @@ pub enum PublishError {
     /// A tile that is needed to go on is missing or has the wrong length.
     #[error("cannot go on with the tree: {0}")]
     Tile(String),
+    /// What was published cannot be read.
+    #[error("cannot read what was published")]
+    Log(#[from] LogError),
+    /// The record that names the next key cannot be written.
+    #[error("cannot record the next key")]
+    Append(#[source] Box<AppendError>),
     /// The checkpoint cannot be made.
     #[error("cannot make the checkpoint")]
     Note(#[from] NoteError),
@@ -84,10 +91,10 @@ impl PublishError {
 /// Publishes one journal.
 #[derive(Debug)]
 pub struct Publisher {
+    directory: Directory,
     path: PathBuf,
     lock: Lock,
     head: HeadFile,
-    key: PrivateKey,
     public: Public,
 }
 
@@ -104,34 +111,32 @@ impl Publisher {
         let path = directory.to_owned();
         let directory = Directory::private(directory)?;
         let lock = Lock::open(&directory, LOCK)?;
-        let key = match key_file::load(&directory, key_file::NAME)? {
-            Some(key) => key,
-            None => {
-                let _held = lock.hold()?;
-                match key_file::load(&directory, key_file::NAME)? {
-                    // Another process was quicker.
-                    Some(key) => key,
-                    None if directory.has(head::NAME)? => {
-                        return Err(KeyFileError::Missing(directory.path_of(key_file::NAME)).into());
-                    }
-                    None => {
-                        key_file::create(&directory, key_file::NAME, &key_file::new_name(host, &directory)?)?
-                    }
-                }
-            }
-        };
-        let head = {
-            let _held = if directory.has(head::NAME)? { None } else { Some(lock.hold()?) };
-            HeadFile::open(&directory)?
-        };
         let public = Public::new(path.join(PUBLIC));
-        Ok(Publisher { path, lock, head, key, public })
+        if directory.has(head::NAME)? && directory.has(key_file::NAME)? && !directory.has(epoch::NEXT)? {
+            key_file::load(&directory, key_file::NAME)?;
+            let head = HeadFile::open(&directory)?;
+            return Ok(Publisher { directory, path, lock, head, public });
+        }
+        // Something is to be made or finished, by one process alone.
+        let held = lock.hold()?;
+        if !directory.has(head::NAME)? && !directory.has(key_file::NAME)? {
+            key_file::create(&directory, key_file::NAME, &key_file::new_name(host, &directory)?)?;
+        }
+        let head = HeadFile::open(&directory)?;
+        let publisher = Publisher { directory, path, lock, head, public };
+        publisher.current()?;
+        drop(held);
+        Ok(publisher)
     }
 
-    /// The key that checks what is signed here.
-    #[must_use]
-    pub fn verifier(&self) -> VerifierKey {
-        self.key.verifier()
+    /// The key that checks what is signed here now.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot be used.
+    pub fn verifier(&self) -> Result<VerifierKey, PublishError> {
+        let _held = self.lock.hold()?;
+        Ok(self.current()?.verifier())
     }
 
     /// How many records were signed.
@@ -157,6 +162,13 @@ impl Publisher {
     /// See [`PublishError`]. What was done stays, and is gone on from by whoever publishes next.
     pub fn publish(&self, records: u64) -> Result<String, PublishError> {
         let _held = self.lock.hold()?;
+        // Another process may have begun another epoch meanwhile.
+        let key = self.current()?;
+        self.publish_with(&key, records)
+    }
+
+    fn publish_with(&self, key: &PrivateKey, records: u64) -> Result<String, PublishError> {
+        self.show_key(&key.verifier())?;
         let before = self.head.read()?;
         let before = match before {
             Some(head) => {
@@ -176,7 +188,7 @@ impl Publisher {
 
         // Before the signature is seen by anybody, the head is durable. A crash before leaves what was; after it, the
         // head is ahead of the checkpoint, which is put in its place by whoever comes next.
-        let head = self.sign(before.as_ref().map_or(0, Head::size), frontier)?;
+        let head = sign(key, before.as_ref().map_or(0, Head::size), frontier)?;
         self.head.replace(before.as_ref(), &head)?;
         self.show(&head)?;
         Ok(head.note)
@@ -185,10 +197,6 @@ impl Publisher {
     /// Puts the checkpoint of a head into its place, and takes away what its tree has in a wider form than the one
     /// before. Does nothing where that is done.
     fn show(&self, head: &Head) -> Result<(), PublishError> {
-        let keys = format!("{}\n", self.verifier());
-        if self.public.read(KEYS, MAX_CHECKPOINT)?.as_deref() != Some(keys.as_bytes()) {
-            self.public.place(KEYS, keys.as_bytes(), true)?;
-        }
         let shown = self.public.read(CHECKPOINT, MAX_CHECKPOINT)?;
         if shown.as_deref() != Some(head.note.as_bytes()) {
             self.public.place(CHECKPOINT, head.note.as_bytes(), false)?;
@@ -234,12 +242,28 @@ impl Publisher {
         Ok(growth.frontier)
     }
 
-    fn sign(&self, before: u64, frontier: Frontier) -> Result<Head, PublishError> {
-        let checkpoint = Checkpoint::new(self.key.name(), frontier.size(), frontier.root());
-        let mut note = Note::new(checkpoint.to_string())?;
-        note.sign(&self.key);
-        Ok(Head { before, frontier, note: note.to_string() })
+    /// Adds the key of a new epoch to the public ones.
+    fn show_key(&self, key: &VerifierKey) -> Result<(), PublishError> {
+        let mut keys = self.public.read(KEYS, MAX_CHECKPOINT)?.unwrap_or_default();
+        let line = format!("{key}\n");
+        if keys.ends_with(line.as_bytes()) {
+            return Ok(());
+        }
+        keys.extend_from_slice(line.as_bytes());
+        self.public.place(KEYS, &keys, true)
     }
+
+    /// The log as it is shown.
+    fn log(&self) -> Log {
+        Log::at(self.public.path())
+    }
+}
+
+fn sign(key: &PrivateKey, before: u64, frontier: Frontier) -> Result<Head, PublishError> {
+    let checkpoint = Checkpoint::new(key.name(), frontier.size(), frontier.root());
+    let mut note = Note::new(checkpoint.to_string())?;
+    note.sign(key);
+    Ok(Head { before, frontier, note: note.to_string() })
 }
 
 /// The state of the tree over the first `size` leaves, which is a multiple of 256 that leaves out less than 256.

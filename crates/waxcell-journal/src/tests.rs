@@ -1,6 +1,7 @@
 //! Tests that need the inside: ordered faults, torn bytes, the bytes of the specification.
 
 mod damage;
+mod epoch;
 mod faults;
 mod log;
 mod model;

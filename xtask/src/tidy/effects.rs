@@ -38,7 +38,9 @@ pub(crate) fn ambient(sources: &[Source]) -> Faults {
 }
 
 fn behind_the_edge(source: &&Source) -> bool {
-    !EDGE.contains(&source.home()) && !source.path.ends_with(BUILD_SCRIPT)
+    // What measures a crate is a program of its own, and ships nowhere.
+    let is_example = source.path.contains("/examples/");
+    !EDGE.contains(&source.home()) && !source.path.ends_with(BUILD_SCRIPT) && !is_example
 }
 
 /// Who may name `spawn` of the sandbox: the story, and the sandbox's own tests, which are not shipped. A file that does

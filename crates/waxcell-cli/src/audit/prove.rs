@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use waxcell_journal::tlog::Proof;
-use waxcell_journal::{Log, Publisher, Record};
+use waxcell_journal::{Journal, Log, Publisher, Record};
 
 use super::{NO_PLACE, of_run, unreadable};
 use crate::edge;
@@ -54,12 +54,10 @@ fn proof(state: &Path, run: Option<&str>, record: Option<u64>) -> Result<Proof, 
             "record {index} is not signed yet (the log has {size} records): `waxcell audit checkpoint` signs it"
         ));
     }
-    let path = log.inclusion(index, &signed).map_err(told)?;
-    let extra = Some(log.record(index, size).map_err(told)?);
-    let proof = Proof { extra, index, path, checkpoint: signed.note.to_string() };
+    let proof = log.prove(index, &signed).map_err(told)?;
     // What would not convince anybody is not given away.
     let leaf = waxcell_journal::leaf_hash(proof.extra.as_deref().unwrap_or_default());
-    let keys: Vec<_> = signed.signatures.iter().map(|signature| signature.key.clone()).collect();
+    let keys = log.keys().map_err(told)?;
     proof.verify(&leaf, &waxcell_journal::tlog::Policy::of_logs(&keys)).map_err(|error| {
         format!("the log is damaged, `waxcell audit verify` says where: {}", edge::with_causes(&error))
     })?;
@@ -81,45 +79,54 @@ fn closing(journal: &Path, run: &str) -> Result<Record, String> {
 
 /// Signs all that is on record, and prints the checkpoint: to be kept where nobody can change it.
 pub(super) fn checkpoint(state: Option<&Path>) -> Exit {
-    publish(state).map_or_else(
-        |message| {
+    told(opened(state).and_then(|(publisher, mut journal)| {
+        let records = journal.durable().map_err(|error| edge::with_causes(&error))?;
+        publisher.publish(records).map_err(|error| edge::with_causes(&error))
+    }))
+}
+
+fn told(done: Result<String, String>) -> Exit {
+    match done {
+        Ok(text) => edge::print(&text, Exit::SUCCESS),
+        Err(message) => {
             edge::complain(&message);
-            Exit::UNCHECKED
-        },
-        |note| edge::print(&note, Exit::SUCCESS),
-    )
-}
-
-fn publish(state: Option<&Path>) -> Result<String, String> {
-    let journal = state.ok_or(NO_PLACE)?.join("journal");
-    // Asking for a checkpoint begins no journal.
-    waxcell_journal::Reader::last(&journal, 1).map_err(|error| unreadable(&error))?;
-    let told = |error: &dyn std::error::Error| edge::with_causes(error);
-    let publisher = Publisher::open(&journal, &edge::host_name()).map_err(|error| told(&error))?;
-    let mut open = waxcell_journal::Journal::open(&journal).map_err(|error| told(&error))?;
-    let records = open.durable().map_err(|error| told(&error))?;
-    publisher.publish(records).map_err(|error| told(&error))
-}
-
-/// Prints the public keys of the log.
-pub(super) fn key(state: Option<&Path>) -> Exit {
-    let Some(state) = state else {
-        edge::complain(NO_PLACE);
-        return Exit::UNCHECKED;
-    };
-    let log = Log::at(&state.join("journal/tlog"));
-    match log.keys() {
-        Ok(keys) if keys.is_empty() => {
-            edge::complain("nothing was signed there yet: the first run makes the key");
-            Exit::UNCHECKED
-        }
-        Ok(keys) => {
-            let lines: String = keys.iter().map(|key| format!("{key}\n")).collect();
-            edge::print(&lines, Exit::SUCCESS)
-        }
-        Err(error) => {
-            edge::complain_of(&error);
             Exit::UNCHECKED
         }
     }
+}
+
+/// A journal that is there: asking for a checkpoint begins none.
+fn opened(state: Option<&Path>) -> Result<(Publisher, Journal), String> {
+    let journal = state.ok_or(NO_PLACE)?.join("journal");
+    waxcell_journal::Reader::last(&journal, 1).map_err(|error| unreadable(&error))?;
+    let publisher =
+        Publisher::open(&journal, &edge::host_name()).map_err(|error| edge::with_causes(&error))?;
+    let signed = publisher.signed().map_err(|error| edge::with_causes(&error))?;
+    let journal = Journal::open(&journal).map_err(|error| edge::with_causes(&error))?;
+    if journal.next_index() < signed {
+        let records = journal.next_index();
+        return Err(waxcell_journal::PublishError::Shrunk { records, signed }.to_string());
+    }
+    Ok((publisher, journal))
+}
+
+/// Prints the public keys of the log, the first one first.
+pub(super) fn key(state: Option<&Path>) -> Exit {
+    told(state.ok_or_else(|| NO_PLACE.to_owned()).and_then(|state| {
+        let log = Log::at(&state.join("journal/tlog"));
+        let keys = log.keys().map_err(|error| edge::with_causes(&error))?;
+        if keys.is_empty() {
+            return Err("nothing was signed there yet: the first run makes the key".to_owned());
+        }
+        Ok(keys.iter().map(|key| format!("{key}\n")).collect())
+    }))
+}
+
+/// Lets another key follow the present one, which is destroyed; prints it.
+pub(super) fn rotate(state: Option<&Path>) -> Exit {
+    told(opened(state).and_then(|(publisher, mut journal)| {
+        let time = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
+        let key = publisher.rotate(&mut journal, &time);
+        key.map(|key| format!("{key}\n")).map_err(|error| edge::with_causes(&error))
+    }))
 }

@@ -95,19 +95,16 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
     found.keys_named = keys.1;
     // First what was signed, then what there is.
     let checkpoint = log.checkpoint(&keys.0);
-    match (&command.log, &journal) {
-        (None, Some(journal)) => {
-            let report = waxcell_journal::verify(journal).map_err(|error| unchecked(unreadable(&error)))?;
-            found.records = report.records;
-            found.signed = report.signed;
-            found.segments = Some(report.segments);
-            found.only_torn = report.is_only_torn();
-            found.faults = report.faults.iter().map(ToString::to_string).collect();
-            found.more_faults = report.more_faults;
-            found.open = report.open.iter().map(|span| span.span.to_string()).collect();
-            found.open_runs = report.open.len() as u64;
-        }
-        _ => {}
+    if let (None, Some(journal)) = (&command.log, &journal) {
+        let report = waxcell_journal::verify(journal).map_err(|error| unchecked(unreadable(&error)))?;
+        found.records = report.records;
+        found.signed = report.signed;
+        found.segments = Some(report.segments);
+        found.only_torn = report.is_only_torn();
+        found.faults = report.faults.iter().map(ToString::to_string).collect();
+        found.more_faults = report.more_faults;
+        found.open = report.open.iter().map(|span| span.span.to_string()).collect();
+        found.open_runs = report.open.len() as u64;
     }
     let signed = match checkpoint {
         Ok(signed) => signed,

@@ -21,6 +21,8 @@ pub struct LogReport {
     pub faults: Vec<LogFault>,
     /// How many faults there are beyond those.
     pub more_faults: u64,
+    /// The records that name keys.
+    pub(crate) naming: Vec<u64>,
 }
 
 impl LogReport {
@@ -100,6 +102,20 @@ pub enum LogFaultKind {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The seal of an epoch signs other records.
+    #[error(
+        "the records are not those that the key of epoch {epoch} sealed: they were rewritten after it was destroyed"
+    )]
+    Seal {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// Seals are not in order.
+    #[error("an epoch ends before the one before it")]
+    Epochs,
+    /// A record names another key, and the epoch was not sealed with it.
+    #[error("the record names another key, and no seal ends with it")]
+    Unsealed,
     /// A checkpoint of before is not one of this log.
     #[error(
         "the checkpoint of {size} records that was kept is not one of this log: it was rewritten or forked"

@@ -2,6 +2,11 @@
 
 use serde::Deserialize;
 
+use crate::tlog::VerifierKey;
+
+/// The type of a record that names the key of the next epoch.
+pub(crate) const KEY: &str = "key";
+
 /// The longest record that is taken in, in bytes.
 pub(crate) const MAX_RECORD: usize = 16 * 1024;
 
@@ -14,6 +19,10 @@ pub(crate) struct Fields<'a> {
     #[serde(borrow)]
     pub(crate) run: std::borrow::Cow<'a, str>,
     pub(crate) v: u64,
+    #[serde(default)]
+    epoch: Option<u64>,
+    #[serde(default, borrow)]
+    vkey: Option<std::borrow::Cow<'a, str>>,
 }
 
 /// The version of records that is known here.
@@ -31,6 +40,18 @@ pub(crate) enum Effect {
 }
 
 impl Fields<'_> {
+    pub(crate) fn of(record: &[u8]) -> Result<Fields<'_>, serde_json::Error> {
+        serde_json::from_slice(record)
+    }
+
+    /// The key of the next epoch and the number of that, if the record names one.
+    pub(crate) fn next_key(&self) -> Option<(u64, VerifierKey)> {
+        if self.kind != KEY {
+            return None;
+        }
+        Some((self.epoch?, self.vkey.as_deref()?.parse().ok()?))
+    }
+
     pub(crate) fn effect(&self) -> Effect {
         match &*self.kind {
             "started" => Effect::Begins,

@@ -1,9 +1,10 @@
 //! The verdict on a published log: one pass, one tile of each level in memory at a time.
 
 use super::fault::{LogFaultKind, LogReport, MOST_FAULTS};
-use super::record::{Effect, Fields, MAX_RECORD, VERSION};
+use super::record::{Effect, Fields, KEY, MAX_RECORD, VERSION};
 use super::runs::{PER_PASS, Runs, hex};
-use super::{Log, LogError, MAX_TILE};
+use super::seals::Seal;
+use super::{Log, LogError, MAX_TILE, SEALS};
 use crate::tlog::{
     Checkpoint, Frontier, Hash, Kind, Node, SignedCheckpoint, TILE_WIDTH, Tile, decode_bundle, leaf_hash,
     tile_of, tiles_of,
@@ -41,6 +42,7 @@ impl Log {
             by_tiles: Frontier::new(),
             above: Vec::new(),
             readable: true,
+            seals: self.seals()?,
             demands,
         };
         pass.all(size)?;
@@ -61,6 +63,7 @@ struct Pass<'a> {
     above: Vec<Vec<Hash>>,
     /// Whether all records could be read.
     readable: bool,
+    seals: Vec<Seal>,
 }
 
 impl Pass<'_> {
@@ -88,6 +91,7 @@ impl Pass<'_> {
                 let ours = by_record.or(by_tile).unwrap_or_default();
                 self.grow(ours)?;
                 self.by_tiles.append(by_tile.or(by_record).unwrap_or_default());
+                self.at_seal();
                 if let Some((size, root)) = kept
                     && self.by_records.size() == size
                 {
@@ -102,7 +106,31 @@ impl Pass<'_> {
         if let Some((kept, _)) = kept.filter(|(kept, _)| *kept <= size && !kept_is_ours) {
             self.report.fault(super::CHECKPOINT, None, LogFaultKind::Against { size: kept });
         }
+        self.epochs();
         self.rest_of_runs(size)
+    }
+
+    /// Whether the tree so far is the one that was sealed.
+    fn at_seal(&mut self) {
+        let size = self.by_records.size();
+        let Some(seal) = self.seals.iter().find(|seal| seal.size == size) else { return };
+        if seal.root != self.by_records.root() && seal.root != self.by_tiles.root() {
+            let (path, epoch) = (format!("{SEALS}/{}", seal.epoch), seal.epoch);
+            self.report.fault(&path, Some(size - 1), LogFaultKind::Seal { epoch });
+        }
+    }
+
+    /// Whether every record that names a key ends an epoch, and epochs follow each other.
+    fn epochs(&mut self) {
+        let ends: Vec<u64> = self.seals.iter().map(|seal| seal.size - 1).collect();
+        if !ends.is_sorted_by(|a, b| a < b) {
+            self.report.fault(SEALS, None, LogFaultKind::Epochs);
+        }
+        for index in std::mem::take(&mut self.report.naming) {
+            if !ends.contains(&index) {
+                self.report.fault(SEALS, Some(index), LogFaultKind::Unsealed);
+            }
+        }
     }
 
     /// The hashes of a tile of level 0, if they can be read.
@@ -161,7 +189,7 @@ impl Pass<'_> {
     fn grow(&mut self, leaf: Hash) -> Result<(), LogError> {
         let above = &mut self.above;
         self.by_records.append_each(leaf, |node: Node, hash| {
-            if node.level > 0 && node.level % HEIGHT == 0 {
+            if node.level > 0 && node.level.is_multiple_of(HEIGHT) {
                 let level = usize::from(node.level / HEIGHT) - 1;
                 if above.len() == level {
                     above.push(Vec::new());
@@ -261,10 +289,13 @@ fn look(report: &mut LogReport, runs: &mut Runs, path: &str, index: u64, entry: 
         let what = format!("it has {} bytes, and {MAX_RECORD} are the most", entry.len());
         return report.fault(path, Some(index), LogFaultKind::Form(what));
     }
-    let fields: Fields<'_> = match serde_json::from_slice(entry) {
+    let fields: Fields<'_> = match Fields::of(entry) {
         Ok(fields) => fields,
         Err(error) => return report.fault(path, Some(index), LogFaultKind::Form(error.to_string())),
     };
+    if fields.kind == KEY {
+        report.naming.push(index);
+    }
     if fields.v != VERSION {
         let what = format!("its version is {}, and {VERSION} is known here", fields.v);
         report.fault(path, Some(index), LogFaultKind::Form(what));

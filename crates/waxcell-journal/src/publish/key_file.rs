@@ -15,7 +15,7 @@ use crate::tlog::{KeyError, KeyName, PrivateKey};
 pub(crate) const NAME: &str = "key";
 
 /// Longer than any key: a name has at most 255 bytes here.
-const MAX_TEXT: u64 = 1024;
+pub(crate) const MAX_TEXT: u64 = 1024;
 
 /// The key cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -110,7 +110,7 @@ impl<'a> Growth<'a> {
         self.entries.push(payload);
         let levels = &mut self.levels;
         self.frontier.append_each(leaf, |node, hash| {
-            if node.level % HEIGHT == 0 {
+            if node.level.is_multiple_of(HEIGHT) {
                 let level = usize::from(node.level / HEIGHT);
                 if level == levels.len() {
                     levels.push(Level::default());

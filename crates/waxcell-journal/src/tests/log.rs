@@ -15,7 +15,6 @@ fn record(index: u64) -> String {
 
 struct Place {
     _home: tempfile::TempDir,
-    directory: PathBuf,
     publisher: Publisher,
     journal: Journal,
 }
@@ -26,7 +25,7 @@ impl Place {
         let directory = home.path().join("journal");
         let publisher = Publisher::open(&directory, "host").unwrap();
         let journal = Journal::open(&directory).unwrap();
-        Place { _home: home, directory, publisher, journal }
+        Place { _home: home, publisher, journal }
     }
 
     /// Appends records up to this number, and publishes them.
@@ -48,7 +47,7 @@ impl Place {
     }
 
     fn signed(&self) -> SignedCheckpoint {
-        self.log().checkpoint(&[self.publisher.verifier()]).unwrap()
+        self.log().checkpoint(&[self.publisher.verifier().unwrap()]).unwrap()
     }
 
     fn verify(&self, against: Option<&Checkpoint>, since: u64) -> LogReport {
@@ -237,7 +236,7 @@ fn a_log_that_was_rolled_back_or_forked_is_not_the_one_that_was_kept() {
     let forked = other.verify(Some(&early), 0);
     assert_eq!(kinds(&forked), [LogFaultKind::Against { size: 300 }]);
     // A checkpoint by another key says nothing at all.
-    let refused = other.log().checkpoint(&[place.publisher.verifier()]);
+    let refused = other.log().checkpoint(&[place.publisher.verifier().unwrap()]);
     assert!(matches!(refused, Err(LogError::Checkpoint { .. })), "{refused:?}");
 }
 
