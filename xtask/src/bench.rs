@@ -77,6 +77,14 @@ pub(crate) fn bench(runs: usize) -> Done {
     Ok(())
 }
 
+/// What a durable record costs.
+pub(crate) fn journal() -> Done {
+    let place = Place::new()?;
+    println!("{}\n", facts::machine(&place.0));
+    run(cargo(&["run", "--quiet", "--release", "--package", "waxcell-journal", "--example", "measure", "--"])
+        .arg(&place.0))
+}
+
 /// What the way out of a run's network costs, as root.
 pub(crate) fn network(turns: usize) -> Done {
     if !is_root() {

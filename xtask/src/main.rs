@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test | controls | tidy | ledger | stdlib | bench | vm`.
+//! Developer commands: `cargo xtask test | controls | foreign | tidy | ledger | stdlib | bench | vm`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -9,6 +9,7 @@
 mod bench;
 mod controls;
 mod deny;
+mod foreign;
 mod ledger;
 mod ordinary;
 mod packages;
@@ -27,12 +28,14 @@ usage: cargo xtask COMMAND
   test                everything: install what the tests need, format, lints, tests, tidy, tests as an ordinary
                       user (when run as root), licences and sources of dependencies
   controls            the attack corpus without the layers that stop each case, in a test build: all have to escape
+  foreign             the log of real runs, checked by the software of others: Go's x/mod, pymerkle, sigstore
   tidy                the invariants of ARCHITECTURE.md that are checked on the source
   ledger              writes attacks/LEDGER.md from the catalogue and the cases
   stdlib [MODULES]    the standard library's own tests inside and outside: the tables of docs/compatibility.md;
                       --all: every module of the list (takes long)
   bench [--runs N]    against bare Python, pairwise: the tables of docs/performance.md; N pairs each, 40 without it
   bench --network     the way out of a run's network, against the same without it and against slirp4netns
+  bench --journal     what a durable record costs, against one wait for the disk
   vm [PARTS] [DEBS]   boots other kernels in a virtual machine, and runs checks and tests there; parts: basics,
                       landlock, groups, tests; kernels: those that apt knows, or these .deb files (takes long)";
 
@@ -49,6 +52,8 @@ fn main() -> ExitCode {
         ["bench", "--runs", runs] if runs.parse::<usize>().is_ok_and(|runs| runs > 0) => {
             bench::bench(runs.parse().unwrap_or(40))
         }
+        ["foreign"] => foreign::alone(),
+        ["bench", "--journal"] => bench::journal(),
         ["bench", "--network"] => bench::network(9),
         ["vm", ref words @ ..] => vm::vm(words),
         ["help" | "--help" | "-h"] => {

@@ -52,6 +52,7 @@ fn missing() -> Vec<String> {
         ("ip", "iproute2"),
         ("openssl", "openssl"),
         ("curl", "curl"),
+        ("strace", "strace"),
     ]));
     // Its server is in no folder of programs.
     if !Path::new("/usr/lib/postgresql").exists() {

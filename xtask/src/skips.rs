@@ -30,6 +30,15 @@ impl List {
         &self.path
     }
 
+    /// Adds what one of our own steps could not do.
+    pub(crate) fn add(&self, name: &str, why: &str) -> Done {
+        use std::io::Write;
+        let line = format!("SKIPPED {name}: {why}\n");
+        print!("{line}");
+        let file = fs::OpenOptions::new().append(true).open(&self.path);
+        at(&self.path, file.and_then(|mut file| file.write_all(line.as_bytes())))
+    }
+
     /// Takes in what was skipped as an ordinary user, if anything was.
     pub(crate) fn take_in(&mut self, list: &Path) -> Done {
         if list.exists() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::shell::{Done, cargo, is_root, output, run};
-use crate::{controls, deny, ordinary, packages, skips, tidy, vm};
+use crate::{controls, deny, foreign, ordinary, packages, skips, tidy, vm};
 
 /// A test program that cargo built.
 pub(crate) struct Built {
@@ -41,6 +41,9 @@ pub(crate) fn test() -> Done {
     report.step("attacks without the layers that stop them", controls::test);
     if is_root() && !built.is_empty() {
         report.step("another kernel", || vm::test(&built, &python));
+    }
+    if let Some(waxcell) = built.iter().find(|one| one.name == "waxcell") {
+        report.step("verifiers of others", || foreign::test(&waxcell.executable, &skipped));
     }
     report.step("dependencies", deny::check);
     report.step("skips", || skipped.check());
