@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use waxcell_journal::{Entry, Journal, Mark, Pending, SharedJournal, SpanId};
+use waxcell_journal::{Demands, Entry, Journal, Log, Mark, Pending, Publisher, SharedJournal, SpanId};
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -23,7 +23,53 @@ const ROUNDS: usize = 40;
 fn main() -> Done {
     let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: measure DIRECTORY")?);
     single(&folder)?;
-    many(&folder)
+    many(&folder)?;
+    check(&folder)
+}
+
+/// A million records: to publish, to check, to prove.
+fn check(folder: &Path) -> Done {
+    const RECORDS: u64 = 1_000_000;
+    const GROUP: u64 = 500;
+    let directory = folder.join("check");
+    let publisher = Publisher::open(&directory, "host")?;
+    let mut journal = Journal::open(&directory)?;
+    let pad = "x".repeat(RECORD - 100);
+    for first in (0..RECORDS).step_by(GROUP as usize) {
+        let record = |index| {
+            format!(r#"{{"index":{index},"pad":"{pad}","run":"{index:032x}","type":"refused","v":1}}"#)
+        };
+        let payloads: Vec<_> = (first..first + GROUP).map(record).collect();
+        let entry = |payload| Entry { mark: Mark::None, span: SpanId::NONE, payload };
+        journal.append_all(&payloads.iter().map(|one| entry(one.as_bytes())).collect::<Vec<_>>())?;
+    }
+    let timed = |what: &str, step: &mut dyn FnMut() -> Done| -> Done {
+        let started = Instant::now();
+        step()?;
+        println!("{what}: {:.2} s", started.elapsed().as_secs_f64());
+        Ok(())
+    };
+    println!("\n{RECORDS} records of {RECORD} bytes:");
+    timed("publish all of them", &mut || Ok(publisher.publish(RECORDS).map(|_| ())?))?;
+    let log = Log::at(publisher.folder());
+    let signed = log.checkpoint(&[publisher.verifier()?])?;
+    timed("check the journal", &mut || {
+        let report = waxcell_journal::verify(&directory)?;
+        if report.is_sound() { Ok(()) } else { Err("the journal is not sound".into()) }
+    })?;
+    timed("check the log", &mut || {
+        let demands =
+            Demands { signed: &signed, against: None, since: 0, records: true, progress: &mut |_| {} };
+        let report = log.verify(demands)?;
+        if report.is_sound() { Ok(()) } else { Err(report.faults[0].to_string().into()) }
+    })?;
+    timed("prove one", &mut || Ok(log.prove(RECORDS / 3, &signed).map(|_| ())?))?;
+    journal.append(Entry { mark: Mark::None, span: SpanId::NONE, payload: b"{}" })?;
+    timed("publish one more", &mut || Ok(publisher.publish(RECORDS + 1).map(|_| ())?))?;
+    let peak = std::fs::read_to_string("/proc/self/status")?;
+    let peak = peak.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+    println!("most memory: {}", peak.trim_start_matches("VmHWM:").trim());
+    Ok(())
 }
 
 /// One writer: a record, and a bare overwrite with an `fdatasync`, by turns.

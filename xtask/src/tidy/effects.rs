@@ -38,9 +38,9 @@ pub(crate) fn ambient(sources: &[Source]) -> Faults {
 }
 
 fn behind_the_edge(source: &&Source) -> bool {
-    // What measures a crate is a program of its own, and ships nowhere.
-    let is_example = source.path.contains("/examples/");
-    !EDGE.contains(&source.home()) && !source.path.ends_with(BUILD_SCRIPT) && !is_example
+    // Programs of their own: one that measures a crate, and the auditor's.
+    let is_program = source.path.contains("/examples/") || source.path.contains("/src/bin/");
+    !EDGE.contains(&source.home()) && !source.path.ends_with(BUILD_SCRIPT) && !is_program
 }
 
 /// Who may name `spawn` of the sandbox: the story, and the sandbox's own tests, which are not shipped. A file that does

@@ -256,8 +256,9 @@ fn check(
     keys: &[VerifierKey],
     common: &Common,
 ) -> Result<LogReport, Stop> {
+    let keys = log.successors(keys).map_err(|error| unchecked(edge::with_causes(&error)))?;
     let kept = |path: &Path| -> Result<Checkpoint, Stop> {
-        let opened = SignedCheckpoint::open(&read(path)?, keys, &[]);
+        let opened = SignedCheckpoint::open(&read(path)?, &keys, &[]);
         let path = path.display();
         opened
             .map(|signed| signed.checkpoint)

@@ -55,6 +55,26 @@ impl Log {
         Ok(seals)
     }
 
+    /// The keys that are trusted, and those of later epochs to which their seals lead.
+    ///
+    /// # Errors
+    ///
+    /// See [`seals`](Self::seals).
+    pub fn successors(&self, trusted: &[VerifierKey]) -> Result<Vec<VerifierKey>, LogError> {
+        let mut keys = trusted.to_vec();
+        let mut last: Option<VerifierKey> = None;
+        for seal in self.seals()? {
+            let signers = last.as_ref().map_or(trusted, std::slice::from_ref);
+            if seal.note.open(signers).is_ok() {
+                keys.extend((!keys.contains(&seal.next)).then(|| seal.next.clone()));
+                last = Some(seal.next);
+            } else if last.is_some() {
+                break;
+            }
+        }
+        Ok(keys)
+    }
+
     /// How many records the checkpoint says that there are.
     pub(super) fn unchecked_size(&self) -> Result<Option<u64>, LogError> {
         let note = self.read(super::CHECKPOINT, MAX_CHECKPOINT)?;

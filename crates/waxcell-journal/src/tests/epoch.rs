@@ -55,6 +55,8 @@ fn every_key_leads_to_the_last_one_and_each_record_is_proved_by_the_key_of_its_t
         assert_eq!(verify(&log, key).unwrap().faults, []);
     }
     assert_eq!(log.keys().unwrap(), keys);
+    assert_eq!(log.successors(&keys[..1]).unwrap(), keys);
+    assert_eq!(log.successors(&keys[2..3]).unwrap(), keys[2..]);
     for (at, one) in old.iter().enumerate() {
         assert!(old[at + 1..].iter().all(|other| other != one), "a key of its own for each epoch");
     }
