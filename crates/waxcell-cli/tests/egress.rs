@@ -232,6 +232,8 @@ def hello(host, name):
     with socket.create_connection((host, 443), timeout=10) as plain: trust.wrap_socket(plain, server_hostname=name).close()
 def quic(host):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s: s.sendto(b'x', (socket.gethostbyname(host), 443))
+def connected(host):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s: s.connect((host, 444)); s.send(b'x'); s.recv(9)
 tell(name=tried(get, 'http://evil.example.com/'),
      address=tried(get, 'http://93.184.216.34/'),
      private=tried(get, 'http://private.example.org/'),
@@ -239,7 +241,7 @@ tell(name=tried(get, 'http://evil.example.com/'),
      metadata=tried(get, 'http://meta.example.org/latest/meta-data/'),
      port=tried(get, 'http://www.example.org:22/'),
      other_name=tried(hello, 'www.example.org', 'evil.example.com'),
-     datagram=tried(quic, 'www.example.org'))
+     datagram=tried(quic, 'www.example.org'), connected=tried(connected, 'www.example.org'))
 ";
     let Some(world) = world("whatever_else_is_tried_is_refused_and_told", &place, script) else { return };
     let violations = world.violations();
@@ -252,13 +254,16 @@ tell(name=tried(get, 'http://evil.example.com/'),
         ("net.connect", "www.example.org:22", "network"),
         ("net.connect", "www.example.org:443", "egress"),
         ("net.udp", "www.example.org:443", "network"),
+        ("net.udp", "www.example.org:444", "network"),
     ] {
         let found = violations
             .iter()
             .filter(|one| (one.0.as_str(), one.1.as_str(), one.2.as_str()) == (operation, target, layer));
         assert_eq!(found.count(), 1, "{operation} {target}: {violations:#?}");
     }
-    assert_eq!(violations.len(), 8, "{violations:#?}");
+    let refused = world.said["connected"].as_str();
+    assert!(refused.is_some_and(|said| said.starts_with("ConnectionRefused")), "{:#}", world.said);
+    assert_eq!(violations.len(), 9, "{violations:#?}");
     assert!(violations.iter().all(|one| one.3 > 0), "{violations:#?}");
     assert_eq!(world.seen, [""; 0], "{:#}", world.said);
     assert!(!world.asked.iter().any(|name| name.contains("evil")), "{:?}", world.asked);

@@ -92,7 +92,7 @@ with socket.socket(v4, udp) as s:
             unreachable("net.connect", "[::ffff:169.254.169.254]:80", 1),
             unreachable("net.udp", "8.8.8.8:53", 1),
             unreachable("net.udp", "[ff02::fb]:5353", 1),
-            unreachable("net.connect", "10.0.2.2:9", 1),
+            unreachable("net.udp", "10.0.2.2:9", 1),
             unreachable("net.udp", "8.8.4.4:53", 1),
         ]
     );

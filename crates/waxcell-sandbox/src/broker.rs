@@ -24,7 +24,7 @@ use crate::guarded::{Asked, Guarded};
 use crate::lookout::{Ask, Line, Skeleton};
 use crate::members::Members;
 use crate::mounts::Tree;
-use crate::network::Unreachable;
+use crate::network::{self, Unreachable};
 use crate::plain;
 use crate::plan::Plan;
 use crate::procfs;
@@ -151,8 +151,8 @@ impl Broker {
     }
 
     /// Opens the way out of the network that this process is in by now.
-    pub(crate) fn open_doors(&self) -> Result<(), Errno> {
-        self.guarded.doors.as_ref().map_or(Ok(()), Doors::make)
+    pub(crate) fn open_doors(&mut self) -> Result<(), Errno> {
+        self.guarded.doors.as_mut().map_or(Ok(()), Doors::make)
     }
 
     /// Begins to count what the network that this process is in by now has no way for.
@@ -173,7 +173,7 @@ impl Broker {
         let Ok(children) = SignalSet::of(&[libc::SIGCHLD]).descriptor() else { return };
         let mut inbox = Inbox::new();
         // Once nobody is under the filter any more, its listener says so at every look: it is left out then.
-        let mut watched = 5;
+        let mut watched = 7;
         if self.lookout.as_ref().is_some_and(|line| line.begin().is_err()) {
             return;
         }
@@ -181,25 +181,32 @@ impl Broker {
             // Where nobody resolves names, something that is watched anyway keeps the place.
             let resolver = self.resolver.as_ref().unwrap_or(&children).as_fd();
             let lookout = self.lookout.as_ref().map_or(&children, Line::descriptor);
+            let [four, six] =
+                self.guarded.doors.as_ref().map(|doors| doors.datagrams.descriptors()).unwrap_or_default();
             let mut fds = [
                 PollFd::from_borrowed_fd(control, PollFlags::IN),
                 PollFd::new(&children, PollFlags::IN),
                 PollFd::from_borrowed_fd(resolver, PollFlags::IN),
                 PollFd::new(lookout, PollFlags::IN),
+                PollFd::from_borrowed_fd(four.unwrap_or(children.as_fd()), PollFlags::IN),
+                PollFd::from_borrowed_fd(six.unwrap_or(children.as_fd()), PollFlags::IN),
                 PollFd::from_borrowed_fd(listener, PollFlags::IN),
             ];
             if poll(&mut fds[..watched], self.next_look().as_ref()).is_err_and(|errno| errno != Errno::INTR) {
                 return;
             }
             let ready = fds.each_ref().map(PollFd::revents);
-            if ready[4].contains(PollFlags::HUP) {
-                watched = 4;
+            if ready[6].contains(PollFlags::HUP) {
+                watched = 6;
             }
             // A call before an order: once it is taken up, a signal cannot interrupt it any more.
             if ready[2].contains(PollFlags::IN) {
                 self.tell_names(control);
             }
-            if ready[4].contains(PollFlags::IN) {
+            if !ready[4].is_empty() || !ready[5].is_empty() {
+                self.tell_datagrams(control);
+            }
+            if ready[6].contains(PollFlags::IN) {
                 self.decide(control, listener);
             }
             if !ready[3].is_empty() && self.look_at_names(control, listener, true).is_err() {
@@ -263,7 +270,15 @@ impl Broker {
         let Some(socket) = &self.resolver else { return };
         let attempt =
             Attempt { operation: Operation::NetDns, layer: Layer::Network, errno: Errno::CONNREFUSED };
-        resolver::serve(socket.as_fd(), |name| self.refusals.add(control, attempt, None, name));
+        resolver::serve(socket.as_fd(), |name| {
+            self.refusals.add(control, attempt, None, name);
+        });
+    }
+
+    /// Whether there may be more of them.
+    fn tell_datagrams(&mut self, control: BorrowedFd<'_>) -> bool {
+        let doors = self.guarded.doors.as_ref();
+        doors.is_some_and(|doors| network::tell_datagrams(doors, control, &mut self.refusals))
     }
 
     /// Looks at what those do who wait at the lookout, and lets them go on; an error if there is no lookout any more.
@@ -317,6 +332,7 @@ impl Broker {
             self.release(control, listener, children);
         }
         self.end_everybody();
+        while self.tell_datagrams(control) {}
         self.tell_unreachable(control);
         self.refusals.tell_all(control);
         let io = self.io.as_ref().and_then(|[all, own]| {

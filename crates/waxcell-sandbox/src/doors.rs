@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{self, AddressFamily, SendFlags, SocketFlags, SocketType, bind, listen, socket_with};
 
+use crate::datagrams::Datagrams;
 use crate::frames::Place;
 use crate::handover;
 use crate::plan::{Egress, Plan};
@@ -47,6 +48,7 @@ pub(crate) struct Doors {
     single: Vec<SocketAddr>,
     count: usize,
     line: OwnedFd,
+    pub(crate) datagrams: Datagrams,
 }
 
 impl Doors {
@@ -63,6 +65,7 @@ impl Doors {
             single: Vec::with_capacity(MOST),
             count: 0,
             line,
+            datagrams: Datagrams::new(),
         })
     }
 
@@ -73,8 +76,9 @@ impl Doors {
 
     /// Makes the networks the run's own, in the network namespace that this process is in, and hands over the sockets of the
     /// resolver.
-    pub(crate) fn make(&self) -> Result<(), Errno> {
+    pub(crate) fn make(&mut self) -> Result<(), Errno> {
         routes::make_local(&self.networks)?;
+        self.datagrams.listen()?;
         for address in &self.resolvers {
             let address = SocketAddr::new(*address, DNS);
             let datagrams = match bound(address, SocketType::DGRAM) {

@@ -12,6 +12,7 @@ mod attempts;
 mod beside;
 mod broker;
 mod cgroup;
+mod datagrams;
 mod denials;
 mod devices;
 mod doors;

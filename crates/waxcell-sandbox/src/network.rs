@@ -6,7 +6,7 @@
 use std::ffi::CStr;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
@@ -15,6 +15,7 @@ use waxcell_operations::Operation;
 use crate::doors::Doors;
 use crate::ending::Layer;
 use crate::guarded::Asked;
+use crate::refusals::Refusals;
 use crate::seccomp::Call;
 use crate::sys::Answer;
 use crate::target::{open_descriptor, own_descriptor, read_exactly, still_waiting};
@@ -61,6 +62,10 @@ pub(crate) fn reach(asked: &mut Asked<'_>, kind: Call, doors: Option<&mut Doors>
     if !leaves(address.ip()) {
         return Ok(Answer::Continue);
     }
+    let operation = match kind {
+        Call::Connect if transport_of(asked.call.tid, a[0]) == Transport::Datagram => Operation::NetUdp,
+        _ => operation,
+    };
     Err(deny(asked, operation, Errno::NETUNREACH, address))
 }
 
@@ -77,8 +82,13 @@ fn reach_inside(
     let connects = operation == Operation::NetConnect;
     match transport {
         Transport::Datagram | Transport::Stream if doors.is_resolver(address) => {}
-        // Nothing is sent by that: the C library asks which way there is.
-        Transport::Datagram if kind == Call::Connect => return Ok(Answer::Continue),
+        // Nothing is sent by that: the C library asks which way there is. What is sent then is told in the end.
+        Transport::Datagram if kind == Call::Connect => {
+            if let Some(place) = asked.refusals.place(asked.call.tid) {
+                doors.datagrams.connects(address, place);
+            }
+            return Ok(Answer::Continue);
+        }
         Transport::Datagram => return Err(deny(asked, Operation::NetUdp, Errno::ACCESS, address)),
         Transport::Stream if connects && doors.blocks(address.port()) => {
             return Err(deny(asked, operation, Errno::ACCESS, address));
@@ -122,13 +132,31 @@ fn read_address<'a>(
     Ok(bytes)
 }
 
+/// Tells of datagrams that were sent to where nobody takes them, of some of those that wait; whether there may be more.
+pub(crate) fn tell_datagrams(doors: &Doors, control: BorrowedFd<'_>, refusals: &mut Refusals) -> bool {
+    let (operation, layer, errno) = (Operation::NetUdp, Layer::Network, Errno::CONNREFUSED);
+    doors.datagrams.hear(|address| {
+        if !doors.leads_out(address) || doors.is_resolver(address) {
+            return;
+        }
+        let is_first =
+            refusals.add(control, Attempt { operation, layer, errno }, None, written(address, &mut [0; 128]));
+        if let Some(place) = doors.datagrams.place_of(address).filter(|_| is_first) {
+            refusals.say(control, place);
+        }
+    })
+}
+
 fn deny(asked: &mut Asked<'_>, operation: Operation, errno: Errno, address: SocketAddr) -> Errno {
-    let mut buffer = [0; 128];
-    let mut text = Text::new(&mut buffer);
+    asked.deny(Attempt { operation, layer: Layer::Network, errno }, written(address, &mut [0; 128]));
+    errno
+}
+
+fn written(address: SocketAddr, buffer: &mut [u8; 128]) -> &[u8] {
+    let mut text = Text::new(buffer);
     // The longest address is half as long.
     let _ = write!(text, "{address}");
-    asked.deny(Attempt { operation, layer: Layer::Network, errno }, text.bytes());
-    errno
+    text.bytes()
 }
 
 /// The kind of a socket of another process, by the name of its protocol (`sockfs`, as `lsof` asks for it).

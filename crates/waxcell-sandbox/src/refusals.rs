@@ -64,14 +64,15 @@ impl Refusals {
         }
     }
 
-    /// Counts one attempt on a target, by a call where it is one.
+    /// Counts one attempt on a target, by a call where it is one; whether it is the first, of which more can be said
+    /// ([`Refusals::say`]).
     pub(crate) fn add(
         &mut self,
         control: BorrowedFd<'_>,
         attempt: Attempt,
         by: Option<Waiting<'_>>,
         target: &[u8],
-    ) {
+    ) -> bool {
         let now = Instant::now();
         let hash = self.hasher.hash_one((attempt.operation, attempt.layer, target));
         if let Some(known) = self.known.iter_mut().find(|known| known.hash == hash) {
@@ -85,11 +86,12 @@ impl Refusals {
             if let Some(by) = by {
                 self.tell_place(control, by);
             }
-            return;
+            return true;
         } else {
             self.beyond += 1;
         }
         self.due.get_or_insert(now + INTERVAL);
+        false
     }
 
     /// Counts attempts that the kernel has counted.
@@ -156,10 +158,15 @@ impl Refusals {
             let _ = wire::send_report(control, Report::Program { path });
         }
         if let Some(place) = place {
-            let (line, script_line) = (place.line, place.script_line.unwrap_or(0));
-            let file = place.file().unwrap_or_default();
-            let _ = wire::send_report(control, Report::Place { line, script_line, file });
+            self.say(control, &place);
         }
+    }
+
+    /// Tells where in the script what was told last was tried.
+    pub(crate) fn say(&self, control: BorrowedFd<'_>, place: &Place) {
+        let (line, script_line) = (place.line, place.script_line.unwrap_or(0));
+        let file = place.file().unwrap_or_default();
+        let _ = wire::send_report(control, Report::Place { line, script_line, file });
     }
 
     /// Where in the script a thread is that waits.

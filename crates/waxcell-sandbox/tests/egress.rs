@@ -152,6 +152,68 @@ for port in (0, 80, 443):
 }
 
 #[test]
+fn datagrams_that_nobody_takes_are_on_record() {
+    let script = "
+def connected(host, port):
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect((host, port)); return s
+quic = connected('198.18.0.5', 443); quic.send(b'x')
+attempt('recv', lambda: quic.recv(9))
+attempt('send', lambda: quic.send(b'x')); attempt('again', lambda: quic.send(b'x'))
+six = connected('fd77:6178:6365::5', 443); os.write(six.fileno(), b'x')
+connected('198.18.0.5', 443)
+connected('203.0.113.7', 80).send(b'x')
+connected('127.0.0.1', 5432).send(b'x')
+connected('127.0.0.1', 5433).send(b'x'); connected('::1', 5433).send(b'x')
+for port in (1, 2): socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendmsg([b'x'], [], 0, ('198.18.0.6', port))
+own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); own.bind(('0.0.0.0', 9999))
+connected('198.18.0.5', 9999).send(b'own'); print(own.recv(9))
+";
+    let ran = run_with(&format!("{PRELUDE}{script}"), |plan| {
+        plan.network.egress = Some(way_out(echo));
+        plan.program.code = Some(Code { script: vec!["/script.py".into()], project: "/data".into() });
+    });
+    let answered = "recv ECONNREFUSED\nsend 1\nagain ECONNREFUSED\nb'own'\n";
+    assert_eq!(ran.output, answered, "{}", ran.error);
+    let expected = [
+        ("198.18.0.5:443", 2),
+        ("[fd77:6178:6365::5]:443", 1),
+        ("203.0.113.7:80", 1),
+        ("127.0.0.1:5432", 1),
+        ("198.18.0.6:1", 1),
+        ("198.18.0.6:2", 1),
+    ];
+    let expected = expected.map(|(target, count)| ("net.udp", target.to_owned(), libc::ECONNREFUSED, count));
+    let mut told = denials(&ran);
+    // What two sockets heard is told one after the other.
+    told.sort_by_key(|told| expected.iter().position(|expected| expected == told));
+    assert_eq!(told, expected);
+    let line = |target: &[u8]| {
+        let told = ran.ending.denials.iter().find(|denial| denial.target == target);
+        told.and_then(|denial| denial.place.as_ref()).map(|place| place.line)
+    };
+    assert_eq!((line(b"198.18.0.5:443"), line(b"203.0.113.7:80")), (Some(14), Some(14)));
+    assert_eq!(line(b"198.18.0.6:1"), None, "nobody was asked");
+}
+
+/// The count may fall short of what a flood sends, by what the init could not hear in time.
+#[test]
+fn a_flood_of_datagrams_is_counted_and_ends() {
+    let script = "
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('198.18.0.5', 443))
+for _ in range(20000):
+    try: s.send(b'x')
+    except ConnectionRefusedError: s.send(b'x')
+print(reach('198.18.0.5', 80))
+";
+    let ran = run_connected(script, way_out(echo));
+    assert_eq!(ran.output, "198.18.0.5:80\n", "{}", ran.error);
+    let told = denials(&ran);
+    assert_eq!((told.len(), &*told[0].1), (1, "198.18.0.5:443"), "{told:?}");
+    assert!((100..=20_000).contains(&told[0].3), "{told:?}");
+}
+
+#[test]
 fn the_process_has_nothing_but_its_sockets() {
     let beyond = |handed: Handed| {
         use std::io::Write;
