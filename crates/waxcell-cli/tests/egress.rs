@@ -307,6 +307,53 @@ tell(listed=tried(echo, '10.0.0.5', 7), port=tried(echo, '10.0.0.5', 80), other=
     assert_eq!(messages, ["connection to 10.0.0.5 on port 7", "connection to 127.0.0.1 on port 8080"]);
 }
 
+/// The script waits for a file that is made when its connections were seen in the views.
+#[test]
+fn what_goes_on_is_in_the_views_while_it_does() {
+    let place =
+        Place::new(&format!("monitoring: {{security_events: {{log_network_activity: true}}}}\n{POLICY}"));
+    let script = "
+import time
+def connect():
+    s = socket.create_connection(('db.example.org', 7), timeout=10); s.sendall(b'hello'); s.recv(5)
+    return s
+connect().close()
+held = connect()
+until = time.monotonic() + 30
+while not os.path.exists('seen') and time.monotonic() < until: time.sleep(.05)
+tell(seen=os.path.exists('seen'), asked=connect().close())
+";
+    let open = |line: &Value| line["network_usage"]["open"] == 1 && line["network_usage"]["up"] == 10;
+    let is_seen = || {
+        let ended = |line: &Value| line["event_type"] == "CONNECTION" && line["details"]["end"] == "closed";
+        place.view("resource_usage.log").iter().any(open)
+            && place.view("security_events.log").iter().any(ended)
+    };
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let world = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) && !is_seen() {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            place.write("seen", "");
+        });
+        let world = world("what_goes_on_is_in_the_views_while_it_does", &place, script);
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        world
+    });
+    let Some(world) = world else { return };
+    assert_eq!(world.said["seen"], true, "{:#}", world.report);
+    let lines = place.view("resource_usage.log");
+    let last = lines.last().expect("a line");
+    assert_eq!(
+        (&last["network_usage"]["accepted"], &last["return_code"]),
+        (&3.into(), &0.into()),
+        "{last:#}"
+    );
+    let views = place.view("security_events.log");
+    assert_eq!(views.iter().filter(|line| line["event_type"] == "CONNECTION").count(), 3, "{views:#?}");
+}
+
 #[test]
 fn bounds_of_the_policy_hold() {
     let place = Place::new(

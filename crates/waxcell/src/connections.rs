@@ -188,6 +188,15 @@ impl Entry {
     }
 }
 
+/// What is worth saying while the run goes on.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// One has ended, and is kept.
+    Connection(Connection),
+    /// Where the counters are; at most once a second, and not if nothing changed.
+    Counters(Counters),
+}
+
 /// What the process that is the way out has told so far.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
@@ -213,22 +222,29 @@ impl Told {
     }
 
     /// Takes a line. One that is none says nothing: the sandbox sees how the process ends.
-    pub(crate) fn hear(&mut self, line: &[u8]) {
+    pub(crate) fn hear(&mut self, line: &[u8], policy: &Policy) -> Option<News> {
         let report = std::str::from_utf8(line).ok().and_then(|line| egress::Report::parse(line).ok());
         match report {
             Some(egress::Report::Connection(_)) if self.connections.len() >= KEPT => self.beyond += 1,
-            Some(egress::Report::Connection(connection)) => self.connections.push(connection),
+            Some(egress::Report::Connection(connection)) => {
+                let news = News::Connection(told(&connection, policy, self.late_ms));
+                self.connections.push(connection);
+                return Some(news);
+            }
             Some(egress::Report::Refusal(refusal)) => self.refuse(refusal),
             Some(egress::Report::Name(Named { name, v4, v6 })) => {
                 self.names.insert(v4.into(), name.clone());
                 self.names.insert(v6.into(), name);
             }
-            Some(egress::Report::Counters(counters) | egress::Report::Done(counters)) => {
+            Some(egress::Report::Counters(counters)) => {
                 self.counters = counters;
+                return Some(News::Counters(counters));
             }
+            Some(egress::Report::Done(counters)) => self.counters = counters,
             Some(egress::Report::Failed { why }) => self.failed = Some(why),
             None => {}
         }
+        None
     }
 
     /// The last word about an attempt counts.

@@ -213,7 +213,20 @@ fn story(
     let unshown = Unshown::new(plan.program.env.get("PATH").map(Vec::as_slice));
     let mut tap = |stream, bytes: &[u8]| capture.take(stream, bytes);
     let counts = |what, path: &[u8]| unshown.counts(what, path);
-    let ending = running.watch(request.interrupts, &mut tap, &counts, &mut |line| way_out.hear(line));
+    let (logs, run_name) = (state.logs(), run.to_string());
+    let script_path = approved.script().path.to_string_lossy();
+    let lines = views::Lines {
+        logs: &logs,
+        run: &run_name,
+        script: Some(&script_path),
+        monitoring: Some(&policy.monitoring),
+    };
+    let mut hear = |line: &[u8]| {
+        if let Some(news) = way_out.hear(line, policy) {
+            lines.news(&now(), news);
+        }
+    };
+    let ending = running.watch(request.interrupts, &mut tap, &counts, &mut hear);
 
     // No process of the run is alive any more; its namespaces go while this goes on. What did it leave?
     writes.claim(&mut placeholders, &ending.claimed);

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::connections::Entry;
+use crate::connections::News;
 use crate::own_files;
 use crate::policy::{LogLevel, Monitoring};
 use crate::record;
@@ -31,7 +31,59 @@ fn append(logs: &Path, name: &str, line: &Value) {
     let _ = write();
 }
 
-/// What a run adds to the views; `monitoring` of its policy, if it could be read, says what is worth a line of the security view.
+/// Lines of one run.
+pub(crate) struct Lines<'a> {
+    /// The folder of the views.
+    pub(crate) logs: &'a Path,
+    /// The run's name.
+    pub(crate) run: &'a str,
+    /// The script's path.
+    pub(crate) script: Option<&'a str>,
+    /// What is worth a line, if its policy could be read.
+    pub(crate) monitoring: Option<&'a Monitoring>,
+}
+
+impl Lines<'_> {
+    /// What the way out has told while the run goes on, if the policy asks for that.
+    pub(crate) fn news(&self, at: &str, news: News) {
+        if !self.monitoring.is_some_and(|monitoring| monitoring.security_events.log_network_activity) {
+            return;
+        }
+        match news {
+            News::Connection(connection) => {
+                let to = connection.name.clone().or(connection.address.map(|address| address.to_string()));
+                let message = format!("connection to {} on port {}", to.unwrap_or_default(), connection.port);
+                self.event(at, LogLevel::Info, "CONNECTION", message, json!(connection));
+            }
+            News::Counters(counters) => {
+                let line = json!({
+                    "timestamp": at,
+                    "run_id": self.run,
+                    "script_path": self.script,
+                    "network_usage": counters,
+                });
+                append(self.logs, RESOURCES, &line);
+            }
+        }
+    }
+
+    fn event(&self, at: &str, level: LogLevel, kind: &str, message: String, details: Value) {
+        if level >= self.monitoring.map_or(LogLevel::Info, |monitoring| monitoring.log_level) {
+            let line = json!({
+                "timestamp": at,
+                "run_id": self.run,
+                "level": level.name(),
+                "event_type": kind,
+                "message": message,
+                "script_path": self.script,
+                "details": details,
+            });
+            append(self.logs, SECURITY, &line);
+        }
+    }
+}
+
+/// What a run adds to the views when it has ended; `monitoring` of its policy, if it could be read, says what is worth a line of the security view.
 pub(crate) fn run(
     logs: &Path,
     at: &str,
@@ -39,7 +91,6 @@ pub(crate) fn run(
     args: &[OsString],
     monitoring: Option<&Monitoring>,
 ) {
-    let least = monitoring.map_or(LogLevel::Info, |monitoring| monitoring.log_level);
     let script_path = report.script.get("path").cloned().flatten();
     let script_hash = report.script.get("sha256").cloned().flatten();
     append(
@@ -70,33 +121,16 @@ pub(crate) fn run(
             "execution_time": report.execution_time,
             "return_code": report.return_code,
             "resource_usage": report.resource_usage,
+            "network_usage": report.network_usage,
         }),
     );
+    let lines = Lines { logs, run: &report.run_id, script: script_path.as_deref(), monitoring };
     let event = |level: LogLevel, kind: &str, message: String, details: Value| {
-        if level >= least {
-            let line = json!({
-                "timestamp": at,
-                "run_id": report.run_id,
-                "level": level.name(),
-                "event_type": kind,
-                "message": message,
-                "script_path": script_path,
-                "details": details,
-            });
-            append(logs, SECURITY, &line);
-        }
+        lines.event(at, level, kind, message, details)
     };
     for violation in &report.violations {
         let message = format!("{} on {} was refused", violation.operation, violation.target);
         event(LogLevel::Warning, "VIOLATION", message, json!(violation));
-    }
-    let is_told = monitoring.is_some_and(|monitoring| monitoring.security_events.log_network_activity);
-    for entry in report.network.iter().filter(|_| is_told) {
-        if let Entry::Connection(connection) = entry {
-            let to = connection.name.clone().or(connection.address.map(|address| address.to_string()));
-            let message = format!("connection to {} on port {}", to.unwrap_or_default(), connection.port);
-            event(LogLevel::Info, "CONNECTION", message, json!(connection));
-        }
     }
     match report.verdict {
         Verdict::Ok | Verdict::Failed => {}

@@ -301,7 +301,7 @@ impl Explainer<'_> {
             (
                 "log_network_activity",
                 events.log_network_activity,
-                "connections of a run, each a line of the security view",
+                "connections of a run, each a line of the security view as it ends, and their counters in the resource view while they change",
             ),
             (
                 "log_filesystem_access",

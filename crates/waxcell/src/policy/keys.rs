@@ -353,7 +353,7 @@ pub const KEYS: &[Key] = &[
         path: "monitoring.security_events.log_network_activity",
         kind: Kind::Flag,
         default: "false",
-        summary: "Connections of a run, each a line of the security view",
+        summary: "Connections of a run, each a line of the security view as it ends, and their counters in the resource view while they change",
         example: "true",
     },
     Key {

@@ -300,7 +300,7 @@ pub struct AlertThresholds {
 pub struct SecurityEvents {
     /// Each occurrence instead of one line with a count.
     pub enable_detailed_logging: bool,
-    /// Connections of a run, each a line of the security view.
+    /// Connections of a run, each a line of the security view as it ends, and their counters in the resource view while they change.
     pub log_network_activity: bool,
     /// Files that were created, changed and removed.
     pub log_filesystem_access: bool,
