@@ -185,6 +185,11 @@ fn decide(run: &Run, inside: SocketAddr) -> Result<Target, Option<Refused>> {
     Ok(Target { name, port, rule, servers })
 }
 
+/// What the script connected to, by name where the address stands for one.
+pub(crate) fn destination(run: &Run, inside: SocketAddr) -> String {
+    describe(run.name_at(inside.ip()).as_ref().map(|entry| &entry.name), inside)
+}
+
 fn describe(name: Option<&Name>, inside: SocketAddr) -> String {
     match name {
         Some(name) => format!("{name}:{}", inside.port()),

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{interval, sleep, timeout};
 
-use crate::connection::{canonical, connection, reset};
+use crate::connection::{canonical, connection, destination, reset};
 use crate::host::Host;
 use crate::line::{LISTENERS_MAX, hear, line};
 use crate::report::{Attempt, Counters, Report, Rule};
@@ -202,7 +202,7 @@ async fn accept(run: Rc<Run>, listener: tokio::net::TcpListener) {
 
 fn refuse_one_more(run: &Run, client: &TcpStream) {
     let inside = client.local_addr().ok().map(canonical);
-    let target = inside.map_or_else(|| "a connection".to_owned(), |inside| format!("port {}", inside.port()));
+    let target = inside.map_or_else(|| "a connection".to_owned(), |inside| destination(run, inside));
     let why = "too many connections at a time".to_owned();
     let place = inside.and_then(|inside| run.place_of(inside));
     run.refuse(Attempt::Connect, target, Rule::MaxConnections, why, place);

@@ -461,7 +461,7 @@ def quotas(World, check, skipped, servers):
     check("one connection too many", "Reset" in str(got[0]) or "Broken" in str(got[0]), got)
     check("a place becomes free", got[1] == "hello", got)
     places = {r["target"]: r["place"] for r in world.reports if r["report"] == "refusal"}
-    check("place of one too many", places == {"port 7": None, "port 9": "over.py:1"}, places)
+    check("place of one too many", places == {"db.example.org:7": None, "db.example.org:9": "over.py:1"}, places)
     check("too many told", any(k[2] == "max_connections" for k in world.refusals()), world.refusals())
 
 
