@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use rustix::net::Shutdown;
-use tokio::io::AsyncWriteExt;
+use rustix::net::{Shutdown, sockopt};
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -27,6 +27,9 @@ const LOOK: usize = 16 * 1024;
 /// How long a client that was told why has to read it.
 const FAREWELL: Duration = Duration::from_millis(300);
 
+/// How often a client is asked whether it is still there, once it has said all.
+const ASKED_EVERY: Duration = Duration::from_secs(5);
+
 /// What is known of a connection before anything was sent.
 struct Target {
     name: Option<Name>,
@@ -37,23 +40,37 @@ struct Target {
 
 /// Why a connection goes no further.
 enum Halt {
-    Stop(Stop),
+    /// The server broke it off.
+    Broken(io::Error),
+    /// The same, when the client had said all: servers that are told goodbye leave without reading what is behind it.
+    BrokenAfterAll,
+    UsedUp,
     Disagreement(Disagreement),
     Silent,
-    /// The client left before it said where it goes.
+    /// The client left: before it said where it goes, or before the server had said all.
     Left,
     Unreachable(String),
 }
 
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Halt {
-        Halt::Stop(stop)
+impl Halt {
+    /// Why nothing more goes to the server. One that had said all before is not to blame.
+    fn up(stop: Stop, passed: &Passed) -> Halt {
+        match stop {
+            Stop::Source(_) => Halt::Left,
+            Stop::Sink(_) if passed.answer_ended.get() => Halt::Left,
+            Stop::Sink(error) => Halt::Broken(error),
+            Stop::UsedUp => Halt::UsedUp,
+        }
     }
-}
 
-impl From<io::Error> for Halt {
-    fn from(error: io::Error) -> Halt {
-        Halt::Stop(Stop::Broken(error))
+    /// Why nothing more goes to the client.
+    fn down(stop: Stop, passed: &Passed) -> Halt {
+        match stop {
+            Stop::Source(_) if passed.client_ended.get() => Halt::BrokenAfterAll,
+            Stop::Source(error) => Halt::Broken(error),
+            Stop::Sink(_) => Halt::Left,
+            Stop::UsedUp => Halt::UsedUp,
+        }
     }
 }
 
@@ -63,6 +80,8 @@ struct Passed {
     up: Cell<u64>,
     down: Cell<u64>,
     address: Cell<Option<IpAddr>>,
+    /// Whether the client has said all.
+    client_ended: Cell<bool>,
     answer: RefCell<Vec<u8>>,
     answer_ended: Cell<bool>,
     answered: Notify,
@@ -91,12 +110,13 @@ pub(crate) async fn connection(run: Rc<Run>, mut client: TcpStream, from: Socket
         result = pass(&run, &target, &client, &passed) => Some(result),
         () = run.is_over() => None,
     };
+    let is_quiet = matches!(result, Some(Ok(()) | Err(Halt::Left)));
     let end = match result {
         None => End::RunEnded,
-        Some(Ok(()) | Err(Halt::Left)) => End::Closed,
+        Some(Ok(()) | Err(Halt::Left | Halt::BrokenAfterAll)) => End::Closed,
         Some(Err(Halt::Unreachable(why))) => End::Unreachable(why),
-        Some(Err(Halt::Stop(Stop::Broken(error)))) => End::Broken(error.to_string()),
-        Some(Err(Halt::Stop(Stop::UsedUp))) => {
+        Some(Err(Halt::Broken(error))) => End::Broken(error.to_string()),
+        Some(Err(Halt::UsedUp)) => {
             let why = "the bytes of the run are used up".to_owned();
             refuse(target.to_string(), Rule::MaxBytes, why);
             End::BytesUsedUp
@@ -115,7 +135,7 @@ pub(crate) async fn connection(run: Rc<Run>, mut client: TcpStream, from: Socket
             End::Refused(why.to_string())
         }
     };
-    if end != End::Closed {
+    if !is_quiet {
         reset(&client);
     }
     let connection = Connection {
@@ -215,7 +235,7 @@ async fn pass(run: &Run, target: &Target, client: &TcpStream, passed: &Passed) -
     if let Some(witness) = witness.as_mut().filter(|witness| witness.comes_first()) {
         let said = async {
             while first.is_empty() {
-                let bytes = read(run, client).await?;
+                let bytes = read(run, client).await.map_err(|_| Halt::Left)?;
                 if bytes.is_empty() {
                     return Err(Halt::Left);
                 }
@@ -233,18 +253,23 @@ async fn pass(run: &Run, target: &Target, client: &TcpStream, passed: &Passed) -
     let down = Pipe { run, from: &server, to: client, way: Way::Down, passed: &passed.down };
     let result = tokio::try_join!(
         async {
-            up.send(&first).await?;
+            up.send(&first).await.map_err(|stop| Halt::up(stop, passed))?;
             drop(first);
             if let Some(witness) = witness {
                 look(witness, &up, passed).await?;
             }
-            up.forward(|_| {}).await.map_err(Halt::from)
+            up.forward(|_| {}).await.map_err(|stop| Halt::up(stop, passed))?;
+            passed.client_ended.set(true);
+            tokio::select! {
+                () = passed.end_of_answer() => Ok(()),
+                () = leaves(client) => Err(Halt::Left),
+            }
         },
         async {
             let result = down.forward(|bytes| passed.see(bytes)).await;
             passed.answer_ended.set(true);
             passed.answered.notify_one();
-            result.map_err(Halt::from)
+            result.map_err(|stop| Halt::down(stop, passed))
         }
     );
     if result.is_err() {
@@ -266,14 +291,15 @@ async fn look(mut witness: Witness, up: &Pipe<'_>, passed: &Passed) -> Result<()
                 .await
                 .map_err(|_| Halt::Silent)?,
             false => read(up.run, up.from).await,
-        }?;
+        };
+        let bytes = bytes.map_err(|_| Halt::Left)?;
         if bytes.is_empty() {
             return Ok(());
         }
         let mut through = Vec::new();
         let verdict = witness.push(&bytes, &mut through);
         // What was said before the mistake was allowed.
-        up.send(&through).await?;
+        up.send(&through).await.map_err(|stop| Halt::up(stop, passed))?;
         verdict.map_err(Halt::Disagreement)?;
     }
     Ok(())
@@ -295,6 +321,22 @@ impl Passed {
             self.answered.notified().await;
         }
     }
+
+    async fn end_of_answer(&self) {
+        while !self.answer_ended.get() {
+            self.answered.notified().await;
+        }
+    }
+}
+
+/// Ends when a client that has said all is not there any more to hear the rest. Of one that closed, the kernel inside knows
+/// nothing after a while (`tcp_fin_timeout`), and says so when it is asked.
+async fn leaves(client: &TcpStream) {
+    // Where it cannot be asked, it is known when the server says something.
+    let _ = sockopt::set_tcp_keepidle(client, ASKED_EVERY);
+    let _ = sockopt::set_tcp_keepintvl(client, ASKED_EVERY);
+    let _ = sockopt::set_socket_keepalive(client, true);
+    let _ = client.ready(Interest::ERROR).await;
 }
 
 /// Some bytes; none: the client has said all it will.

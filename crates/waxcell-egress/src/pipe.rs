@@ -14,14 +14,11 @@ use crate::run::{BUFFER, NotNow, Run, Way};
 /// Why a way ended before its source did.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    Broken(io::Error),
+    /// Who sends broke it off.
+    Source(io::Error),
+    /// Who is sent to did.
+    Sink(io::Error),
     UsedUp,
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Stop {
-        Stop::Broken(error)
-    }
 }
 
 /// One way of a connection.
@@ -42,7 +39,7 @@ impl Pipe<'_> {
     pub(crate) async fn forward(&self, mut seen: impl FnMut(&[u8])) -> Result<(), Stop> {
         let mut round = 0;
         loop {
-            self.from.readable().await?;
+            self.from.readable().await.map_err(Stop::Source)?;
             let taken = self.take(BUFFER).await?;
             // From here to `settle` nobody else is let in.
             let moved = self.step(taken, &mut seen);
@@ -54,7 +51,7 @@ impl Pipe<'_> {
             match moved? {
                 Moved::Bytes(_) => {}
                 Moved::NothingThere => continue,
-                Moved::NoRoom => self.to.writable().await?,
+                Moved::NoRoom => self.to.writable().await.map_err(Stop::Sink)?,
                 Moved::End => {
                     // The other side may be gone, which is no concern of this one.
                     let _ = rustix::net::shutdown(self.to, Shutdown::Write);
@@ -71,7 +68,7 @@ impl Pipe<'_> {
     /// Sends bytes that were read before.
     pub(crate) async fn send(&self, mut bytes: &[u8]) -> Result<(), Stop> {
         while !bytes.is_empty() {
-            self.to.writable().await?;
+            self.to.writable().await.map_err(Stop::Sink)?;
             let taken = self.take(bytes.len()).await?;
             let sent =
                 self.to.try_io(Interest::WRITABLE, || send(self.to, bytes.get(..taken).unwrap_or(bytes)));
@@ -79,14 +76,14 @@ impl Pipe<'_> {
             match sent {
                 Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(Stop::Sink(error)),
             }
         }
         Ok(())
     }
 
     /// Looks at what there is, sends it, and then takes away as much as was sent.
-    fn step(&self, taken: usize, seen: &mut impl FnMut(&[u8])) -> io::Result<Moved> {
+    fn step(&self, taken: usize, seen: &mut impl FnMut(&[u8])) -> Result<Moved, Stop> {
         let mut buffer = self.run.buffer.borrow_mut();
         let room = buffer.get_mut(..taken).unwrap_or_default();
         let peek = || Ok(rustix::net::recv(self.from, &mut *room, RecvFlags::PEEK)?.1);
@@ -94,13 +91,13 @@ impl Pipe<'_> {
             Ok(0) => return Ok(Moved::End),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Moved::NothingThere),
-            Err(error) => return Err(error),
+            Err(error) => return Err(Stop::Source(error)),
         };
         let bytes = buffer.get_mut(..there).unwrap_or_default();
         let sent = match self.to.try_io(Interest::WRITABLE, || send(self.to, bytes)) {
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Moved::NoRoom),
-            Err(error) => return Err(error),
+            Err(error) => return Err(Stop::Sink(error)),
         };
         let sent_bytes = bytes.get_mut(..sent).unwrap_or_default();
         seen(sent_bytes);
@@ -108,7 +105,8 @@ impl Pipe<'_> {
         let mut left = sent;
         while left > 0 {
             let room = sent_bytes.get_mut(..left).unwrap_or_default();
-            left -= rustix::net::recv(self.from, room, RecvFlags::TRUNC)?.1.clamp(1, left);
+            let taken = rustix::net::recv(self.from, room, RecvFlags::TRUNC);
+            left -= taken.map_err(|errno| Stop::Source(errno.into()))?.1.clamp(1, left);
         }
         Ok(Moved::Bytes(sent))
     }

@@ -76,9 +76,9 @@ pub struct Connection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", content = "why", rename_all = "snake_case")]
 pub enum End {
-    /// Both sides said that they were done.
+    /// The client said that it was done, or broke it off; or the server did when it was done.
     Closed,
-    /// One side broke it off.
+    /// The server broke it off while the client was not done.
     Broken(String),
     /// No server was reached.
     Unreachable(String),

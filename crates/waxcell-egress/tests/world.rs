@@ -161,6 +161,11 @@ fn quotas_hold() {
 }
 
 #[test]
+fn connections_end_when_either_side_has_gone() {
+    world("ends");
+}
+
+#[test]
 fn floods_and_silence_harm_nobody_else() {
     world("floods");
 }

@@ -150,6 +150,13 @@ impl Broker {
         Ok(())
     }
 
+    /// Prepares the network that this process is in by now, where there is a way out of it.
+    pub(crate) fn forget_soon(&self) {
+        if self.guarded.doors.is_some() {
+            Doors::forget_soon();
+        }
+    }
+
     /// Opens the way out of the network that this process is in by now.
     pub(crate) fn open_doors(&mut self) -> Result<(), Errno> {
         self.guarded.doors.as_mut().map_or(Ok(()), Doors::make)

@@ -6,11 +6,13 @@
 //! refused. Nothing here allocates once the fork is made.
 
 use std::collections::BTreeSet;
+use std::ffi::CStr;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{self, AddressFamily, SendFlags, SocketFlags, SocketType, bind, listen, socket_with};
@@ -29,6 +31,9 @@ const WAITING: i32 = 4096;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The longest place in a note.
 const PLACE_MAX: usize = 512;
+
+/// Of the network namespace of whoever opens it; in seconds.
+const FIN_TIMEOUT: &CStr = c"/proc/sys/net/ipv4/tcp_fin_timeout";
 
 /// The port of name servers.
 pub(crate) const DNS: u16 = 53;
@@ -72,6 +77,14 @@ impl Doors {
     /// What it holds open from before the fork.
     pub(crate) fn descriptor(&self) -> &OwnedFd {
         &self.line
+    }
+
+    /// Has the network that this process is in, which is new, forget a connection soon whose client has closed and whose other
+    /// side has not: the process then learns that nobody is left. Before the run's own `/proc` is there, which has no such file.
+    pub(crate) fn forget_soon() {
+        let file = rustix::fs::open(FIN_TIMEOUT, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+        // Where it is not to be written to, it takes a minute.
+        let _ = file.and_then(|file| rustix::io::write(&file, b"2"));
     }
 
     /// Makes the networks the run's own, in the network namespace that this process is in, and hands over the sockets of the

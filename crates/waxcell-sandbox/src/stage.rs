@@ -181,6 +181,7 @@ impl Stage {
 
     /// What the run has of its own in its namespaces: file system, host name, loopback.
     fn build(&mut self) -> Result<(), Failure> {
+        self.broker.forget_soon();
         if self.switches.off(Switch::Mounts) {
             self.host_root.show(!self.shares_processes()).map_err(at(Step::Mounts))?;
         } else {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use support::echo::echo;
+use support::echo::{HELD, echo};
 use support::{Ran, run_with};
 use waxcell_sandbox::*;
 
@@ -211,6 +211,23 @@ print(reach('198.18.0.5', 80))
     let told = denials(&ran);
     assert_eq!((told.len(), &*told[0].1), (1, "198.18.0.5:443"), "{told:?}");
     assert!((100..=20_000).contains(&told[0].3), "{told:?}");
+}
+
+#[test]
+fn what_the_script_has_closed_is_forgotten_soon() {
+    let script = format!(
+        "
+import time
+def waits_for_the_other_side():
+    return sum(line.split()[3] in ('04', '05') for line in open('/proc/self/net/tcp'))
+print(reach('198.18.0.5', {HELD}), waits_for_the_other_side())
+until = time.monotonic() + 20
+while waits_for_the_other_side() and time.monotonic() < until: time.sleep(.1)
+print(waits_for_the_other_side())
+"
+    );
+    let ran = run_connected(&script, way_out(echo));
+    assert_eq!(ran.output, format!("198.18.0.5:{HELD} 1\n0\n"), "{}", ran.error);
 }
 
 #[test]

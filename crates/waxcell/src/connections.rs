@@ -127,7 +127,7 @@ pub struct Connection {
     pub start_ms: u64,
     /// From then to its end.
     pub duration_ms: u64,
-    /// How it ended: `closed`, `broken`, `unreachable`, `refused`, `bytes_used_up`, `run_ended`.
+    /// How it ended: `closed`, `broken` (by the server, before the script was done), `unreachable`, `refused`, `bytes_used_up`, `run_ended`.
     pub end: &'static str,
     /// The same in words, where there is more to say.
     pub why: Option<String>,

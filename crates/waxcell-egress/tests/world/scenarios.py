@@ -197,7 +197,7 @@ def reach(World, check, skipped, servers):
     check("nothing was refused", refused == {}, refused)
     records = world.connections()
     https = [r for r in records if r["name"] == "www.example.org" and r["port"] == 443]
-    check("records", https and all(r["rule"] == "allowed_domains: *.example.org" and r["address"] in (SITE, SITE6) and r["up"] > 100 and r["down"] > 100 and r["end"]["how"] in ("closed", "broken", "run_ended") for r in https), https)
+    check("records", https and all(r["rule"] == "allowed_domains: *.example.org" and r["address"] in (SITE, SITE6) and r["up"] > 100 and r["down"] > 100 and r["end"]["how"] in ("closed", "run_ended") for r in https), https)
     other = [r for r in records if r["port"] == 8080]
     expected = sorted([f"other.py:{number}" for number in range(50)] * 2)
     check("places", sorted(r["place"] for r in other if r["up"] == 0) == expected and all(r["place"] == "tally.py:12" for r in other if r["up"]), [(r["inside"], r["place"], r["up"]) for r in other])
@@ -465,6 +465,68 @@ def quotas(World, check, skipped, servers):
     check("too many told", any(k[2] == "max_connections" for k in world.refusals()), world.refusals())
 
 
+def ends(World, check, skipped, servers):
+    def server(s, *_):
+        what = s.recv(100)
+        if what == b"break":
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.close()
+        elif what == b"much":
+            s.sendall(bytes(100_000))
+            s.recv(1)
+        elif what == b"drop":
+            while s.recv(100):
+                pass
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.close()
+        elif what in (b"hold", b"late"):
+            # Its own half stays open when the client has closed.
+            while s.recv(100):
+                pass
+            time.sleep(12 if what == b"late" else 60)
+            s.sendall(b"late")
+
+    servers.serve(servers.SITE, 4000, server)
+    world = World([7, 4000], domains=[("db.example.org", [7, 4000])], max_connections=3)
+
+    def inside():
+        def ask(what):
+            s = socket.create_connection(("db.example.org", 4000), 20)
+            s.sendall(what)
+            return s
+        got = {"break": attempt(lambda: ask(b"break").recv(1))}
+        s = ask(b"drop")
+        s.shutdown(socket.SHUT_WR)
+        got["drop"] = attempt(lambda: s.recv(1).decode())
+        # Closed with bytes unread, which is a reset.
+        s = ask(b"much")
+        time.sleep(0.5)
+        s.close()
+        s = ask(b"wait")
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()
+        time.sleep(0.5)
+        # With these there are as many as there may be.
+        for _ in range(2):
+            ask(b"hold").close()
+        late = ask(b"late")
+        late.shutdown(socket.SHUT_WR)
+        got["over"] = attempt(lambda: echo_once("db.example.org", 7))
+        got["late"] = attempt(lambda: late.recv(9).decode())
+        got["after"] = [attempt(lambda: echo_once("db.example.org", 7)) for _ in range(2)]
+        return got
+
+    got = world.run(inside)
+    check("half closed", got["late"] == "late" and "Reset" in got["drop"] and "Reset" in got["break"], got)
+    check("one too many", "Error" in got["over"] and ("net.connect", "db.example.org:7", "max_connections") in world.refusals(), (got, world.refusals()))
+    check("the others are gone", got["after"] == ["hello", "hello"], got)
+    records = [r for r in world.connections() if r["port"] == 4000]
+    how = {up: sorted({r["end"]["how"] for r in records if r["up"] == up}) for up in (4, 5)}
+    check("who broke it off", how == {4: ["closed"], 5: ["broken"]} and len(records) == 7, records)
+    closed = sorted(r["duration_ms"] for r in records if r["up"] == 4)
+    check("nobody stays for ever", closed[-1] < 20_000, closed)
+
+
 def floods(World, check, skipped, servers):
     world = World([80, 443, 7], domains=[("www.example.org", []), ("db.example.org", [7])], max_connections=300, head_timeout_ms=1500)
 
@@ -617,4 +679,4 @@ def figures(World, check, skipped, servers):
     check("figures", True)
 
 
-ALL = {"reach": reach, "refuse": refuse, "own": own, "quotas": quotas, "floods": floods, "figures": figures}
+ALL = {"reach": reach, "refuse": refuse, "own": own, "quotas": quotas, "ends": ends, "floods": floods, "figures": figures}

@@ -83,6 +83,9 @@ class World:
         unshare(CLONE_NEWNET | CLONE_NEWNS)
         for line in ("ip link set lo up", "ip route add local 198.18.0.0/15 dev lo", "ip -6 route add local fd77:6178:6365::/48 dev lo"):
             sh(line)
+        # As the init does.
+        with open("/proc/sys/net/ipv4/tcp_fin_timeout", "w") as file:
+            file.write("2")
         for address, prefix, _ in self.rules["addresses"]:
             sh(f"ip {'-6' if ':' in address else '-4'} route add local {address}/{prefix} dev lo")
         self.line, line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

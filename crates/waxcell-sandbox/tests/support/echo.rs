@@ -12,10 +12,14 @@ use rustix::net::{
 };
 use waxcell_sandbox::Handed;
 
+/// At this port it never closes.
+pub(crate) const HELD: u16 = 4000;
+
 /// Until the run is over.
 pub(crate) fn echo(handed: Handed) -> bool {
     let Handed { resolver_datagrams, mut resolver_streams, line, mut reports } = handed;
     let mut listeners: Vec<OwnedFd> = Vec::new();
+    let mut held: Vec<OwnedFd> = Vec::new();
     let mut line = Some(line);
     listeners.append(&mut resolver_streams);
     loop {
@@ -39,6 +43,7 @@ pub(crate) fn echo(handed: Handed) -> bool {
             let at = SocketAddr::try_from(getsockname(&client).unwrap()).unwrap();
             send(&client, at.to_string().as_bytes(), SendFlags::NOSIGNAL).unwrap();
             writeln!(reports, "reached {at}").unwrap();
+            held.extend(Some(client).filter(|_| at.port() == HELD));
         }
         if let Some(from) = line.as_ref().filter(|_| ready[listeners.len()..].contains(&true)) {
             match hear(from) {
