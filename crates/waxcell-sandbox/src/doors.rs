@@ -179,6 +179,19 @@ fn note(address: SocketAddr, place: Option<&Place>, bytes: &mut [u8; 1 + 16 + 2 
     19 + written.unwrap_or(0)
 }
 
+/// Whether there can be a way out of the network namespace that this process is in, which is new: an address that a route makes
+/// its own is connected to, and what nobody takes is heard.
+pub(crate) fn can_be() -> Result<(), Errno> {
+    // A network of documentation.
+    let network = (IpAddr::from([203, 0, 113, 0]), 24);
+    routes::make_local(&[network])?;
+    let address = SocketAddr::from(([203, 0, 113, 7], 443));
+    let _listener = listener(address)?;
+    let client = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    net::connect(&client, &address)?;
+    Datagrams::new().listen()
+}
+
 fn listener(address: SocketAddr) -> Result<OwnedFd, Errno> {
     let socket = bound(address, SocketType::STREAM)?;
     listen(&socket, WAITING)?;

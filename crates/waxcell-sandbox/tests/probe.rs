@@ -327,6 +327,7 @@ fn calls_that_a_filter_hides_are_missing_alone() {
         (&[libc::SYS_openat2], libc::ENOSYS, &["openat2"]),
         (&[libc::SYS_pivot_root], eperm, &["pivot_root", "overlayfs"]),
         (&[libc::SYS_sethostname], eperm, &["host name"]),
+        (&[libc::SYS_listen], eperm, &["local routes"]),
         (&[libc::SYS_process_vm_readv], eperm, &["reading arguments"]),
         (&[libc::SYS_close_range], libc::ENOSYS, &["close_range"]),
         (&[libc::SYS_pidfd_send_signal], libc::ENOSYS, &["process descriptors"]),

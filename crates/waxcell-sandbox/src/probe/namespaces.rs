@@ -12,6 +12,7 @@ use super::feature::{Entry, Feature, FeatureGroup, Importance, errno};
 use super::files;
 use super::host::Settings;
 use super::limits;
+use crate::doors;
 use crate::sys;
 
 /// The kinds beside the user namespace: name in `/proc/PID/ns`, clone flag, limit in `/proc/sys/user`, what is lost.
@@ -108,6 +109,14 @@ const LOOPBACK: Entry = Entry {
     how: "let the container's profile pass network administration inside the run's own namespace",
 };
 
+const WAY_OUT: Entry = Entry {
+    group: FeatureGroup::Namespaces,
+    importance: Importance::Better,
+    name: "local routes",
+    without: "a script reaches nothing: a policy that names anything under `network` is refused",
+    how: "let the container's filter pass netlink and raw sockets: --security-opt seccomp=unconfined",
+};
+
 const ALL: u64 = {
     let mut flags = libc::CLONE_NEWUSER as u64;
     let mut at = 0;
@@ -123,7 +132,8 @@ const IDENTITY: u8 = 0;
 const SESSION: u8 = 1;
 const SET_HOSTNAME: u8 = 2;
 const LOOPBACK_UP: u8 = 3;
-pub(super) const FIRST_FREE: u8 = 4;
+const ROUTES: u8 = 4;
+pub(super) const FIRST_FREE: u8 = 5;
 
 /// Which ids the script of this user has, inside and outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,6 +281,7 @@ fn inside(voice: &Voice, ids: Option<Ids>) {
     voice.say(SESSION, process::setsid().map(drop));
     voice.say(SET_HOSTNAME, rustix::system::sethostname(b"waxcell"));
     voice.say(LOOPBACK_UP, loopback());
+    voice.say(ROUTES, doors::can_be());
     files::try_all(voice);
     limits::try_processes(voice);
 }
@@ -314,6 +325,7 @@ pub(super) fn features(room: &Room, settings: &Settings) -> Vec<Feature> {
     for (entry, question, found) in [
         (HOSTNAME, SET_HOSTNAME, "set inside, the host's is as it was"),
         (LOOPBACK, LOOPBACK_UP, "brought up inside"),
+        (WAY_OUT, ROUTES, "an address of another network is connected to inside"),
     ] {
         features.push(match room.answers.get(question) {
             Outcome::Held(_) => entry.present(found),
