@@ -21,6 +21,7 @@ use args::{Arguments, Command};
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
+    waxcell::serve_if_asked(std::env::args_os());
     let arguments = Arguments::of_command_line();
     // A caller's limit on the size of files is to be an error with a name, not the end of this process.
     waxcell::SignalSet::of(&[rustix::process::Signal::XFSZ.as_raw()]).block();

@@ -360,6 +360,62 @@ tell(seen=os.path.exists('seen'), asked=connect().close())
     assert_eq!(views.iter().filter(|line| line["event_type"] == "CONNECTION").count(), 3, "{views:#?}");
 }
 
+/// Everything that a process can write to in its memory, and what it was started with.
+fn memory(pid: u32) -> Vec<u8> {
+    use std::os::unix::fs::FileExt;
+    let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    let mut all = [read("environ"), read("cmdline")].concat();
+    let Ok(file) = std::fs::File::open(format!("/proc/{pid}/mem")) else { return all };
+    for line in String::from_utf8_lossy(&read("maps")).lines().filter(|line| line.contains(" rw")) {
+        let ends = line.split(' ').next().and_then(|range| range.split_once('-'));
+        let number = |text: &str| u64::from_str_radix(text, 16).unwrap_or(0);
+        let Some((from, to)) = ends.map(|(from, to)| (number(from), number(to))) else { continue };
+        let mut bytes = vec![0; (to - from) as usize];
+        // Some of it is there for the kernel alone.
+        if file.read_exact_at(&mut bytes, from).is_ok() {
+            all.append(&mut bytes);
+        }
+    }
+    all
+}
+
+#[test]
+fn the_way_out_has_nothing_of_the_supervisors_memory() {
+    const NAME: &str = "egress::the_way_out_has_nothing_of_the_supervisors_memory";
+    if !is_root() {
+        return skip(NAME, "only root may read the memory of such a process");
+    }
+    let place = Place::new("network: {allow_addresses: [10.0.0.5]}");
+    let wait = "import os, time\nuntil = time.monotonic() + 60\nwhile not os.path.exists('seen') and time.monotonic() < until: time.sleep(.05)\n";
+    place.write("script.py", format!("# written by nobody\n{wait}"));
+    let mut command = place.command(waxcell());
+    command.env("WAXCELL_STATE", place.state()).env("TOKEN", "known to nobody");
+    let mut child = command.args(["run", "script.py"]).spawn().expect("a run");
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let is_confined = |pid: &u32| {
+        let file = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        file("cmdline").starts_with("waxcell-egress\0") && file("status").contains("Seccomp:\t2")
+    };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let found = loop {
+        let list = std::fs::read_to_string(&children).unwrap_or_default();
+        let found = list.split_whitespace().filter_map(|pid| pid.parse().ok()).find(is_confined);
+        if found.is_some() || std::time::Instant::now() > until {
+            break found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    let [supervisor, way_out] = [Some(child.id()), found].map(|pid| pid.map(memory).unwrap_or_default());
+    place.write("seen", "");
+    assert!(child.wait().expect("its end").success());
+    let has = |memory: &[u8], what: &str| String::from_utf8_lossy(memory).contains(what);
+    for secret in ["known to nobody", "written by nobody"] {
+        assert!(has(&supervisor, secret), "the control: {secret}");
+        assert!(!way_out.is_empty() && !has(&way_out, secret), "{secret}");
+    }
+    assert!(has(&way_out, "10.0.0.5"), "what it needs it has");
+}
+
 #[test]
 fn bounds_of_the_policy_hold() {
     let place = Place::new(

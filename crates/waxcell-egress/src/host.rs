@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::address::{Network, beyond_translator, special};
 use crate::name::Name;
 use crate::own;
@@ -45,7 +47,7 @@ impl HostFiles {
 /// Of `resolv.conf` counts: up to three `nameserver` lines (without one: this host itself), `options timeout:` and
 /// `attempts:`. Search domains do not: a name is what was asked for. Of `hosts` counts every name that is one; it comes
 /// before any resolver. `nsswitch.conf` is not read, and nothing but these two ways is tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Where this host itself answers.
     pub(crate) own: Vec<Network>,

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use serde::{Deserialize, Serialize};
+
 /// A host name in its one form: lower case, no final dot, labels of letters, digits, `-` and `_`.
 ///
 /// Other alphabets are in here as punycode (`xn--mnchen-3ya.de`); whoever takes names from people converts them first.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Name(Box<str>);
 
 /// Why bytes are no host name.
@@ -103,6 +106,20 @@ fn is_numeric(label: &str) -> bool {
         || label.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
+impl TryFrom<String> for Name {
+    type Error = NameProblem;
+
+    fn try_from(written: String) -> Result<Name, NameProblem> {
+        Name::parse(written)
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> String {
+        name.0.into()
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -116,7 +133,7 @@ impl fmt::Debug for Name {
 }
 
 /// A name, or all names below one (`*.example.org`: one or more labels more, not the name itself).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Pattern {
     name: Name,
     below: bool,

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::address::Network;
 use crate::host::Host;
 use crate::name::{Name, Pattern};
 
 /// What a run may reach, and how much of it. Total: nothing is allowed that is not in here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// Names that may be reached.
     pub domains: Vec<DomainRule>,
@@ -22,7 +24,7 @@ pub struct Rules {
 }
 
 /// One name, or all below one, and its ports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainRule {
     /// Which names.
     pub pattern: Pattern,
@@ -31,7 +33,7 @@ pub struct DomainRule {
 }
 
 /// One address, or a network of them, and its ports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressRule {
     /// Which addresses.
     pub network: Network,
@@ -40,7 +42,7 @@ pub struct AddressRule {
 }
 
 /// How much a run may use of the network, all its connections together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes a second from the script to servers; `None`: as fast as it goes.
     pub up: Option<u64>,

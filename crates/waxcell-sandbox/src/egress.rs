@@ -2,8 +2,10 @@
 //! does between them what the plan says ([`Serve`]).
 //!
 //! What it does reads every byte of a script and of servers, so the kernel leaves it nothing but sockets: no files, no
-//! capabilities, no other process, no way to listen. A fork of the supervisor, made by the C library, because it allocates.
+//! capabilities, no other process, no way to listen. A fork of the supervisor, made by the C library, because it allocates; one
+//! that executes its program anew where that can be ([`anew`]), and so has nothing of the supervisor's memory.
 
+mod anew;
 mod process;
 
 use std::fmt;
@@ -20,11 +22,10 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use crate::beside::Beside;
-use crate::landlock;
 use crate::plan::{Egress, Plan};
-use crate::seccomp;
 use crate::sys::{self, Fork};
 
+pub use anew::serve_if_asked;
 use process::Process;
 
 /// What the init hands over, by its first byte: datagrams and streams of a resolver; that this was all.
@@ -62,12 +63,22 @@ pub struct Handed {
 ///
 /// It is called in a process of its own with one thread, which may open no files and begin no other processes.
 #[derive(Clone)]
-pub struct Serve(Arc<dyn Fn(Handed) -> bool + Send + Sync>);
+pub struct Serve {
+    serve: Arc<dyn Fn(Handed) -> bool + Send + Sync>,
+    order: Option<Arc<[u8]>>,
+}
 
 impl Serve {
-    /// What is to be done.
+    /// What is to be done, by a fork of this process.
     pub fn new(serve: impl Fn(Handed) -> bool + Send + Sync + 'static) -> Serve {
-        Serve(Arc::new(serve))
+        Serve { serve: Arc::new(serve), order: None }
+    }
+
+    /// The same by this program, executed anew, if it begins with [`serve_if_asked`]: then the process has nothing of this one's
+    /// memory, and the function there gets the order.
+    #[must_use]
+    pub fn or_anew(self, order: Vec<u8>) -> Serve {
+        Serve { order: Some(order.into()), ..self }
     }
 }
 
@@ -80,7 +91,7 @@ impl fmt::Debug for Serve {
 /// The same if it is one and the same: what it does cannot be compared.
 impl PartialEq for Serve {
     fn eq(&self, other: &Serve) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.serve, &other.serve)
     }
 }
 
@@ -106,12 +117,15 @@ pub(crate) fn post(plan: &Plan, egress: &Egress) -> Result<(Posted, OwnedFd), Er
         reports: theirs,
         change_to: (rustix::process::geteuid().as_raw() != id.host_uid).then_some((id.host_uid, id.host_gid)),
         open_files: egress.open_files,
-        landlock: landlock::abi(),
-        filter: seccomp::egress(),
-        serve: egress.serve.clone(),
     };
+    let anew =
+        egress.serve.order.as_deref().map(|order| anew::prepare(&process, order)).transpose()?.flatten();
+    let serve = egress.serve.serve.clone();
     match sys::fork_by_library()? {
-        Fork::Child => process.run(),
+        Fork::Child => match anew {
+            Some(anew) => anew.begin(&process),
+            None => process.run(&*serve),
+        },
         Fork::Parent { pid, pidfd } => {
             let process = Beside::new(pidfd);
             Ok((Posted { pid, process, reports: ours, begun: Vec::new(), is_lost: false }, init))

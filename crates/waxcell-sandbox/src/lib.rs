@@ -56,7 +56,7 @@ mod written;
 
 pub use cgroup::{GroupError, Rung, clear_groups, rung};
 pub use denials::Counts;
-pub use egress::{Handed, Serve};
+pub use egress::{Handed, Serve, serve_if_asked};
 pub use ending::{Denial, Ending, Exit, Layer, Place, Stop, Usage};
 pub use enforced::{Enforced, Landlock, ReadBackError, Seccomp};
 pub use ground::Ground;

@@ -205,6 +205,14 @@ pub(crate) fn execve(path: &CStr, argv: &CStrArray, env: &CStrArray) -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 
+/// A descriptor that this process was given by the one that executed it.
+pub(crate) fn inherited(number: RawFd) -> Result<OwnedFd> {
+    // SAFETY: takes two numbers.
+    check(c_long::from(unsafe { libc::fcntl(number, libc::F_GETFD) }))?;
+    // SAFETY: it is open, and nothing else in this process, which has just begun, has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// `mount_setattr(2)` on the mount that `fd` refers to. What is mounted on it from here on is not mounted on what it is a
 /// copy of: a copy made in the host's mount namespace is otherwise a peer of the host's own (`mount_namespaces(7)`).
 pub(crate) fn mount_setattr(

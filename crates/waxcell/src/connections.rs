@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
@@ -72,7 +73,10 @@ pub(crate) fn plan(policy: &Policy, is_plain: bool) -> Result<Option<Egress>, Pl
         resolvers: resolvers(),
         blocked_ports: rules.blocked_ports.clone(),
         open_files: rules.limits.open_files(),
-        serve: Serve::new(move |handed| serve(&rules, &host, handed)),
+        serve: {
+            let order = serde_json::to_vec(&(&rules, &host)).unwrap_or_default();
+            Serve::new(move |handed| serve(&rules, &host, handed)).or_anew(order)
+        },
     }))
 }
 
@@ -85,6 +89,16 @@ pub(crate) fn resolv_conf(egress: Option<&Egress>, switches: Switches) -> String
         Some(egress) => egress.resolv_conf(),
         None => "# no name server: this run has no network but loopback\n".to_owned(),
     }
+}
+
+/// To be called first in `main` of a program that starts runs, with the program's arguments. If it was executed to be the way out
+/// of a run, that is what it is from here on, with nothing in its memory but what it needs, and this does not return. A program that
+/// does not call it has a copy of itself as the way out.
+pub fn serve_if_asked(arguments: impl Iterator<Item = OsString>) {
+    waxcell_sandbox::serve_if_asked(arguments, |order, handed| {
+        let order: Result<(Rules, Host), _> = serde_json::from_slice(order);
+        order.is_ok_and(|(rules, host)| serve(&rules, &host, handed))
+    });
 }
 
 /// What the process beside the run does until the run is over. To say why it ends, it has no other way than a line.

@@ -39,6 +39,7 @@ mod way;
 mod why;
 
 pub use changes::Change;
+pub use connections::serve_if_asked;
 pub use edit::Edit;
 pub use judge::{Approved, Refusal};
 pub use limit::{Limit, LimitUnit};

@@ -10,27 +10,24 @@ use rustix::process::{self, DumpableBehavior, Gid, Resource, Rlimit, Signal, Uid
 use rustix::stdio;
 use rustix::thread::{self, CapabilitySet};
 
-use super::{ALL, DATAGRAMS, Handed, STREAMS, Serve};
+use super::{ALL, DATAGRAMS, Handed, STREAMS};
 use crate::handover;
 use crate::landlock;
+use crate::seccomp;
 use crate::stage;
 use crate::sys::{self, SignalSet};
 
-/// What it needs, made before its fork.
+/// What it needs.
 pub(super) struct Process {
     pub(super) line: OwnedFd,
     pub(super) reports: UnixStream,
     /// Whom it becomes: the run's own user on the host, where that is not the caller.
     pub(super) change_to: Option<(u32, u32)>,
     pub(super) open_files: u64,
-    pub(super) landlock: Option<u32>,
-    pub(super) filter: Vec<libc::sock_filter>,
-    pub(super) serve: Serve,
 }
 
 impl Process {
-    pub(super) fn run(self) -> ! {
-        let Serve(serve) = self.serve.clone();
+    pub(super) fn run(self, serve: &dyn Fn(Handed) -> bool) -> ! {
         let handed = match self.confine().and_then(|()| self.take()) {
             Ok(handed) => handed,
             Err(errno) => sys::exit(errno.raw_os_error()),
@@ -64,8 +61,8 @@ impl Process {
         process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
         stage::capabilities(CapabilitySet::empty())?;
         thread::set_no_new_privs(true)?;
-        landlock::take_everything(self.landlock)?;
-        sys::install_filter(&self.filter, false).map(drop)
+        landlock::take_everything(landlock::abi())?;
+        sys::install_filter(&seccomp::egress(), false).map(drop)
     }
 
     /// As many files as it needs, or as many as it can have: it finds out itself whether that is enough.
