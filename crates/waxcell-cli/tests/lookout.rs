@@ -73,6 +73,9 @@ print(tried(os.open, 'shadow', os.O_RDONLY, 0o600), tried(lambda: os.open('shado
 print(tried(read, '/etc/shadow/x'), tried(read, '/proc/self/root/etc/gshadow'), tried(os.open, '/etc/shadow', os.O_RDWR))
 print(tried(os.stat, '/etc/shadow'), tried(os.access, '/etc/shadow', 4), tried(os.readlink, '/etc/shadow'))
 print(tried(os.rename, '/etc/shadow', '/etc/x'), tried(os.unlink, '/etc/shadow'), tried(os.mkdir, '/etc/shadow'))
+proc = os.open('/proc', os.O_PATH)
+print(*(tried(lambda: os.open(name, os.O_RDONLY, dir_fd=proc)) for name in ('kcore', '1/auxv', '../etc/shadow')))
+print(tried(os.chdir, '/proc/1'), tried(os.chdir, '/proc'), tried(os.chdir, '1/ns'))
 "
     );
     place.write("script.py", &script);
@@ -252,6 +255,55 @@ while not os.path.exists('data/end'): time.sleep(0.01)
     place.write("data/end", "");
     assert_eq!(done, "ENOENT", "nobody waits for an init that does nothing");
     assert_eq!(running.end().report()["verdict"], "ok");
+}
+
+#[test]
+fn what_is_read_by_a_name_that_begins_behind_a_watched_place_is_told_once() {
+    const NAME: &str = "lookout::what_is_read_by_a_name_that_begins_behind_a_watched_place_is_told_once";
+    let place = Place::new(POLICY);
+    place.write("f", "x");
+    let script = "
+def at(folder, *names):
+    fd = os.open(folder, os.O_PATH)
+    return ' '.join(tried(lambda: os.open(name, os.O_RDONLY, dir_fd=fd)) for name in names)
+print(at('/proc', 'kcore', '1/environ', '../proc/1/environ', '/proc/1/environ', 'self/root/proc/1/environ'))
+print(at('/proc', 'self/environ', 'self/fd/99', '../etc/shadow', '../etc/passwd'), at('/proc/1', 'environ', 'status'))
+print(at(os.path.expanduser('~'), '.ssh/id_rsa', 'none'), at('/tmp', 'none', '../etc/shadow'), at('/etc', 'shadow'))
+print(at('.', 'f', 'none', '../../../../../../../../etc/shadow'))
+";
+    let Some(report) = run(NAME, &place, script) else { return };
+    let expected = "ENOENT EACCES EACCES EACCES EACCES\nfine ENOENT ENOENT fine EACCES fine\n\
+        ENOENT ENOENT ENOENT ENOENT ENOENT\nfine ENOENT ENOENT\n";
+    assert_eq!(report["stdout"], expected);
+    let environ: Told =
+        ("fs.read".into(), "/proc/1/environ".into(), "processes".into(), libc::EACCES.into(), 5);
+    assert_eq!(
+        told(&report),
+        [
+            read("/proc/kcore", libc::ENOENT, 1),
+            environ,
+            read("/etc/shadow", libc::ENOENT, 4),
+            read("/home/waxcell/.ssh/id_rsa", libc::ENOENT, 1),
+        ]
+    );
+}
+
+#[test]
+fn nobody_goes_to_the_folder_of_the_init_and_who_tries_is_told() {
+    let place = Place::new(POLICY);
+    let script = "
+one = os.open('/proc/1', os.O_PATH)
+print(tried(os.chdir, '/proc/1'), tried(os.fchdir, one), tried(os.chdir, '/proc/self/root/proc/1'))
+print(tried(os.chdir, '/proc'), tried(os.chdir, '1/task'), tried(os.chdir, 'self'), tried(read, 'environ'))
+print(tried(os.chdir, f'/proc/{os.getpid()}/task'), tried(os.chdir, os.path.expanduser('~')), tried(os.chdir, '/proc/1x'))
+";
+    const NAME: &str = "lookout::nobody_goes_to_the_folder_of_the_init_and_who_tries_is_told";
+    let Some(report) = run(NAME, &place, script) else { return };
+    assert_eq!(report["stdout"], "EACCES EACCES EACCES\nfine EACCES fine fine\nfine fine ENOENT\n");
+    let folder = |name: &str, count| -> Told {
+        ("fs.read".into(), name.into(), "processes".into(), libc::EACCES.into(), count)
+    };
+    assert_eq!(told(&report), [folder("/proc/1", 3), folder("/proc/1/task", 1)]);
 }
 
 #[test]

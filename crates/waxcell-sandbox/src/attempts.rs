@@ -11,6 +11,7 @@
 
 mod plainly;
 mod walk;
+mod wish;
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -26,10 +27,11 @@ use crate::plan::{self, Guard, Mount, Plan};
 use crate::procfs;
 use crate::seccomp::Call;
 use crate::sys::{Answer, Notification};
-use crate::target::{base_of, name_of, own_descriptor, read_exactly, read_string, still_waiting};
+use crate::target::{base_of, name_of, own_descriptor, read_exactly, still_waiting};
 use crate::wire::{Attempt, PATH_MAX};
 
 use walk::{End, Root, Walk};
+use wish::{Makes, Wish, read_path, wishes};
 
 /// What attempts are judged by, made before the fork.
 pub(crate) struct Attempts {
@@ -57,126 +59,13 @@ struct Devices {
     proc: u64,
 }
 
-/// What a call would do, and to what.
-struct Wish {
-    operation: Operation,
-    dirfd: Option<u64>,
-    path: Option<u64>,
-    /// Whether a link at the end is followed.
-    follow: bool,
-    /// What is about to be made there.
-    makes: Makes,
-}
-
+/// Who has a call looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Makes {
-    /// Nothing: it has to be there.
-    Nothing,
-    /// A file, unless there is one.
-    File,
-    /// Something new, where nothing may be.
-    New,
-}
-
-impl Wish {
-    fn on(operation: Operation, dirfd: Option<u64>, path: u64) -> Wish {
-        Wish { operation, dirfd, path: Some(path), follow: true, makes: Makes::Nothing }
-    }
-
-    fn of_descriptor(operation: Operation, fd: u64) -> Wish {
-        Wish { operation, dirfd: Some(fd), path: None, follow: true, makes: Makes::Nothing }
-    }
-
-    /// On a name, and not on what it leads to.
-    fn name(self) -> Wish {
-        Wish { follow: false, ..self }
-    }
-
-    fn fresh(self) -> Wish {
-        Wish { follow: false, makes: Makes::New, ..self }
-    }
-
-    /// What it is where nothing is there: a file that is written to is made.
-    fn on_nothing(&self) -> Operation {
-        match self.operation {
-            Operation::FsWrite if self.makes != Makes::Nothing => Operation::FsCreate,
-            other => other,
-        }
-    }
-
-    fn flags(self, flags: u64) -> Wish {
-        let follow = self.follow && flags as u32 & AtFlags::SYMLINK_NOFOLLOW.bits() == 0;
-        Wish { follow, ..self }
-    }
-}
-
-/// What an `open` is for; `None`: to be used as a path alone, which gives nothing.
-fn opening(dirfd: Option<u64>, path: u64, flags: u64) -> Option<Wish> {
-    let flags = OFlags::from_bits_retain(flags as u32);
-    if flags.contains(OFlags::PATH) {
-        return None;
-    }
-    let writes = flags.intersects(OFlags::WRONLY | OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC);
-    let operation = if writes { Operation::FsWrite } else { Operation::FsRead };
-    let exclusive = flags.contains(OFlags::CREATE | OFlags::EXCL);
-    let makes = match (flags.contains(OFlags::CREATE), exclusive) {
-        _ if flags.contains(OFlags::TMPFILE) => Makes::Nothing,
-        (_, true) => Makes::New,
-        (true, _) => Makes::File,
-        _ => Makes::Nothing,
-    };
-    let follow = !exclusive && !flags.contains(OFlags::NOFOLLOW);
-    Some(Wish { operation, dirfd, path: Some(path), follow, makes })
-}
-
-/// What a call would do; the second only if nothing is wrong with the first.
-fn wishes(kind: Call, a: &[u64; 6]) -> [Option<Wish>; 2] {
-    use Operation::*;
-    let at = |operation, dirfd, path| Wish::on(operation, Some(dirfd), path);
-    let here = |operation, path| Wish::on(operation, None, path);
-    let fd = Wish::of_descriptor;
-    let one = match kind {
-        Call::Open => return [opening(None, a[0], a[1]), None],
-        Call::OpenAt => return [opening(Some(a[0]), a[1], a[2]), None],
-        Call::Rename => return [Some(here(FsRename, a[0]).name()), Some(here(FsRename, a[1]).fresh())],
-        Call::RenameAt | Call::RenameAt2 => {
-            return [Some(at(FsRename, a[0], a[1]).name()), Some(at(FsRename, a[2], a[3]).fresh())];
-        }
-        Call::Link => return [Some(here(FsLink, a[0]).name()), Some(here(FsLink, a[1]).fresh())],
-        Call::LinkAt => {
-            let follow = a[4] as u32 & AtFlags::SYMLINK_FOLLOW.bits() != 0;
-            return [Some(Wish { follow, ..at(FsLink, a[0], a[1]) }), Some(at(FsLink, a[2], a[3]).fresh())];
-        }
-        Call::Creat => Wish { makes: Makes::File, ..here(FsWrite, a[0]) },
-        Call::Truncate => here(FsWrite, a[0]),
-        Call::Mkdir => here(FsCreate, a[0]).fresh(),
-        Call::MkdirAt => at(FsCreate, a[0], a[1]).fresh(),
-        Call::Mknod => here(FsCreate, a[0]).fresh(),
-        Call::MknodAt => at(FsCreate, a[0], a[1]).fresh(),
-        Call::Symlink => here(FsLink, a[1]).fresh(),
-        Call::SymlinkAt => at(FsLink, a[1], a[2]).fresh(),
-        Call::Unlink | Call::Rmdir => here(FsDelete, a[0]).name(),
-        Call::UnlinkAt => at(FsDelete, a[0], a[1]).name(),
-        Call::Chdir => here(FsRead, a[0]),
-        Call::Execve => here(ProcExec, a[0]),
-        Call::ExecveAt => at(ProcExec, a[0], a[1]).flags(a[4]),
-        Call::Chmod => here(FsChmod, a[0]),
-        Call::FchmodAt => at(FsChmod, a[0], a[1]),
-        Call::FchmodAt2 => at(FsChmod, a[0], a[1]).flags(a[3]),
-        Call::Fchmod => fd(FsChmod, a[0]),
-        Call::Chown => here(FsChown, a[0]),
-        Call::Lchown => here(FsChown, a[0]).name(),
-        Call::FchownAt => at(FsChown, a[0], a[1]).flags(a[4]),
-        Call::Fchown => fd(FsChown, a[0]),
-        Call::SetXattr | Call::RemoveXattr => here(FsXattr, a[0]),
-        Call::LsetXattr | Call::LremoveXattr => here(FsXattr, a[0]).name(),
-        Call::FsetXattr | Call::FremoveXattr => fd(FsXattr, a[0]),
-        Call::Utime => here(FsWrite, a[0]),
-        Call::UtimensAt if a[1] == 0 => fd(FsWrite, a[0]),
-        Call::UtimensAt => at(FsWrite, a[0], a[1]).flags(a[3]),
-        _ => return [None, None],
-    };
-    [Some(one), None]
+enum By {
+    Filter,
+    /// The filter, beside a lookout: it may have been looked at already.
+    FilterToo,
+    Lookout(Why),
 }
 
 /// What came of a look.
@@ -245,11 +134,16 @@ impl Attempts {
             Call::Connect => self.look_at_socket(asked, asked.call.args[1], asked.call.args[2]).unwrap_or(()),
             Call::SendTo => self.look_at_socket(asked, asked.call.args[4], asked.call.args[5]).unwrap_or(()),
             // It may be somewhere else from now on, or be another.
-            Call::Chdir => self.forget(),
-            Call::Fchdir => return self.forget(),
+            Call::Chdir | Call::Fchdir => self.forget(),
             _ => {}
         }
         let [first, second] = wishes(kind, &asked.call.args);
+        if let (Call::OpenAt, Some(wish @ Wish { operation: Operation::FsRead, .. }), Some(_)) =
+            (kind, &first, &self.skeleton)
+        {
+            self.look_from_descriptor(asked, wish);
+            return;
+        }
         for (wish, other) in [(&first, &second), (&second, &first)] {
             let Some(wish) = wish else { break };
             if self.look_at(asked, wish, other.as_ref()).is_none_or(|is_refused| is_refused) {
@@ -259,6 +153,55 @@ impl Attempts {
         if let (Call::Execve | Call::ExecveAt, Some(wish)) = (kind, &first) {
             self.look_at_interpreter(asked, wish);
         }
+    }
+
+    /// Whether somebody is on his way into the folder of the init, and says so. What he then opens by a name that begins
+    /// there no lookout sees. So he is told on the way what the kernel would tell him at each file; whoever gets past, it
+    /// tells all the same.
+    pub(crate) fn keeps_out(&self, asked: &mut Asked<'_>, kind: Call) -> bool {
+        self.told && self.look_at_way(asked, kind).is_some()
+    }
+
+    fn look_at_way(&self, asked: &mut Asked<'_>, kind: Call) -> Option<()> {
+        const INIT: &[u8] = b"/proc/1";
+        let Asked { call, listener, .. } = *asked;
+        let wish = match kind {
+            Call::Chdir => Wish::on(Operation::FsRead, None, call.args[0]),
+            Call::Fchdir => Wish::of_descriptor(Operation::FsRead, call.args[0]),
+            _ => return None,
+        };
+        let mut path = [0u8; PATH_MAX];
+        let length = read_path(call.tid, &wish, &mut path)?;
+        let End::There(at, stat) = self.start(call.tid, &wish, &path[..length])?.go(true) else {
+            return None;
+        };
+        if stat.st_dev != self.devices.proc {
+            return None;
+        }
+        let name = name_of(at.as_fd(), b"", &mut path).ok()?;
+        if !matches!(name.strip_prefix(INIT)?, [] | [b'/', ..]) {
+            return None;
+        }
+        still_waiting(listener, call).ok()?;
+        let attempt = Attempt { operation: Operation::FsRead, layer: Layer::Processes, errno: Errno::ACCESS };
+        asked.deny(attempt, name);
+        Some(())
+    }
+
+    /// Looks at a file that is opened to read it by a name that begins at a descriptor, where there is a lookout: what
+    /// begins behind the places that it watches comes through none of them.
+    fn look_from_descriptor(&mut self, asked: &mut Asked<'_>, wish: &Wish) -> Option<()> {
+        let begins = fs::fstat(base_of(asked.call.tid, wish.dirfd).ok()?).ok()?.st_dev;
+        if ![self.devices.proc, self.devices.scratch].contains(&begins) {
+            return None;
+        }
+        let mut path = [0u8; PATH_MAX];
+        let length = read_path(asked.call.tid, wish, &mut path)?;
+        // Otherwise it does not begin there.
+        if path[0] != b'/' {
+            self.look_along(asked, wish, None, &path, length, By::FilterToo);
+        }
+        Some(())
     }
 
     /// What a file names behind `#!`, which the kernel executes in its place (`execve(2)`); that may be such a file again.
@@ -275,7 +218,7 @@ impl Attempts {
                 return None;
             };
             length = interpreter(&at, &stat, &mut path)?;
-            if self.look_along(asked, &named, None, &path, length, None)? {
+            if self.look_along(asked, &named, None, &path, length, By::Filter)? {
                 return None;
             }
         }
@@ -316,7 +259,7 @@ impl Attempts {
         self.missed = None;
         let mut path = [0u8; PATH_MAX];
         let Some(length) = read_path(asked.call.tid, &wish, &mut path) else { return };
-        self.look_along(asked, &wish, None, &path, length, Some(why));
+        self.look_along(asked, &wish, None, &path, length, By::Lookout(why));
     }
 
     /// An address of a socket that has a name (`unix(7)`): a path, or one that begins with a zero byte and is shown
@@ -344,7 +287,7 @@ impl Attempts {
                 let mut path = [0u8; PATH_MAX];
                 path[..length].copy_from_slice(&name[..length]);
                 let wish = Wish::on(Operation::IpcUnix, None, address);
-                self.look_along(asked, &wish, None, &path, length, None);
+                self.look_along(asked, &wish, None, &path, length, By::Filter);
             }
         }
         Some(())
@@ -354,7 +297,7 @@ impl Attempts {
     fn look_at(&mut self, asked: &mut Asked<'_>, wish: &Wish, other: Option<&Wish>) -> Option<bool> {
         let mut path = [0u8; PATH_MAX];
         let length = read_path(asked.call.tid, wish, &mut path)?;
-        self.look_along(asked, wish, other, &path, length, None)
+        self.look_along(asked, wish, other, &path, length, By::Filter)
     }
 
     fn look_along(
@@ -364,7 +307,7 @@ impl Attempts {
         other: Option<&Wish>,
         path: &[u8; PATH_MAX],
         length: usize,
-        held: Option<Why>,
+        by: By,
     ) -> Option<bool> {
         let tid = asked.call.tid;
         if wish.operation == Operation::FsRead
@@ -377,7 +320,14 @@ impl Attempts {
         let mut walk = self.start(tid, wish, &path[..length])?;
         let end = walk.go(wish.follow);
         let (End::There(at, stat) | End::Missing(at, stat) | End::Shut(at, stat)) = &end else { return None };
-        if held.is_some_and(|why| (why == Why::Root) != (stat.st_dev == self.devices.root)) {
+        let is_in_root = stat.st_dev == self.devices.root;
+        let is_told = match by {
+            By::Filter => true,
+            By::Lookout(why) => (why == Why::Root) == is_in_root,
+            // The lookout does.
+            By::FilterToo => !is_in_root && !walk.was_watched(),
+        };
+        if !is_told {
             return None;
         }
         let mut seen = self.judge(wish, &end, &walk);
@@ -531,14 +481,6 @@ fn own_uid() -> u32 {
 fn may_read(at: &OwnedFd) -> Result<(), Errno> {
     let mut own = [0u8; 64];
     fs::accessat(CWD, own_descriptor(at.as_fd(), &mut own)?, Access::READ_OK, AtFlags::empty())
-}
-
-/// Reads the path of a call, and how long it is; `None` if the kernel will not take it.
-fn read_path(tid: u32, wish: &Wish, path: &mut [u8; PATH_MAX]) -> Option<usize> {
-    let Some(address) = wish.path else { return Some(0) };
-    let length = read_string(tid, address, path).ok()?;
-    // Empty, it can only name the descriptor beside it.
-    (length > 0 || wish.operation == Operation::ProcExec).then_some(length)
 }
 
 /// Reads which interpreter a file names, and how long that path is; `None` if it names none.

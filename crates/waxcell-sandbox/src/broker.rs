@@ -432,6 +432,7 @@ impl Broker {
                 self.attempts.forget();
                 farewell(control, &call)
             }
+            Some(kind) if self.attempts.keeps_out(&mut asked, kind) => Answer::Fail(Errno::ACCESS),
             Some(kind) => {
                 let attempts = &self.attempts;
                 let is_looked_up = !self.guarded.is_the_kernels(kind, &call.args);

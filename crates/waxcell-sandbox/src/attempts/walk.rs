@@ -38,6 +38,12 @@ pub(super) struct Root<'s> {
 }
 
 impl Root<'_> {
+    /// Whether a name of a folder is a place at which the lookout has whoever comes through looked at.
+    fn watches(&self, folder: &Stat, name: &[u8]) -> bool {
+        let child = || self.skeleton.node(self.skeleton.child(folder.st_ino, name)?);
+        folder.st_dev == self.device && child().is_some_and(|node| node.is_watched)
+    }
+
     /// Whether a folder of it is without this name, and what the kernel would say.
     fn lacks(&self, folder: &Stat, name: &[u8]) -> Option<Errno> {
         if folder.st_dev != self.device || matches!(name, b"." | b"..") {
@@ -64,6 +70,8 @@ pub(super) struct Walk<'s> {
     next: usize,
     length: usize,
     links: usize,
+    /// Whether it came through a place that the lookout watches.
+    was_watched: bool,
 }
 
 impl<'s> Walk<'s> {
@@ -79,8 +87,17 @@ impl<'s> Walk<'s> {
             Some(base) => base,
             None => open_root()?,
         };
-        let mut walk =
-            Walk { root, tid, proc, at, path: [0; PATH_MAX], next: 0, length: path.len(), links: 0 };
+        let mut walk = Walk {
+            root,
+            tid,
+            proc,
+            at,
+            path: [0; PATH_MAX],
+            next: 0,
+            length: path.len(),
+            links: 0,
+            was_watched: false,
+        };
         walk.path.get_mut(..path.len()).ok_or(Errno::NAMETOOLONG)?.copy_from_slice(path);
         walk.skip(0);
         Ok(walk)
@@ -100,6 +117,7 @@ impl<'s> Walk<'s> {
             self.skip(name.to_bytes().len());
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let lacks = self.root.and_then(|root| root.lacks(&here, name.to_bytes()));
+            self.was_watched |= self.root.is_some_and(|root| root.watches(&here, name.to_bytes()));
             let found = match lacks.map_or_else(|| fs::openat(&self.at, name, flags, Mode::empty()), Err) {
                 Ok(found) => found,
                 Err(errno) => {
@@ -122,6 +140,11 @@ impl<'s> Walk<'s> {
                 return End::Nowhere;
             }
         }
+    }
+
+    /// Whether the lookout had the init look at whoever went this way.
+    pub(super) fn was_watched(&self) -> bool {
+        self.was_watched
     }
 
     /// What is left of the path where it ended.

@@ -21,6 +21,12 @@ use crate::target::Target;
 /// What `creat` is short for (`open(2)`).
 pub(super) const CREAT: u64 = (libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC) as u64;
 
+/// Whether these flags of `open` make or write.
+pub(super) fn changes(flags: u64) -> bool {
+    OFlags::from_bits_retain(flags as u32)
+        .intersects(OFlags::WRONLY | OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC)
+}
+
 /// One of them.
 pub(super) struct NewFile {
     name: CString,

@@ -48,6 +48,13 @@ pub(super) struct Test {
 pub(super) enum Rule {
     Always(Action),
     Tests(Vec<Test>),
+    /// One list of tests where the low half of an argument is this, else the other.
+    Either {
+        argument: u8,
+        is: u32,
+        then: Vec<Test>,
+        otherwise: Vec<Test>,
+    },
 }
 
 impl Rule {
@@ -56,6 +63,8 @@ impl Rule {
         let tests = match self {
             Rule::Always(action) => return *action,
             Rule::Tests(tests) => tests,
+            Rule::Either { argument, is, then, .. } if args[usize::from(*argument)] as u32 == *is => then,
+            Rule::Either { otherwise, .. } => otherwise,
         };
         let answer = tests.iter().find_map(|test| {
             let argument = args[usize::from(test.argument)] as u32 & test.mask;
@@ -71,20 +80,26 @@ impl Rule {
                 *action = Action::Notify;
             }
         };
-        match &mut self {
-            Rule::Always(action) => plainly(action),
-            Rule::Tests(tests) => {
-                tests.iter_mut().flat_map(|test| [&mut test.hit, &mut test.miss]).flatten().for_each(plainly);
-            }
+        if let Rule::Always(action) = &mut self {
+            plainly(action);
         }
+        let lists = match &mut self {
+            Rule::Always(_) => [None, None],
+            Rule::Tests(tests) => [Some(tests), None],
+            Rule::Either { then, otherwise, .. } => [Some(then), Some(otherwise)],
+        };
+        let tests = lists.into_iter().flatten().flatten();
+        tests.flat_map(|test| [&mut test.hit, &mut test.miss]).flatten().for_each(plainly);
         self
     }
 
     /// Which arguments it looks at.
     pub(super) fn looks_at(&self, argument: usize) -> bool {
+        let is_tested = |tests: &[Test]| tests.iter().any(|test| usize::from(test.argument) == argument);
         match self {
             Rule::Always(_) => false,
-            Rule::Tests(tests) => tests.iter().any(|test| usize::from(test.argument) == argument),
+            Rule::Tests(tests) => is_tested(tests),
+            Rule::Either { then, otherwise, .. } => is_tested(then) || is_tested(otherwise),
         }
     }
 }
@@ -214,6 +229,13 @@ impl Code {
             return match rule {
                 Rule::Always(action) => self.give(*action),
                 Rule::Tests(tests) => self.tests(tests),
+                Rule::Either { argument, is, then, otherwise } => {
+                    let otherwise = self.tests(otherwise);
+                    let then = self.tests(then);
+                    let [then, otherwise] = [then, otherwise].map(|label| self.near(label));
+                    self.compare(IF_EQUAL, *is, then, otherwise);
+                    self.load(*argument)
+                }
             };
         }
         let (left, right) = segments.split_at(segments.len() / 2);
@@ -222,6 +244,13 @@ impl Code {
         let from_right = self.near(from_right);
         let from_left = self.near(from_left);
         self.compare(IF_AT_LEAST, right[0].0, from_right, from_left)
+    }
+
+    /// The low half of an argument, for what was pushed last.
+    fn load(&mut self, argument: u8) -> Label {
+        // Arguments are 64 bits wide; on little-endian machines the low half comes first.
+        const { assert!(cfg!(target_endian = "little")) };
+        self.push(instruction(LOAD, OFFSET_ARGS + 8 * u32::from(argument), 0, 0))
     }
 
     /// One test after the other. Who comes to one from the test before still has its argument, if it is the same.
@@ -239,12 +268,10 @@ impl Code {
             }
             let before = position.checked_sub(1).map(|before| &tests[before]);
             if before.is_none_or(|before| (before.argument, before.mask) != (test.argument, test.mask)) {
-                // Arguments are 64 bits wide; on little-endian machines the low half comes first.
-                const { assert!(cfg!(target_endian = "little")) };
                 if test.mask != u32::MAX {
                     self.push(instruction(AND, test.mask, 0, 0));
                 }
-                entry = self.push(instruction(LOAD, OFFSET_ARGS + 8 * u32::from(test.argument), 0, 0));
+                entry = self.load(test.argument);
             }
             next = Some(entry);
         }

@@ -31,7 +31,8 @@ pub(crate) struct Own {
     pub(crate) newborn_asks: bool,
     /// Whether the broker looks at what is done to files, for the record.
     pub(crate) file_attempts: bool,
-    /// Whether opening a file to read it is no call for the broker: what is refused is told by the lookout.
+    /// Whether opening a file to read it is no call for the broker, but from a descriptor: what is refused is told by the
+    /// lookout.
     pub(crate) has_lookout: bool,
     /// Whether there is a way out of its network, to whose addresses nobody is to bind a socket.
     pub(crate) has_egress: bool,
@@ -84,11 +85,12 @@ pub(crate) fn build(guard: &Guard, own: &Own, plain: Option<u32>) -> Rules {
     }
     if told || !guard.new_files.is_empty() {
         for (nr, flags) in table::openers() {
-            let tests = match told && !own.has_lookout {
-                true => table::opens(flags, Action::Notify),
-                false => table::opens_changing(flags),
+            let rule = match told {
+                true if !own.has_lookout => Rule::Tests(table::opens(flags, Action::Notify)),
+                true if nr == libc::SYS_openat => table::opens_from_elsewhere(flags),
+                _ => Rule::Tests(table::opens_changing(flags)),
             };
-            rules.insert(nr as u32, Rule::Tests(tests));
+            rules.insert(nr as u32, rule);
         }
         #[cfg(target_arch = "x86_64")]
         rules.insert(libc::SYS_creat as u32, Rule::Tests(table::makes(Action::Notify)));

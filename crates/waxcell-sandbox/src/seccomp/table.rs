@@ -822,6 +822,12 @@ pub(super) fn opens_changing(flags: u8) -> Vec<Test> {
     tests
 }
 
+/// The same for `openat`; a name that begins at a descriptor is asked for in any case.
+pub(super) fn opens_from_elsewhere(flags: u8) -> Rule {
+    let (then, otherwise) = (opens_changing(flags), opens(flags, Action::Notify));
+    Rule::Either { argument: 0, is: AT_FDCWD as u32, then, otherwise }
+}
+
 /// Calls that open by name, and where their flags are.
 pub(super) fn openers() -> Vec<(c_long, u8)> {
     vec![

@@ -7,6 +7,8 @@ use libc::{c_long, sock_filter};
 use std::collections::BTreeSet;
 use waxcell_operations::Operation;
 
+mod files;
+
 const EVERYTHING: Guard = Guard {
     delete: true,
     chmod: true,
@@ -165,49 +167,18 @@ fn space_is_not_taken_without_writing_where_writing_is_counted() {
     assert_eq!((answer(false), answer(true)), (Action::Allow.code(), errno(libc::EOPNOTSUPP)));
 }
 
-#[test]
-fn what_is_done_to_files_comes_to_the_broker_where_attempts_are_told_and_is_refused_as_ever() {
-    let notify = Action::Notify.code();
-    let with = |file_attempts| build(&Guard::default(), &Own { file_attempts, ..OWN }, None);
-    let answer = |rules: &Rules, nr: c_long, args| run(rules, table::ARCH, nr as u32, args);
-    let (told, untold) = (with(true), with(false));
-    let mut asked = BTreeSet::new();
-    for nr in 0..600 {
-        let (now, before) = (answer(&told, nr, [0; 6]), answer(&untold, nr, [0; 6]));
-        if now != before {
-            assert_eq!((now, before), (notify, Action::Allow.code()), "{nr}");
-            asked.insert(nr);
-        }
-    }
-    // What opens, makes, renames, removes, links, cuts, executes, and where a process goes.
-    for nr in
-        [libc::SYS_openat, libc::SYS_renameat2, libc::SYS_linkat, libc::SYS_symlinkat, libc::SYS_mknodat]
-    {
-        assert!(asked.contains(&nr), "{nr}");
-    }
-    for nr in [libc::SYS_truncate, libc::SYS_execve, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_utimensat] {
-        assert!(asked.contains(&nr), "{nr}");
-    }
-    // Reading what is open and asking about files do not come.
-    for nr in
-        [libc::SYS_read, libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_faccessat, libc::SYS_getdents64]
-    {
-        assert!(!asked.contains(&nr), "{nr}");
-    }
-    let set_id = (libc::O_CREAT as u64, 0o4755);
-    assert_eq!(answer(&told, libc::SYS_openat, [0, 0, set_id.0, set_id.1, 0, 0]), errno(libc::EPERM));
-    assert_eq!(answer(&told, libc::SYS_renameat2, [0, 0, 0, 0, 4, 0]), errno(libc::EPERM));
-}
-
 /// The kernel's answer and the broker's are one: a call that comes to the broker is one that the rules send there.
 #[test]
 fn the_program_and_the_rules_say_the_same() {
     let words = [0u64, 1, 2, 3, 7, 10, 0x11, 0o4755, 0x5412, 0x4008_6602, 0x8000, 1 << 28, 1 << 32, u64::MAX];
     for plain in [None, Some(1), Some(3), Some(7)] {
-        for (guard, file_attempts) in
-            [(Guard::default(), false), (Guard::default(), true), (EVERYTHING, true)]
-        {
-            let rules = build(&guard, &Own { file_attempts, ..OWN }, plain);
+        for (guard, file_attempts, has_lookout) in [
+            (Guard::default(), false, false),
+            (Guard::default(), true, false),
+            (EVERYTHING, true, false),
+            (EVERYTHING, true, true),
+        ] {
+            let rules = build(&guard, &Own { file_attempts, has_lookout, ..OWN }, plain);
             let program = rules.program();
             for nr in 0..600u32 {
                 for (position, word) in words.iter().enumerate() {
@@ -229,6 +200,8 @@ fn every_call_that_can_be_refused_has_a_name() {
             let can_be_refused = match rule {
                 Rule::Always(action) => refuses(&Some(*action)),
                 Rule::Tests(tests) => tests.iter().any(|test| refuses(&test.hit) || refuses(&test.miss)),
+                // Of one call, and each of its lists can.
+                Rule::Either { .. } => true,
             };
             assert!(!can_be_refused || table::name(*nr as i32).is_some(), "{nr}");
         }
@@ -451,52 +424,6 @@ fn the_guard_sends_its_calls_to_the_broker_and_no_others() {
     assert_eq!(answer(&EVERYTHING, libc::SYS_fchmod, [0; 6]), Action::Notify.code());
     assert_eq!(answer(&EVERYTHING, 452, [0; 6]), Action::Notify.code());
     assert_eq!(answer(&EVERYTHING, libc::SYS_mkdirat, [0; 6]), Action::Allow.code());
-}
-
-#[test]
-fn opens_that_write_are_asked_for_only_where_files_are_to_be_made() {
-    let open = |guard: &Guard, flags: i32| answer(guard, libc::SYS_openat, [0, 0, flags as u64, 0o644, 0, 0]);
-    let new = Guard { new_files: vec!["/project/state.json".into()], ..Guard::default() };
-    for flags in [libc::O_RDONLY, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC] {
-        assert_eq!(open(&new, flags), Action::Allow.code());
-    }
-    for flags in [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC, libc::O_ACCMODE] {
-        assert_eq!(open(&new, flags), Action::Notify.code());
-        assert_eq!(open(&Guard::default(), flags), Action::Allow.code());
-    }
-}
-
-#[test]
-fn files_that_lend_their_owner_are_not_made() {
-    let guard = Guard::default();
-    let make = (libc::O_CREAT | libc::O_WRONLY) as u64;
-    let temporary = (libc::O_TMPFILE | libc::O_WRONLY) as u64;
-    for bits in [libc::S_ISUID, libc::S_ISGID] {
-        let mode = u64::from(bits | 0o755);
-        for flags in [make, temporary, make | 1 << 40] {
-            assert_eq!(answer(&guard, libc::SYS_openat, [0, 0, flags, mode, 0, 0]), errno(libc::EPERM));
-            assert_eq!(answer(&guard, libc::SYS_openat, [0, 0, flags, 0o755, 0, 0]), Action::Allow.code());
-        }
-        // Nothing is made: whatever stands in the place of the mode.
-        let directory = libc::O_DIRECTORY as u64;
-        assert_eq!(answer(&guard, libc::SYS_openat, [0, 0, directory, mode, 0, 0]), Action::Allow.code());
-        assert_eq!(answer(&guard, libc::SYS_mknodat, [0, 0, mode, 0, 0, 0]), errno(libc::EPERM));
-        // Changing one is the broker's to judge, blocked or not.
-        assert_eq!(answer(&guard, libc::SYS_fchmodat, [0, 0, mode, 0, 0, 0]), Action::Notify.code());
-        assert_eq!(answer(&guard, 452, [0, 0, mode | 1 << 40, 0, 0, 0]), Action::Notify.code());
-    }
-    assert_eq!(answer(&guard, libc::SYS_openat2, [0; 6]), errno(libc::ENOSYS));
-}
-
-#[test]
-fn whiteouts_and_leases_are_refused() {
-    let guard = Guard::default();
-    let rename = |flags| answer(&guard, libc::SYS_renameat2, [0, 0, 0, 0, flags, 0]);
-    assert_eq!(rename(u64::from(libc::RENAME_WHITEOUT)), errno(libc::EPERM));
-    assert_eq!(rename(u64::from(libc::RENAME_EXCHANGE)), Action::Allow.code());
-    let fcntl = |command: i32| answer(&guard, libc::SYS_fcntl, [0, command as u64 | 1 << 32, 0, 0, 0, 0]);
-    assert_eq!(fcntl(libc::F_SETLEASE), errno(libc::EPERM));
-    assert_eq!(fcntl(libc::F_GETFL), Action::Allow.code());
 }
 
 #[test]
