@@ -141,6 +141,33 @@ fn the_rule_is_named_and_what_would_allow_it() {
 }
 
 #[test]
+fn a_project_that_is_a_home_is_not_shown_and_the_rule_says_so() {
+    // What is below `/tmp` is scratch space where it is not shown.
+    let Ok(home) = tempfile::tempdir_in("/var/lib") else {
+        let why = "only root can make a project in no scratch space";
+        return support::skip(
+            "file_attempts::a_project_that_is_a_home_is_not_shown_and_the_rule_says_so",
+            why,
+        );
+    };
+    let place = Place::new(POLICY);
+    for (name, content) in [
+        ("security_policy.yml", POLICY),
+        ("f", "x"),
+        ("script.py", &format!("{TRIED}print(tried(read, 'f'), tried(write, 'f'), tried(write, 'data/f'))")),
+    ] {
+        fs::write(home.path().join(name), content).expect("a file");
+    }
+    let mut run = place.waxcell(&["run", "--json", "script.py"]);
+    let report = support::say(run.current_dir(home.path()).env("HOME", home.path())).report();
+    assert_eq!(report["stdout"], "ENOENT EROFS fine\n", "{report:#}");
+    let rules: Vec<_> = (0..2).map(|n| report["violations"][n]["rule"].clone()).collect();
+    let rule = "the project root is a home or a folder of the system, of which only what \
+        filesystem.allowed_paths names is shown (the default)";
+    assert_eq!(rules, [rule, rule], "{report:#}");
+}
+
+#[test]
 fn programs_are_looked_for_and_executed_where_they_may_be() {
     let place = Place::new(POLICY);
     let (printed, violations) = run(

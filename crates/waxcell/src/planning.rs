@@ -316,7 +316,7 @@ fn may_be_made(path: &Path, project: &Path) -> bool {
 }
 
 /// The project, unless that would show what is no project: a home directory, `/tmp`, a folder of the system.
-fn project_shown<'a>(policy: &'a Policy, caller: &Caller) -> Option<&'a Path> {
+pub(crate) fn project_shown<'a>(policy: &'a Policy, caller: &Caller) -> Option<&'a Path> {
     let root = policy.project_root.as_path();
     (!is_wide(root, caller.home())).then_some(root)
 }

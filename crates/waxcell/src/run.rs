@@ -242,7 +242,12 @@ fn story(
         cause,
         edits: limit.as_ref().and_then(Limit::edit).into_iter().collect(),
         limit,
-        violations: violation::all(&ending.denials, policy, &way_out),
+        violations: violation::all(
+            &ending.denials,
+            policy,
+            planning::project_shown(policy, caller),
+            &way_out,
+        ),
         violations_beyond: ending.denials_beyond,
         script_replaced: ending.replaced.as_ref().map(|paths| paths.contains(&approved.script().path)),
         enforced: Some(enforced.clone()),

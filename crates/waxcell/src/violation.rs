@@ -63,8 +63,8 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// `way_out`: what it has told, names among it.
-    pub(crate) fn of(denial: &Denial, policy: &Policy, way_out: &Told) -> Violation {
+    /// `project`: its root, if it is shown. `way_out`: what it has told, names among it.
+    fn of(denial: &Denial, policy: &Policy, project: Option<&Path>, way_out: &Told) -> Violation {
         let operation = denial.operation;
         let (rule, edits) = match denial.layer {
             Layer::Guard
@@ -77,7 +77,7 @@ impl Violation {
             }
             Layer::Guard => blocked(operation, &denial.target, policy),
             Layer::Filter => (format!("{operation} is refused to every script"), Vec::new()),
-            Layer::Mounts | Layer::Landlock => out_of_reach(operation, &denial.target, policy),
+            Layer::Mounts | Layer::Landlock => out_of_reach(operation, &denial.target, policy, project),
             Layer::Processes => ("a run sees no processes but its own".to_owned(), Vec::new()),
             Layer::Network if operation == Operation::IpcUnix => {
                 ("a run reaches no socket but its own".to_owned(), Vec::new())
@@ -116,10 +116,16 @@ impl Violation {
 }
 
 /// All violations of a run: what the sandbox refused and what its way out did, in the order in which they came first. One name
-/// has two addresses inside, of which a script tries one after the other: that is one attempt on it.
-pub(crate) fn all(denials: &[Denial], policy: &Policy, way_out: &Told) -> Vec<Violation> {
+/// has two addresses inside, of which a script tries one after the other: that is one attempt on it. `project`: its root, if it
+/// is shown.
+pub(crate) fn all(
+    denials: &[Denial],
+    policy: &Policy,
+    project: Option<&Path>,
+    way_out: &Told,
+) -> Vec<Violation> {
     let mut all: Vec<Violation> = Vec::new();
-    let refused = denials.iter().map(|denial| Violation::of(denial, policy, way_out));
+    let refused = denials.iter().map(|denial| Violation::of(denial, policy, project, way_out));
     for violation in refused.chain(way_out.violations(policy)) {
         let is_same = |other: &&mut Violation| {
             violation.layer == Layer::Network
@@ -195,7 +201,12 @@ fn blocked(operation: Operation, target: &[u8], policy: &Policy) -> (String, Vec
 }
 
 /// Of a file that is not shown, or not to be written to or executed.
-fn out_of_reach(operation: Operation, target: &[u8], policy: &Policy) -> (String, Vec<Edit>) {
+fn out_of_reach(
+    operation: Operation,
+    target: &[u8],
+    policy: &Policy,
+    project: Option<&Path>,
+) -> (String, Vec<Edit>) {
     let path = Path::new(OsStr::from_bytes(target));
     let rule = match policy.filesystem.rule_for(path) {
         Some(PathRule { access, written, line, .. }) => {
@@ -205,6 +216,11 @@ fn out_of_reach(operation: Operation, target: &[u8], policy: &Policy) -> (String
                 access.name(),
                 file.display()
             )
+        }
+        None if path.starts_with(&policy.project_root) && project.is_none() => {
+            "the project root is a home or a folder of the system, of which only what \
+             filesystem.allowed_paths names is shown (the default)"
+                .to_owned()
         }
         None if operation == Operation::ProcExec && path.starts_with(&policy.project_root) => {
             "nothing of the project is executed but by the interpreter (the default)".to_owned()
