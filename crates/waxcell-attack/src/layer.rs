@@ -44,7 +44,7 @@ pub enum Layer {
     Dumpable,
     /// The process that is the way out of a run's network, and asks and calls for it.
     Egress,
-    /// What is written down about the run, on the host's side.
+    /// What is written down and told about the run, on the host's side.
     Journal,
     /// What is refused before anything runs.
     Gate,
@@ -57,7 +57,7 @@ impl Layer {
     /// Why a test build cannot be without it here, if so.
     pub(crate) fn stays(self, host: &Host) -> Option<String> {
         match self {
-            Layer::Journal | Layer::Gate | Layer::Supervisor => Some(format!("`{self}` has no switch")),
+            Layer::Supervisor => Some(format!("`{self}` has no switch")),
             Layer::Userns if !host.root => Some(format!("only root can do without `{self}`")),
             _ => None,
         }

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode};
-use waxcell::{Caller, Streams, Switches};
+use waxcell::policy::{LoadError, Policy};
+use waxcell::{Caller, Streams, Switch, Switches};
 
 use crate::args::{Color, Common};
 use crate::exit::Exit;
@@ -169,6 +170,9 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// Text on one line with nothing in it that a terminal would act on.
 pub(crate) fn printable(text: &str) -> String {
+    if is_off(Switch::Journal) {
+        return text.to_owned();
+    }
     printable_lines(text).replace('\n', "\\n")
 }
 
@@ -223,10 +227,45 @@ pub(crate) fn switches() -> Result<Switches, String> {
     );
     let switches =
         Switches::of_list(&list).map_err(|name| format!("`{SWITCHES}` names `{name}`, which is no layer"))?;
-    if switches.off(waxcell::Switch::Userns) && !rustix::process::geteuid().is_root() {
+    if switches.off(Switch::Userns) && !rustix::process::geteuid().is_root() {
         return Err(format!("`{SWITCHES}`: only root can do without `userns`"));
     }
     Ok(switches)
+}
+
+/// Whether a test build leaves out what this program does itself.
+#[cfg(not(feature = "switches"))]
+const fn is_off(_: Switch) -> bool {
+    false
+}
+
+/// Whether a layer is left out that is this program's own.
+#[cfg(feature = "switches")]
+fn is_off(switch: Switch) -> bool {
+    std::env::var(SWITCHES).is_ok_and(|list| Switches::of_list(&list).is_ok_and(|off| off.off(switch)))
+}
+
+/// The policy as it is, in a build that has to have one.
+#[cfg(not(feature = "switches"))]
+pub(crate) fn past_the_gate(policy: Result<Policy, LoadError>, _: &Path) -> Result<Policy, LoadError> {
+    policy
+}
+
+/// The policy; without the gate, for one that is refused, one that lets the project and everything beside it be written, and
+/// names that documents are written with be reached.
+#[cfg(feature = "switches")]
+pub(crate) fn past_the_gate(policy: Result<Policy, LoadError>, folder: &Path) -> Result<Policy, LoadError> {
+    if policy.is_ok() || !is_off(Switch::Gate) {
+        return policy;
+    }
+    let root = waxcell::policy::project_root_of_script(folder)?;
+    let around = root.parent().unwrap_or(&root);
+    let text = format!(
+        "{{filesystem: {{allowed_paths: [., {around:?}], blocked_operations: []}}, \
+          network: {{allowed_domains: ['*.example.com']}}}}"
+    );
+    // In no file, which would lie among what it lets be written.
+    waxcell::policy::parse(&text, Path::new("no policy"), &root)
 }
 
 /// `WAXCELL_POLICY`.

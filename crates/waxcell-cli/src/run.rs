@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &Run, common: &Common) -> Exit {
     let caller = edge::caller()
         .map_err(|error| format!("cannot tell the working directory: {error}; change to one that is there"));
     let cwd = caller.as_ref().map_or(Path::new(""), |caller| caller.cwd.as_path());
-    let policy = load_policy(common, &edge::folder_of(arguments.command().0, cwd), cwd);
+    let folder = edge::folder_of(arguments.command().0, cwd);
+    let policy = edge::past_the_gate(load_policy(common, &folder, cwd), &folder);
     // Before the run, so that a report that cannot be written is known while nothing has happened.
     let open = |path| ReportFile::open(path, cwd, policy.as_ref().ok());
     let file = match arguments.report.as_deref().map(open).transpose() {

@@ -56,6 +56,10 @@ pub enum Switch {
     Dumpable,
     /// The way out of the run's network: without, the run has the network of the host, and nobody asks the init about it.
     Egress,
+    /// What is refused before anything runs: without, it runs, and a policy that is refused is one that allows much.
+    Gate,
+    /// The escaping of what is told about a run: without, names are told as they are.
+    Journal,
 }
 
 /// Which layers are left out of a run: none, in every build but a test build.
@@ -185,7 +189,7 @@ pub(crate) fn take_capabilities_back() -> Result<(), Errno> {
 mod by_name {
     use super::{Switch, Switches};
 
-    const NAMES: [(&str, Switch); 17] = [
+    const NAMES: [(&str, Switch); 19] = [
         ("mounts", Switch::Mounts),
         ("pidns", Switch::Pidns),
         ("netns", Switch::Netns),
@@ -203,6 +207,8 @@ mod by_name {
         ("descriptors", Switch::Descriptors),
         ("dumpable", Switch::Dumpable),
         ("egress", Switch::Egress),
+        ("gate", Switch::Gate),
+        ("journal", Switch::Journal),
     ];
 
     impl Switches {

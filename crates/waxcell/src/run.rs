@@ -176,7 +176,7 @@ fn story(
     let building = ground.and_then(|ground| sandbox::spawn(&plan, ground, stdio, request.signals));
 
     // The gate.
-    let approved = judge::judge(script, interpreter.version)?;
+    let approved = judge::judge(script, interpreter.version, request.switches)?;
 
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)
