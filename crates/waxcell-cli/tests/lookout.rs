@@ -46,7 +46,7 @@ fn what_is_shown_is_opened_without_asking() {
     place.write("f", "x");
     let script = "
 before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
-for _ in range(5000): read('f'); read('/etc/passwd'); os.stat('/etc'); os.listdir('/tmp')
+for _ in range(5000): read('f'); read('/etc/passwd'); os.stat('/etc'); os.listdir('/tmp'); os.access('/etc/ld.so.preload', 0)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before)
 ";
     let Some(report) = run("lookout::what_is_shown_is_opened_without_asking", &place, script) else { return };

@@ -40,6 +40,9 @@ use protocol::{Answer, Attributes, Entry, LONGEST_REQUEST, Request, Want};
 pub(crate) use mount::{Served, is_served, unserved};
 pub(crate) use skeleton::{Kind, Skeleton, cover};
 
+/// The number of no node: a name that is not there, which the kernel may remember (`<linux/fuse.h>`).
+const NOTHING: u64 = 0;
+
 /// How long somebody waits for the init at most.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -337,6 +340,10 @@ impl Lookout {
         match request.want {
             Want::Lookup if request.name.len() > NAME_MAX => {
                 return Err((Then::Failed(Errno::NAMETOOLONG), None));
+            }
+            // Whoever opens it, it is no attempt: the kernel need not ask again.
+            Want::Lookup if self.skeleton.is_preload(request.node, request.name) => {
+                answer.entry(&self.attributes(NOTHING), false)
             }
             Want::Lookup => {
                 return Err(match self.skeleton.child(request.node, request.name) {

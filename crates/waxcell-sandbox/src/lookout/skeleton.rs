@@ -146,6 +146,13 @@ impl Skeleton {
         self.0.iter().skip(1).position(is_it).map(|position| position as u64 + ROOT + 1)
     }
 
+    /// Whether a name is that of what each program asks for when it begins, and which is not there (`ld.so(8)`).
+    pub(crate) fn is_preload(&self, folder: u64, name: &[u8]) -> bool {
+        name == b"ld.so.preload"
+            && self.child(ROOT, b"etc") == Some(folder)
+            && self.child(folder, name).is_none()
+    }
+
     /// The folder that a node is in.
     pub(crate) fn folder_of(&self, number: u64) -> u64 {
         self.node(number).map_or(ROOT, |node| node.folder)
