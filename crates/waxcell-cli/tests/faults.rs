@@ -1,0 +1,129 @@
+//! Faults from outside: every call that changes files fails once, or the process is killed at it, in the first run of a journal, in a
+//! later one, when keys change, and when a checkpoint is made. Whatever happens: what was said to be on record is, the next run goes
+//! on, and the whole record is sound and signed.
+
+mod support;
+
+use std::path::Path;
+
+use support::{Place, Said, say, types};
+
+const STRACE: &str = "/usr/bin/strace";
+
+/// Calls that change files, as the journal makes them.
+const CALLS: [&str; 9] =
+    ["pwrite64", "fdatasync", "fsync", "renameat", "unlinkat", "unlink", "mkdir", "ftruncate", "rmdir"];
+
+/// What becomes of the call: not made, and an error or the end of the process. (That it is made and fails all the same, and that half
+/// of it is made, the tests of the journal's crate order from inside.)
+const FAULTS: [&str; 3] = ["error=EIO", "error=ENOSPC", "signal=KILL"];
+
+struct Scenario {
+    name: &'static str,
+    command: &'static [&'static str],
+    /// Whether its journal is there before.
+    begun: bool,
+    /// Whether threads are followed: the journal is opened by one.
+    threads: bool,
+    /// At most so many of each call.
+    most: usize,
+}
+
+const SCENARIOS: [Scenario; 4] = [
+    Scenario { name: "first run", command: &["run", "script.py"], begun: false, threads: true, most: 14 },
+    Scenario { name: "run", command: &["run", "script.py"], begun: true, threads: false, most: 14 },
+    Scenario {
+        name: "rotate",
+        command: &["audit", "key", "--rotate"],
+        begun: true,
+        threads: false,
+        most: 30,
+    },
+    Scenario { name: "checkpoint", command: &["audit", "checkpoint"], begun: true, threads: false, most: 14 },
+];
+
+#[test]
+fn no_fault_loses_what_was_acknowledged() {
+    if !Path::new(STRACE).exists() {
+        return support::skip("faults::no_fault_loses_what_was_acknowledged", "no `strace`");
+    }
+    let mut points = 0;
+    for scenario in &SCENARIOS {
+        for call in CALLS {
+            for fault in FAULTS {
+                points += (1..=scenario.most).take_while(|nth| strikes(scenario, call, fault, *nth)).count();
+            }
+        }
+    }
+    assert!(points >= 300, "{points} faults were met");
+}
+
+/// Runs a scenario with one fault; says whether it was met.
+fn strikes(scenario: &Scenario, call: &str, fault: &str, nth: usize) -> bool {
+    let what = format!("{}: {fault} at {call} {nth}", scenario.name);
+    let place = Place::new("filesystem: {allowed_paths: [./data]}\n");
+    place.write("script.py", "print('ran')");
+    let mut acknowledged = 0;
+    if scenario.begun {
+        for _ in 0..2 {
+            assert_eq!(say(&mut place.waxcell(&["run", "script.py"])).code, 0);
+        }
+        acknowledged = 4;
+    }
+    if scenario.name == "checkpoint" {
+        // A record that is not signed yet: its run died before that.
+        let killed = inject(&place, &["run", "script.py"], false, "renameat", "signal=KILL", 1).0;
+        assert_ne!(killed.code, 0, "{killed:?}");
+        acknowledged = place.records().len();
+        assert!(acknowledged >= 5, "{acknowledged}");
+    }
+    let (said, met) = inject(&place, scenario.command, scenario.threads, call, fault, nth);
+    if !met {
+        return false;
+    }
+    if scenario.command[0] == "run" {
+        // Nothing runs that is not on record.
+        let records = place.records();
+        assert!(
+            !said.out().contains("ran")
+                || types(&records[acknowledged.min(records.len())..]).contains(&"started"),
+            "{what}: {said:?}"
+        );
+        if said.code == 0 {
+            acknowledged += 2;
+        }
+    }
+    let next = say(&mut place.waxcell(&["run", "script.py"]));
+    assert_eq!((next.code, next.out()), (0, "ran\n".to_owned()), "{what}: {said:?}, then {next:?}");
+    let records = place.records();
+    assert!(records.len() >= acknowledged + 2, "{what}: {:?}", types(&records));
+    let verified = say(&mut place.waxcell(&["audit", "verify", "--complete"]));
+    assert_eq!(verified.code, 0, "{what}: {said:?}, then {verified:?}");
+    true
+}
+
+fn inject(
+    place: &Place,
+    command: &[&str],
+    threads: bool,
+    call: &str,
+    fault: &str,
+    nth: usize,
+) -> (Said, bool) {
+    let log = place.root().join("strace.log");
+    let mut strace = place.command(STRACE);
+    strace.env("WAXCELL_STATE", place.state());
+    if threads {
+        strace.arg("-f");
+    }
+    let said = say(strace
+        .arg("-qq")
+        .arg("-o")
+        .arg(&log)
+        .args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{fault}:when={nth}")])
+        .arg(support::waxcell())
+        .args(command));
+    let told = std::fs::read_to_string(&log).unwrap_or_default();
+    let killed = fault.starts_with("signal") && said.code == 137 && told.contains("+++ killed by SIGKILL");
+    (said, killed || told.contains("(INJECTED)"))
+}
