@@ -320,6 +320,39 @@ print(tried(read, '/proc/self/fd/99'), tried(read, f'/proc/{os.getpid()}/none'),
 }
 
 #[test]
+fn what_is_the_inits_is_told_whatever_its_mode_says() {
+    let place = Place::new(POLICY);
+    let (printed, violations) = run(
+        &place,
+        "
+closed = ('maps', 'task/1/smaps', 'root/etc/passwd', 'cwd/x', 'exe', 'fd/1', 'fdinfo/1', 'ns/pid', 'mem', 'auxv')
+print({tried(read, f'/proc/1/{name}') for name in closed}, tried(os.listdir, '/proc/1/fd'), tried(os.chdir, '/proc/1/root'))
+print({tried(read, f'/proc/1/{name}') for name in ('status', 'stat', 'cmdline', 'limits', 'mountinfo', 'task/1/comm')})
+print({tried(read, f'/proc/self/{name}') for name in ('maps', 'smaps', 'root/etc/passwd')})
+",
+    );
+    assert_eq!(printed, "{'EACCES'} EACCES EACCES\n{'fine'}\n{'fine'}\n");
+    let closed = [
+        "maps",
+        "task/1/smaps",
+        "root/etc/passwd",
+        "cwd/x",
+        "exe",
+        "fd/1",
+        "fdinfo/1",
+        "ns/pid",
+        "mem",
+        "auxv",
+    ];
+    let told: Vec<Told> = closed
+        .into_iter()
+        .chain(["fd", "root"])
+        .map(|name| ("fs.read".into(), format!("/proc/1/{name}"), "processes".into(), libc::EACCES.into(), 1))
+        .collect();
+    assert_eq!(violations, told);
+}
+
+#[test]
 fn a_blocked_operation_is_told_whatever_links_lead_to_it() {
     let place = Place::new("filesystem: {allowed_paths: [./data], blocked_operations: [delete, chmod]}");
     place.write("data/kept", "precious");

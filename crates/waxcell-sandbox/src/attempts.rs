@@ -30,7 +30,7 @@ use crate::sys::{Answer, Notification};
 use crate::target::{base_of, name_of, own_descriptor, read_exactly, still_waiting};
 use crate::wire::{Attempt, PATH_MAX};
 
-use walk::{End, Root, Walk};
+use walk::{End, Root, Walk, of_the_init};
 use wish::{Makes, Wish, read_path, wishes};
 
 /// What attempts are judged by, made before the fork.
@@ -163,7 +163,6 @@ impl Attempts {
     }
 
     fn look_at_way(&self, asked: &mut Asked<'_>, kind: Call) -> Option<()> {
-        const INIT: &[u8] = b"/proc/1";
         let Asked { call, listener, .. } = *asked;
         let wish = match kind {
             Call::Chdir => Wish::on(Operation::FsRead, None, call.args[0]),
@@ -179,9 +178,7 @@ impl Attempts {
             return None;
         }
         let name = name_of(at.as_fd(), b"", &mut path).ok()?;
-        if !matches!(name.strip_prefix(INIT)?, [] | [b'/', ..]) {
-            return None;
-        }
+        of_the_init(name)?;
         still_waiting(listener, call).ok()?;
         let attempt = Attempt { operation: Operation::FsRead, layer: Layer::Processes, errno: Errno::ACCESS };
         asked.deny(attempt, name);
@@ -319,7 +316,11 @@ impl Attempts {
         }
         let mut walk = self.start(tid, wish, &path[..length])?;
         let end = walk.go(wish.follow);
-        let (End::There(at, stat) | End::Missing(at, stat) | End::Shut(at, stat)) = &end else { return None };
+        let (End::There(at, stat) | End::Missing(at, stat) | End::Shut(at, stat) | End::Private(at, stat)) =
+            &end
+        else {
+            return None;
+        };
         let is_in_root = stat.st_dev == self.devices.root;
         let is_told = match by {
             By::Filter => true,
@@ -418,6 +419,7 @@ impl Attempts {
                     _ => Seen::Fine,
                 },
             },
+            End::Private(..) => Seen::Refused(attempt(wish.operation, Layer::Processes, Errno::ACCESS)),
             End::Shut(_, stat) if is_blank(stat, self.devices.root) => {
                 Seen::Refused(mounts(wish.operation, Errno::ACCESS))
             }

@@ -24,7 +24,7 @@ pub(super) fn judge(reach: &[(Vec<u8>, plan::Access)], wish: &Wish, end: &End, w
             (at, true)
         }
         End::Missing(at, _) => (at, false),
-        End::Shut(..) | End::Nowhere => return Seen::Fine,
+        End::Shut(..) | End::Nowhere | End::Private(..) => return Seen::Fine,
     };
     let mut text = [0u8; PATH_MAX];
     let Ok(text) = name_of(at.as_fd(), walk.rest(), &mut text) else { return Seen::Fine };

@@ -4,14 +4,14 @@
 //! Only for the record: the kernel resolves the path again and decides by what it finds itself. Nothing here allocates.
 
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{self, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::lookout::Skeleton;
 use crate::procfs;
-use crate::target::without_slashes;
+use crate::target::{name_of, without_slashes};
 use crate::wire::PATH_MAX;
 
 /// As many links as the kernel follows.
@@ -25,6 +25,8 @@ pub(super) enum End {
     Missing(OwnedFd, Stat),
     /// Nowhere: this folder lets nobody through.
     Shut(OwnedFd, Stat),
+    /// Nowhere: the next name is of the init, and closed to everybody else.
+    Private(OwnedFd, Stat),
     /// Nowhere that can be said.
     Nowhere,
 }
@@ -113,6 +115,9 @@ impl<'s> Walk<'s> {
                 Ok(None) => return self.stop(here, End::There),
                 Err(_) => return End::Nowhere,
             };
+            if here.st_dev == self.proc && is_private(&self.at, name) {
+                return self.stop(here, End::Private);
+            }
             let before = self.next;
             self.skip(name.to_bytes().len());
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -227,6 +232,33 @@ impl<'s> Walk<'s> {
         }
         Ok(())
     }
+}
+
+/// What is behind `/proc/1` in the path of something in `/proc`; `None` if it is not of the init.
+pub(super) fn of_the_init(path: &[u8]) -> Option<&[u8]> {
+    path.strip_prefix(b"/proc/1").filter(|rest| matches!(rest, [] | [b'/', ..]))
+}
+
+/// Whether a name is one of those in the init's folder that this process alone may open, whatever their modes say
+/// (`proc_pid(5)`): the kernel lets others neither trace it nor see what that would show.
+fn is_private(folder: &OwnedFd, name: &CStr) -> bool {
+    const PRIVATE: [&[u8]; 12] = [
+        b"cwd",
+        b"exe",
+        b"fd",
+        b"fdinfo",
+        b"map_files",
+        b"maps",
+        b"ns",
+        b"numa_maps",
+        b"root",
+        b"smaps",
+        b"smaps_rollup",
+        b"timers",
+    ];
+    let mut path = [0u8; PATH_MAX];
+    PRIVATE.contains(&name.to_bytes())
+        && name_of(folder.as_fd(), b"", &mut path).is_ok_and(|path| of_the_init(path).is_some())
 }
 
 /// Puts a name into a text, and says how long it is.
