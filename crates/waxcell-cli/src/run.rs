@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use waxcell::policy::{LoadError, Policy};
-use waxcell::{Caller, Interrupts, NotRun, Report, Request, RunError, SignalSet, State, Verdict};
+use waxcell::{Caller, Interrupts, NotRun, Report, Request, RunError, SignalSet, State, Verdict, Violation};
 
 use crate::args::{Common, Run};
 use crate::edge;
@@ -155,21 +155,45 @@ fn notes(report: &Report) -> Vec<String> {
     if report.script_replaced == Some(true) {
         lines.push("the script's file was replaced while it ran: what Python read of it may be other than what is on record".to_owned());
     }
-    for violation in report.violations.iter().take(SHOWN) {
+    let folded = folded(&report.violations);
+    for (violation, others) in folded.iter().take(SHOWN) {
         let times = if violation.count > 1 { format!(" ({} times)", violation.count) } else { String::new() };
         let place = match (&violation.file, violation.line) {
             (_, None) => String::new(),
             (None, Some(line)) => format!(" at line {line}"),
             (Some(file), Some(line)) => format!(" at {file}:{line}"),
         };
+        let folder = if *others > 0 { format!(" and {others} more of its folder") } else { String::new() };
         lines.push(format!(
-            "denied {} on {}{place}{times}: {}",
+            "denied {} on {}{folder}{place}{times}: {}",
             violation.operation, violation.target, violation.rule
         ));
     }
-    let more = report.violations.len().saturating_sub(SHOWN) as u64 + report.violations_beyond;
-    if more > 0 {
-        lines.push(format!("and {more} more; `waxcell why {}` has them all", report.run_id));
+    let shown = folded.iter().take(SHOWN).map(|(_, others)| 1 + others).sum::<usize>();
+    let more = (report.violations.len() - shown) as u64 + report.violations_beyond;
+    if more > 0 || shown > folded.len().min(SHOWN) {
+        let more = if more > 0 { format!("and {more} more; ") } else { String::new() };
+        lines.push(format!("{more}`waxcell why {}` has them all", report.run_id));
     }
     lines
+}
+
+/// The first of those that one program tried to read at one place of one folder, and how many others there are: programs look for
+/// one name after the other.
+fn folded(violations: &[Violation]) -> Vec<(&Violation, usize)> {
+    fn key(violation: &Violation) -> Option<impl PartialEq> {
+        let (folder, _) = violation.target.rsplit_once('/').filter(|_| violation.target.starts_with('/'))?;
+        let place = (&violation.file, violation.line, violation.script_line);
+        (violation.operation == "fs.read").then_some((folder, &violation.program, place, &violation.rule))
+    }
+    let mut folded: Vec<(&Violation, usize)> = Vec::new();
+    for violation in violations {
+        let same =
+            |(first, _): &&mut (&Violation, usize)| key(violation).is_some_and(|of| key(first) == Some(of));
+        match folded.iter_mut().find(same) {
+            Some((_, others)) => *others += 1,
+            None => folded.push((violation, 0)),
+        }
+    }
+    folded
 }

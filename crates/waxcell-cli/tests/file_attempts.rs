@@ -34,6 +34,28 @@ fn run(place: &Place, script: &str) -> (String, Vec<Told>) {
     (report["stdout"].as_str().expect("text").to_owned(), told(&report))
 }
 
+/// The record has each.
+#[test]
+fn names_of_one_folder_are_told_in_one_line() {
+    let place = Place::new(POLICY);
+    let script = format!(
+        "{TRIED}
+for name in ('id_rsa', 'id_ecdsa', 'id_ed25519'): tried(read, os.path.expanduser('~/.ssh/' + name))
+tried(read, '/etc/shadow')
+"
+    );
+    let said = place.run(&script);
+    let record = place.records().pop().expect("a record");
+    assert_eq!(record["violations"].as_array().map(Vec::len), Some(4), "{record:#}");
+    let told = said.err();
+    let lines: Vec<&str> = told.lines().collect();
+    let [first, second, last] = lines[..] else { panic!("{told}") };
+    let folded = "waxcell: denied fs.read on /home/waxcell/.ssh/id_rsa and 2 more of its folder at line ";
+    assert!(first.starts_with(folded), "{told}");
+    assert!(second.starts_with("waxcell: denied fs.read on /etc/shadow at line "), "{told}");
+    assert!(last.starts_with("waxcell: `waxcell why ") && last.ends_with("has them all"), "{told}");
+}
+
 #[test]
 fn what_the_host_has_and_the_run_does_not_show_is_an_attempt() {
     let place = Place::new(POLICY);
