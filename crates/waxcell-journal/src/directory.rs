@@ -93,6 +93,16 @@ impl Directory {
         Ok(File::from(fd))
     }
 
+    /// Makes a file that only we may read; `None` when something of that name is there.
+    pub(crate) fn begin(&self, name: &str) -> Result<Option<File>, DiskError> {
+        let flags = OFlags::RDWR | SAFE | OFlags::CREATE | OFlags::EXCL;
+        match rustix::fs::openat(self, name, flags, PRIVATE_FILE) {
+            Ok(fd) => Ok(Some(File::from(fd))),
+            Err(Errno::EXIST) => Ok(None),
+            Err(error) => Err(DiskError::new("create", &self.path_of(name), error)),
+        }
+    }
+
     /// Opens a plain file to read it; `None` when it is not there or not a plain file.
     pub(crate) fn open_to_read(&self, name: &str) -> Result<Option<File>, DiskError> {
         let path = self.path_of(name);

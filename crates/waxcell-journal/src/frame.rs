@@ -5,7 +5,7 @@ use std::fmt;
 use crate::chain::{self, Hash};
 
 /// The longest payload of one record, in bytes.
-pub const MAX_PAYLOAD: usize = 64 * 1024;
+pub const MAX_PAYLOAD: usize = 16 * 1024;
 
 /// Bytes before the payload.
 pub(crate) const FRAME_HEADER: usize = 72;

@@ -20,6 +20,7 @@
 
 mod chain;
 mod directory;
+mod disclosures;
 mod disk;
 mod error;
 mod frame;
@@ -28,6 +29,7 @@ mod header;
 mod journal;
 mod lock;
 mod log;
+mod objects;
 mod publish;
 mod reader;
 mod report;
@@ -43,6 +45,7 @@ pub mod tlog;
 mod verify;
 
 pub use chain::leaf_hash;
+pub use disclosures::{Disclosed, DisclosureError, Disclosures, digest_of, disclosed, disclosure_of};
 pub use disk::{DiskError, DiskFault};
 pub use error::{AppendError, Corruption, OpenError, ReadError, Recovered, SpanLockError};
 pub use frame::{MAX_PAYLOAD, Mark, SpanId};
@@ -52,6 +55,7 @@ pub use fuzzing::{
 };
 pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
 pub use log::{Demands, Log, LogError, LogFault, LogFaultKind, LogReport, Seal};
+pub use objects::{GetError, MAX_OBJECT, Objects, PutError};
 pub use publish::{KeyFileError, PublishError, Publisher};
 pub use reader::{Reader, Record};
 pub use report::{Fault, FaultKind, Report};

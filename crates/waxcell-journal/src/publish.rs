@@ -25,7 +25,7 @@ pub(crate) use head::{Head, NAME as HEAD, Signed, signed_head};
 use tiles::{Growth, Public};
 
 /// The folder with the log, in the directory of the journal.
-const PUBLIC: &str = "tlog";
+pub(crate) const PUBLIC: &str = "tlog";
 const LOCK: &str = "publish.lock";
 
 /// Publishing failed. The records are durable all the same; the next who publishes goes on.

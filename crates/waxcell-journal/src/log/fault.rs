@@ -91,6 +91,12 @@ pub enum LogFaultKind {
     /// The bytes of the record are no record.
     #[error("the record is no record: {0}")]
     Form(String),
+    /// The record is longer than it may be, and what it names for the rest of it is not there.
+    #[error("the whole of the record, `{0}`, is missing")]
+    ObjectMissing(String),
+    /// What the record names for the rest of it is something else now.
+    #[error("the whole of the record, `{0}`, is not what was signed")]
+    Object(String),
     /// The record says that it is another one.
     #[error("the record says that it is record {0}")]
     Index(u64),

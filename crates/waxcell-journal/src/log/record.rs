@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::tlog::VerifierKey;
+use crate::tlog::{Hash, VerifierKey};
 
 /// The type of a record that names the key of the next epoch.
 pub(crate) const KEY: &str = "key";
@@ -23,6 +23,30 @@ pub(crate) struct Fields<'a> {
     epoch: Option<u64>,
     #[serde(default, borrow)]
     vkey: Option<std::borrow::Cow<'a, str>>,
+    /// Of a record that was too long: the object that has all of it.
+    #[serde(default)]
+    pub(crate) whole: Option<Whole>,
+}
+
+/// An object that a record names.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Whole {
+    /// In hexadecimal.
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
+}
+
+impl Whole {
+    /// Its hash, if the digits are those of one.
+    pub(crate) fn hash(&self) -> Option<Hash> {
+        let digits = self.sha256.as_bytes();
+        let is_hash = digits.len() == 64 && digits.iter().all(|d| matches!(d, b'0'..=b'9' | b'a'..=b'f'));
+        let mut hash = Hash::default();
+        for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        is_hash.then_some(hash)
+    }
 }
 
 /// The version of records that is known here.

@@ -1,13 +1,14 @@
 //! The verdict on a published log: one pass, one tile of each level in memory at a time.
 
 use super::fault::{LogFaultKind, LogReport, MOST_FAULTS};
-use super::record::{Effect, Fields, KEY, MAX_RECORD, VERSION};
+use super::record::{Effect, Fields, KEY, MAX_RECORD, VERSION, Whole};
 use super::runs::{PER_PASS, Runs, hex};
 use super::seals::Seal;
 use super::{Log, LogError, MAX_TILE, SEALS};
+use crate::objects::{GetError, Objects};
 use crate::tlog::{
-    Checkpoint, Frontier, Hash, Kind, Node, SignedCheckpoint, TILE_WIDTH, Tile, decode_bundle, leaf_hash,
-    tile_of, tiles_of,
+    Checkpoint, Frontier, Hash, Kind, Node, SignedCheckpoint, TILE_WIDTH, Tile, decode_bundle,
+    from_canonical, leaf_hash, tile_of, tiles_of,
 };
 
 const HEIGHT: u8 = 8;
@@ -179,10 +180,30 @@ impl Pass<'_> {
         };
         if self.demands.records {
             for (index, entry) in (first..).zip(&entries) {
-                look(&mut self.report, &mut self.runs, &path, index, entry);
+                if let Some(whole) = look(&mut self.report, &mut self.runs, &path, index, entry) {
+                    self.object(index, &whole)?;
+                }
             }
         }
         Ok(Some(entries.into_iter().map(leaf_hash).collect()))
+    }
+
+    /// Looks at the object that has all of a record.
+    fn object(&mut self, index: u64, whole: &Whole) -> Result<(), LogError> {
+        let name = || whole.sha256.clone();
+        let Some(hash) = whole.hash() else {
+            let kind = LogFaultKind::Form(format!("`{}` is no hash", whole.sha256));
+            self.report.fault(super::CHECKPOINT, Some(index), kind);
+            return Ok(());
+        };
+        let kind = match Objects::of_log(&self.log.folder).get(&hash) {
+            Ok(bytes) if bytes.len() as u64 == whole.bytes => return Ok(()),
+            Ok(_) | Err(GetError::Changed(_)) => LogFaultKind::Object(name()),
+            Err(GetError::Missing(_)) => LogFaultKind::ObjectMissing(name()),
+            Err(GetError::Disk(error)) => return Err(error.into()),
+        };
+        self.report.fault(&Objects::path(&hash), Some(index), kind);
+        Ok(())
     }
 
     /// Adds a leaf, and checks each tile above that it completes.
@@ -283,18 +304,25 @@ impl Pass<'_> {
     }
 }
 
-/// Looks at one record by itself, and at what it does to its run.
-fn look(report: &mut LogReport, runs: &mut Runs, path: &str, index: u64, entry: &[u8]) {
+/// Looks at one record by itself, and at what it does to its run. Gives the object that it names.
+fn look(report: &mut LogReport, runs: &mut Runs, path: &str, index: u64, entry: &[u8]) -> Option<Whole> {
     if entry.len() > MAX_RECORD {
         let what = format!("it has {} bytes, and {MAX_RECORD} are the most", entry.len());
-        return report.fault(path, Some(index), LogFaultKind::Form(what));
+        report.fault(path, Some(index), LogFaultKind::Form(what));
+        return None;
     }
     let fields: Fields<'_> = match Fields::of(entry) {
         Ok(fields) => fields,
-        Err(error) => return report.fault(path, Some(index), LogFaultKind::Form(error.to_string())),
+        Err(error) => {
+            report.fault(path, Some(index), LogFaultKind::Form(error.to_string()));
+            return None;
+        }
     };
     if fields.kind == KEY {
         report.naming.push(index);
+    }
+    if let Err(error) = from_canonical(entry) {
+        report.fault(path, Some(index), LogFaultKind::Form(error.to_string()));
     }
     if fields.v != VERSION {
         let what = format!("its version is {}, and {VERSION} is known here", fields.v);
@@ -310,4 +338,5 @@ fn look(report: &mut LogReport, runs: &mut Runs, path: &str, index: u64, entry: 
         let run = fields.run.into_owned();
         report.fault(path, Some(index), LogFaultKind::Run { run, what });
     }
+    fields.whole
 }

@@ -192,7 +192,7 @@ fn a_segment_that_is_cut_missing_or_foreign_is_named() {
     let mut journal = Journal::open(&directory).unwrap();
     let mut kept = Vec::new();
     append(&mut journal, &mut kept, Mark::Open, span(9), b"over all segments");
-    let big = vec![b'b'; 60 * 1024];
+    let big = vec![b'b'; 15 * 1024];
     while crate::directory::Directory::to_read(&directory).unwrap().segments().unwrap().len() < 4 {
         append(&mut journal, &mut kept, Mark::None, span(9), &big);
     }
@@ -256,8 +256,8 @@ fn bytes_behind_the_end_of_a_sealed_segment_are_seen() {
     let home = scratch();
     let directory = home.path().join("journal");
     let mut journal = Journal::open(&directory).unwrap();
-    for _ in 0..20 {
-        journal.append(Entry { mark: Mark::None, span: SpanId::NONE, payload: &[1; 60 * 1024] }).unwrap();
+    for _ in 0..80 {
+        journal.append(Entry { mark: Mark::None, span: SpanId::NONE, payload: &[1; 15 * 1024] }).unwrap();
     }
     let path = segment_file(&directory, 0);
     let mut bytes = fs::read(&path).unwrap();
@@ -305,11 +305,11 @@ fn a_span_that_is_opened_again_in_another_segment_is_seen() {
             append(Mark::Open, span(name), b"");
             append(Mark::Close, span(name), b"");
         }
-        for _ in 0..20 {
-            append(Mark::None, SpanId::NONE, &[0; 60 * 1024]);
+        for _ in 0..80 {
+            append(Mark::None, SpanId::NONE, &[0; 15 * 1024]);
         }
         assert!(verify(&directory).unwrap().is_sound());
-        let again = 2 * (u64::from(others) + 2) + 20;
+        let again = 2 * (u64::from(others) + 2) + 80;
         append(Mark::Open, span(1), b"once more");
         append(Mark::Open, span(2), b"for the first time");
         let report = verify(&directory).unwrap();

@@ -56,10 +56,11 @@ fn scenario(directory: &Path) -> Story {
         story.failed = true;
         return story;
     };
-    let big = vec![b'b'; 60 * 1024];
+    let big = vec![b'b'; 15 * 1024];
     let mut steps = vec![vec![(Mark::Open, span(1), b"started".to_vec())]];
-    steps.extend((0..2).map(|_| (0..8).map(|_| (Mark::None, span(1), big.clone())).collect::<Vec<_>>()));
-    steps.push(vec![(Mark::None, SpanId::NONE, big.clone()), (Mark::Open, span(2), b"two".to_vec())]);
+    steps.extend((0..2).map(|_| (0..32).map(|_| (Mark::None, span(1), big.clone())).collect::<Vec<_>>()));
+    let more = (0..4).map(|_| (Mark::None, SpanId::NONE, big.clone()));
+    steps.push(more.chain([(Mark::Open, span(2), b"two".to_vec())]).collect());
     steps.push(vec![(Mark::Close, span(1), b"finished".to_vec())]);
     for step in steps {
         if !story.step(&mut journal, &step) {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::support::scratch;
 use crate::tlog::{Checkpoint, Kind, SignedCheckpoint, Tile, decode_bundle, encode_bundle};
-use crate::{Demands, Entry, Journal, Log, LogError, LogFaultKind, LogReport, Mark, Publisher, SpanId};
+use crate::{
+    Demands, Entry, Journal, Log, LogError, LogFaultKind, LogReport, Mark, Objects, Publisher, SpanId,
+};
 
 fn record(index: u64) -> String {
     let run = format!("{:032x}", 0x0123_4567_0000_0000_0000_0000_0000_0000 + u128::from(index / 2));
@@ -249,10 +251,17 @@ fn records_that_are_none_and_runs_that_do_not_add_up_are_named() {
         5 => record(5).replace("\"v\":1", "\"v\":2"),
         8 => record(6).replace("\"index\":6", "\"index\":8"),
         11 => record(11).replace("finished", "violation"),
-        13 => format!("{{\"pad\":\"{}\"}}", "x".repeat(16 << 10)),
+        13 => record(13).replace(",", ", "),
         _ => record(index),
     };
-    place.grow(14, odd);
+    place.grow(15, odd);
+    // The journal takes none that is too long.
+    change(&place.path(tile(0, 0, 15), Kind::Entries), |bundle| {
+        let mut entries: Vec<_> =
+            decode_bundle(bundle, 15).unwrap().into_iter().map(<[u8]>::to_vec).collect();
+        entries[14].resize(crate::MAX_PAYLOAD + 1, b' ');
+        *bundle = encode_bundle(entries).unwrap();
+    });
     let report = place.verify(None, 0);
     let found: Vec<_> =
         report.faults.iter().map(|fault| (fault.index.unwrap(), fault.kind.to_string())).collect();
@@ -266,7 +275,40 @@ fn records_that_are_none_and_runs_that_do_not_add_up_are_named() {
     expect(4, 5, "ends without having begun");
     expect(5, 8, "begins again after its end");
     expect(6, 9, "ends twice");
-    expect(7, 13, "16384 are the most");
+    expect(7, 13, "not in its canonical form from byte 12 on");
+    expect(8, 14, "16384 are the most");
+}
+
+#[test]
+fn the_object_of_a_long_record_is_there_and_what_was_signed() {
+    let mut place = Place::new();
+    let objects = Objects::of_log(place.publisher.folder());
+    let hash = objects.put(b"all of it").unwrap();
+    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let whole = |bytes: u64, sha256: &str| {
+        let whole = format!("\"v\":1,\"whole\":{{\"bytes\":{bytes},\"sha256\":\"{sha256}\"}}");
+        move |index| record(index).replace("\"v\":1", &whole)
+    };
+    place.grow(1, whole(9, &digits));
+    assert_eq!(place.verify(None, 0).faults, []);
+
+    place.grow(2, whole(8, &digits));
+    place.grow(3, whole(9, "../../key"));
+    let path = place.publisher.folder().join(Objects::path(&hash));
+    let faults = |place: &Place| {
+        let report = place.verify(None, 0);
+        report.faults.iter().map(|fault| (fault.index, fault.kind.clone())).collect::<Vec<_>>()
+    };
+    let no_hash = (Some(2), LogFaultKind::Form("`../../key` is no hash".to_owned()));
+    let changed = |index| (Some(index), LogFaultKind::Object(digits.clone()));
+    let missing = |index| (Some(index), LogFaultKind::ObjectMissing(digits.clone()));
+    assert_eq!(faults(&place), [changed(1), no_hash.clone()]);
+    change(&path, |bytes| bytes[0] ^= 1);
+    assert_eq!(faults(&place), [changed(0), changed(1), no_hash.clone()]);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(faults(&place), [missing(0), missing(1), no_hash]);
+    // What was checked before is not looked at again.
+    assert_eq!(place.verify(None, 3).faults, []);
 }
 
 #[test]

@@ -118,12 +118,12 @@ fn story(directory: &Path) -> Vec<(usize, u64, Vec<u8>)> {
     // A third one has read that, knows it no better, and dies as well.
     dies(&mut Journal::open(directory).unwrap(), &[3; 5_000]);
     append(&mut other, Mark::None, span(1), &[4; 6_000]);
-    for _ in 0..15 {
-        append(&mut other, Mark::None, SpanId::NONE, &[5; 64 * 1024]);
+    for _ in 0..61 {
+        append(&mut other, Mark::None, SpanId::NONE, &[5; 16 * 1024]);
     }
     let mut one = Journal::open(directory).unwrap();
-    dies(&mut one, &[6; 20_000]);
-    append(&mut other, Mark::None, span(1), &[7; 64 * 1024]);
+    dies(&mut one, &[6; 16_000]);
+    append(&mut other, Mark::None, span(1), &[7; 16 * 1024]);
     append(&mut other, Mark::Close, span(1), b"finished");
     receipts
 }

@@ -20,7 +20,7 @@ fn spans_are_carried_over_segments() {
     let mut kept = Vec::new();
     let mut journal = Journal::open(&directory).unwrap();
     append(&mut journal, &mut kept, Mark::Open, span(1), b"one");
-    for round in 0..60u8 {
+    for round in 0..240u8 {
         append(&mut journal, &mut kept, Mark::Open, numbered(round.into()), b"short");
         append(&mut journal, &mut kept, Mark::None, span(1), &vec![round; MAX_PAYLOAD]);
         if round % 2 == 0 {
@@ -42,7 +42,7 @@ fn a_writer_finds_the_others_behind_several_segments() {
     let mut kept = Vec::new();
     let mut left_behind = Journal::open(&directory).unwrap();
     let mut journal = Journal::open(&directory).unwrap();
-    for _ in 0..40 {
+    for _ in 0..160 {
         append(&mut journal, &mut kept, Mark::None, SpanId::NONE, &[2; MAX_PAYLOAD]);
     }
     append(&mut left_behind, &mut kept, Mark::Open, span(4), b"here I am");
@@ -108,7 +108,7 @@ fn a_group_opens_no_more_spans_than_there_may_be() {
     let one_more = Entry { mark: Mark::Open, span: span(77), payload: b"" };
     assert!(matches!(journal.append(one_more), Err(AppendError::Mark { fault: MarkFault::TooMany, .. })));
     // The longest header there can be, in the next segment.
-    for _ in 0..16 {
+    for _ in 0..64 {
         journal.append(Entry { mark: Mark::None, span: SpanId::NONE, payload: &[0; MAX_PAYLOAD] }).unwrap();
     }
     let mut fresh = Journal::open(&home.path().join("journal")).unwrap();
@@ -162,14 +162,14 @@ fn a_segment_made_ahead_is_used_and_made_once() {
     let mut kept = Vec::new();
     journal.prepare_next().unwrap();
     assert!(!directory.join("spare-0").exists(), "there is room enough");
-    for _ in 0..13 {
+    for _ in 0..52 {
         append(&mut journal, &mut kept, Mark::None, SpanId::NONE, &[3; MAX_PAYLOAD]);
     }
     journal.prepare_next().unwrap();
     journal.prepare_next().unwrap();
     assert!(directory.join("spare-0").exists() && !directory.join("spare-1").exists());
     fs::create_dir(directory.join("spare.tmp")).unwrap();
-    for _ in 0..4 {
+    for _ in 0..16 {
         append(&mut journal, &mut kept, Mark::None, SpanId::NONE, &[3; MAX_PAYLOAD]);
     }
     assert!(segment_file(&directory, 1).exists() && !directory.join("spare-0").exists());
@@ -185,7 +185,7 @@ fn a_spare_that_is_not_blank_is_thrown_away() {
         let mut journal = Journal::open(&directory).unwrap();
         fs::write(directory.join("spare-0"), content).unwrap();
         fs::write(directory.join("spare.tmp"), b"left by a crash").unwrap();
-        for _ in 0..20 {
+        for _ in 0..80 {
             append(&mut journal, &mut kept, Mark::None, SpanId::NONE, &[3; MAX_PAYLOAD]);
         }
         check(&directory, &kept);
@@ -216,7 +216,7 @@ fn want_of_room_does_not_poison() {
     let directory = home.path().join("journal");
     let mut kept = Vec::new();
     let mut journal = Journal::open(&directory).unwrap();
-    for _ in 0..15 {
+    for _ in 0..63 {
         append(&mut journal, &mut kept, Mark::None, SpanId::NONE, &[3; MAX_PAYLOAD]);
     }
     let big = Entry { mark: Mark::None, span: SpanId::NONE, payload: &[3; MAX_PAYLOAD] };
