@@ -271,6 +271,13 @@ pub(crate) enum Quarantine {
     },
 }
 
+const OF_REDACT: &str = "\
+Examples:
+  waxcell audit redact 0193a4f0c1d2 --reason 'asked for by the subject'
+  waxcell audit redact --record 41 --field args.2 --reason 'a password by mistake'
+
+Every proof stays valid: the log has only digests. Exit codes: 0 erased, 1 nothing to erase, 3 failed; 2 wrong usage.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Print records, the last one's run by default
@@ -280,6 +287,9 @@ pub(crate) enum Audit {
         /// The last N records instead
         #[arg(long, value_name = "N", conflicts_with = "run", value_parser = clap::value_parser!(u32).range(1..))]
         last: Option<u32>,
+        /// As the log has them: with digests in place of the values that are kept apart, and without what was too long
+        #[arg(long)]
+        sealed: bool,
     },
     /// Check that the journal is whole and unchanged: exit code 0 sound, 1 tampered, 2 incomplete, 3 not checked
     Verify(Verify),
@@ -293,6 +303,22 @@ pub(crate) enum Audit {
         /// Write into this file, which must not be there yet, and not to standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Erase the values of a run's records that are kept apart from the log: arguments, and what looks like a secret
+    #[command(after_help = OF_REDACT)]
+    Redact {
+        /// A run's name, or its first digits
+        #[arg(required_unless_present = "record")]
+        run: Option<String>,
+        /// The record with this number instead
+        #[arg(long, value_name = "INDEX", conflicts_with = "run")]
+        record: Option<u64>,
+        /// Only this field, or what is below it
+        #[arg(long, value_name = "NAME")]
+        field: Option<String>,
+        /// Why: goes into the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
     /// Sign all that is on record, and print the checkpoint: keep it where nobody can change it
     Checkpoint,

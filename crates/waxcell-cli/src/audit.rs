@@ -1,6 +1,7 @@
 //! `waxcell audit`: the record, for people and programs.
 
 mod prove;
+mod redact;
 mod verify;
 
 use std::path::Path;
@@ -15,10 +16,10 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
     let state = edge::state_directory(common);
     let state = state.as_deref();
     match command {
-        Audit::Show { run, last } => match state {
+        Audit::Show { run, last, sealed } => match state {
             Some(state) => {
                 let last = last.map(|count| count as usize);
-                show(&state.join("journal"), run.as_deref(), last, common)
+                show(state, run.as_deref(), last, *sealed, common)
             }
             None => {
                 edge::complain(NO_PLACE);
@@ -29,6 +30,9 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
         Audit::Prove { run, record, output } => {
             prove::prove(run.as_deref(), *record, output.as_deref(), state)
         }
+        Audit::Redact { run, record, field, reason } => {
+            redact::run(run.as_deref(), *record, field.as_deref(), reason, state, common)
+        }
         Audit::Checkpoint => prove::checkpoint(state),
         Audit::Key { rotate: false } => prove::key(state),
         Audit::Key { rotate: true } => prove::rotate(state),
@@ -37,7 +41,8 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
 
 const NO_PLACE: &str = "no record to look at: set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR";
 
-fn show(directory: &Path, run: Option<&str>, last: Option<usize>, common: &Common) -> Exit {
+fn show(state: &Path, run: Option<&str>, last: Option<usize>, sealed: bool, common: &Common) -> Exit {
+    let directory = &state.join("journal");
     let records = match (run, last) {
         // Every name begins with nothing.
         (Some(""), _) => Ok(Vec::new()),
@@ -59,7 +64,11 @@ fn show(directory: &Path, run: Option<&str>, last: Option<usize>, common: &Commo
         edge::complain(run.map_or("nothing is on record yet", |_| "no run of that name is on record"));
         return Exit::FOUND;
     }
-    let text: String = records.iter().map(|record| render(record, common.json)).collect();
+    let read = |record: &Record| match sealed {
+        true => serde_json::from_slice(&record.payload).unwrap_or_default(),
+        false => waxcell::read_record(state, &record.payload),
+    };
+    let text: String = records.iter().map(|record| render(record, read(record), common.json)).collect();
     edge::print(&text, Exit::SUCCESS)
 }
 
@@ -81,11 +90,11 @@ fn of_run(directory: &Path, prefix: &str) -> Result<Vec<Record>, ReadError> {
 }
 
 /// One line of JSON with the proof, or the record spread out for people.
-fn render(record: &Record, json: bool) -> String {
+fn render(record: &Record, mut value: serde_json::Value, json: bool) -> String {
     let leaf_hash: String = record.leaf_hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let Ok(mut value) = serde_json::from_slice::<serde_json::Value>(&record.payload) else {
+    if value.is_null() {
         return format!("record {}: {} bytes that are no JSON\n", record.index, record.payload.len());
-    };
+    }
     if json {
         if let serde_json::Value::Object(fields) = &mut value {
             fields.insert("leaf_hash".to_owned(), leaf_hash.into());

@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &WhyArgs, common: &Common) -> Exit {
             return if is_unreadable { Exit::UNCHECKED } else { Exit::FOUND };
         }
     };
-    let Some(why) = Why::of(&records) else {
+    let Some(why) = Why::of(&state, &records) else {
         edge::complain("the record does not say how this run began");
         return Exit::UNCHECKED;
     };

@@ -176,13 +176,11 @@ impl Progress {
         } else {
             let recorded = if started {
                 let record = record::not_built(at, run, &report);
-                state.append(Mark::Close, run, |index| record::indexed(record, index))
+                state.record(Mark::Close, run, record)
             } else {
                 let record = record::refused(at, run, script.as_ref(), request, &report);
                 // What an earlier process left undone comes first.
-                state
-                    .settle(now, alive.as_ref())
-                    .and_then(|()| state.append(Mark::None, run, |index| record::indexed(record, index)))
+                state.settle(now, alive.as_ref()).and_then(|()| state.record(Mark::None, run, record))
             };
             match recorded {
                 Ok(receipt) => report.record = Some(RecordProof::of(&receipt)),
@@ -193,7 +191,7 @@ impl Progress {
         }
         if report.record.is_some() {
             let monitoring = request.policy.ok().map(|policy| &policy.monitoring);
-            views::run(&state.logs(), at, &report, request.args, monitoring);
+            views::run(state, at, &report, request.args, monitoring);
         } else {
             // A name for what is nowhere else would lead nowhere.
             report.run_id.clear();

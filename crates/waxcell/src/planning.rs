@@ -164,6 +164,13 @@ pub(crate) struct Places<'a> {
     pub(crate) layers: &'a Path,
 }
 
+/// The hash by which a plan is known. Without the script's arguments: whoever guesses one could see there that it was it.
+pub(crate) fn sha256(plan: &Plan, args: &[OsString]) -> String {
+    let mut plan = plan.clone();
+    plan.program.argv.truncate(plan.program.argv.len().saturating_sub(args.len()));
+    record::hex(&Sha256::digest(serde_json::to_vec(&plan).unwrap_or_default()))
+}
+
 /// Makes the plan that was begun.
 pub(crate) fn plan(
     begun: Begun,

@@ -2,12 +2,15 @@
 //!
 //! No field is a constant or an echo of the request: each is measured, or read back from the kernel.
 
+mod fit;
+mod sealed;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use waxcell_journal::{CLOSING_RESERVE, MAX_PAYLOAD, Recovered, SpanId};
+use waxcell_journal::{Disclosures, Recovered, SpanId};
 use waxcell_sandbox::Enforced;
 
 use crate::connections::Entry;
@@ -16,6 +19,10 @@ use crate::policy::Policy;
 use crate::report::Report;
 use crate::run::{Caller, Request};
 use crate::script::Script;
+use crate::state::JOURNAL;
+
+pub(crate) use fit::{fitted, indexed, whole};
+pub(crate) use sealed::{Apart, ERASED, cover, open, seal};
 
 /// Version of the records' form.
 const FORM: u64 = 1;
@@ -33,84 +40,16 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect()
 }
 
-/// What a closing record may take: as much is kept free for it on a full disk.
-const MOST: usize = CLOSING_RESERVE;
-
-/// Gives a record its index and turns it into bytes: never more than fits, whatever a script has made of names.
-///
-/// Long lists give way to their length, then long texts to their beginning: that a run ended is more than all its
-/// details.
-pub(crate) fn indexed(record: Value, index: u64) -> Vec<u8> {
-    indexed_within(record, index, MOST)
-}
-
-fn indexed_within(mut record: Value, index: u64, most: usize) -> Vec<u8> {
-    if let Value::Object(fields) = &mut record {
-        fields.insert("index".to_owned(), index.into());
-    }
-    let mut text = bytes(&record);
-    for (items, characters) in [(64, 4096), (16, 1024), (4, 256), (0, 128), (0, 32)] {
-        if text.len() <= most {
-            break;
-        }
-        shorten(&mut record, items, characters);
-        text = bytes(&record);
-    }
-    text
-}
-
-fn bytes(record: &Value) -> Vec<u8> {
-    serde_json::to_vec(record).unwrap_or_default()
-}
-
-/// Cuts every list of the record to a number of items, and every text to a number of characters.
-fn shorten(record: &mut Value, items: usize, characters: usize) {
-    let Value::Object(fields) = record else { return };
-    let mut left_out = Vec::new();
-    for (name, value) in fields.iter_mut() {
-        if let Value::Array(list) = value
-            && list.len() > items
-        {
-            left_out.push((format!("{name}_left_out"), list.len() - items));
-            list.truncate(items);
-        }
-        cut_texts(value, characters);
-    }
-    for (name, count) in left_out {
-        let before = fields.get(&name).and_then(Value::as_u64).unwrap_or(0);
-        fields.insert(name, (before + count as u64).into());
-    }
-}
-
-fn cut_texts(value: &mut Value, characters: usize) {
-    match value {
-        Value::String(text) => {
-            if let Some((end, _)) = text.char_indices().nth(characters) {
-                text.truncate(end);
-                text.push('…');
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(|value| cut_texts(value, characters)),
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                // The beginning of a path is another path.
-                if name == "edits" && has_longer_text(value, characters) {
-                    *value = Value::Null;
-                }
-                cut_texts(value, characters);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn has_longer_text(value: &Value, characters: usize) -> bool {
-    match value {
-        Value::String(text) => text.chars().nth(characters).is_some(),
-        Value::Array(list) => list.iter().any(|value| has_longer_text(value, characters)),
-        Value::Object(fields) => fields.values().any(|value| has_longer_text(value, characters)),
-        _ => false,
-    }
+/// A record of a state directory in full: with what was too long for its place in the journal, and with the values that
+/// are kept apart from it, unless they are erased.
+#[must_use]
+pub fn read_record(state: &Path, payload: &[u8]) -> Value {
+    let journal = state.join(JOURNAL);
+    let mut record = whole(payload, &journal);
+    let run = record["run"].as_str().and_then(SpanId::from_hex);
+    let disclosed = run.and_then(|run| Disclosures::of_journal(&journal).of(run).ok()).unwrap_or_default();
+    open(&mut record, &disclosed.texts);
+    record
 }
 
 /// The bytes of what is no text, by position.
@@ -120,8 +59,7 @@ pub(crate) fn not_text<'a>(values: impl Iterator<Item = &'a OsStr>) -> Value {
 }
 
 /// The placeholders that a `started` record names.
-pub(crate) fn placeholders_in(payload: &[u8]) -> Vec<PathBuf> {
-    let record: Value = serde_json::from_slice(payload).unwrap_or_default();
+pub(crate) fn placeholders_in(record: &Value) -> Vec<PathBuf> {
     let names = record.get("placeholders").and_then(Value::as_array).cloned().unwrap_or_default();
     names.iter().filter_map(Value::as_str).map(PathBuf::from).collect()
 }
@@ -305,32 +243,6 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
     )
 }
 
-/// `violations` and `network`: the whole lists, where the closing record has no room for them; as many records as it takes.
-pub(crate) fn lists(at: &str, run: SpanId, finished: &Value) -> Vec<Value> {
-    const MANY: usize = MAX_PAYLOAD - 1024;
-    let mut records = Vec::new();
-    if bytes(finished).len() + 64 <= MOST {
-        return records;
-    }
-    for kind in ["violations", "network"] {
-        let mut list = finished.get(kind).and_then(Value::as_array).into_iter().flatten().peekable();
-        while list.peek().is_some() {
-            let (mut part, mut size) = (Vec::new(), 0);
-            while let Some(one) = list.next_if(|next| part.is_empty() || size + bytes(next).len() < MANY) {
-                size += bytes(one).len() + 1;
-                part.push(one.clone());
-            }
-            records.push(with(base(kind, at, run), json!({kind: part})));
-        }
-    }
-    records
-}
-
-/// As [`indexed`], for a record that may take as much as the journal takes at all.
-pub(crate) fn indexed_in_full(record: Value, index: u64) -> Vec<u8> {
-    indexed_within(record, index, MAX_PAYLOAD)
-}
-
 /// `lost`: a run was started and nobody is left who could say how it ended.
 pub(crate) fn lost(at: &str, run: SpanId, started_index: u64) -> Value {
     with(base("lost", at, run), json!({"started_index": started_index}))
@@ -340,6 +252,11 @@ pub(crate) fn lost(at: &str, run: SpanId, started_index: u64) -> Value {
 pub(crate) fn operator(at: &str, run: SpanId, action: &str, caller: &Caller, more: Value) -> Value {
     let decided = json!({"action": action, "actor": actor_fields(caller)});
     with(extended(base("operator", at, run), decided), more)
+}
+
+/// `redact`: somebody decided that values are erased.
+pub(crate) fn redact(at: &str, run: SpanId, caller: &Caller, more: Value) -> Value {
+    with(extended(base("redact", at, run), json!({"actor": actor_fields(caller)})), more)
 }
 
 /// `recovered`: an unfinished write of a process or machine that stopped was removed.

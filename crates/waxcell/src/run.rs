@@ -20,6 +20,7 @@ use crate::policy::{LoadError, Policy};
 use crate::record;
 use crate::report::{RecordProof, Report, ResourceUsage};
 use crate::script::Script;
+use crate::secrets::Secrets;
 use crate::state::State;
 use crate::verdict::Verdict;
 use crate::views;
@@ -130,6 +131,8 @@ pub fn run(
     state: &mut State,
     clock: &dyn Fn() -> SystemTime,
 ) -> Result<Report, Box<NotRun>> {
+    let declared = request.policy.map_or(&[][..], |policy| &policy.monitoring.secrets);
+    state.keep_secret(Secrets::of(&request.caller.env, declared));
     let mut progress = Progress { run: run_id(clock()), script: None, alive: None, started: false };
     story(request, streams, state, clock, &mut progress)
         .map_err(|error| progress.ends(request, state, clock(), error))
@@ -181,7 +184,7 @@ fn story(
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)
         .map_err(|source| RunError::Hash { path: interpreter.real.clone(), source })?;
-    let plan_sha256 = record::hex(&Sha256::digest(serde_json::to_vec(&plan).unwrap_or_default()));
+    let plan_sha256 = planning::sha256(&plan, request.args);
 
     let started = record::Started {
         at: &now(),
@@ -197,7 +200,7 @@ fn story(
         reason: request.reason,
     }
     .value();
-    let _receipt = state.append(Mark::Open, run, |index| record::indexed(started, index))?;
+    let _receipt = state.record(Mark::Open, run, started)?;
     progress.started = true;
 
     // Everything in force, read back; or the record says why not, and nothing runs.
@@ -213,10 +216,10 @@ fn story(
     let unshown = Unshown::new(plan.program.env.get("PATH").map(Vec::as_slice));
     let mut tap = |stream, bytes: &[u8]| capture.take(stream, bytes);
     let counts = |what, path: &[u8]| unshown.counts(what, path);
-    let (logs, run_name) = (state.logs(), run.to_string());
+    let run_name = run.to_string();
     let script_path = approved.script().path.to_string_lossy();
     let lines = views::Lines {
-        logs: &logs,
+        state,
         run: &run_name,
         script: Some(&script_path),
         monitoring: Some(&policy.monitoring),
@@ -264,16 +267,12 @@ fn story(
 
     // Closed on record before anybody is told.
     let record = record::finished(&now(), run, &report, &enforced);
-    for more in record::lists(&now(), run, &record) {
-        // If there is no room for them, the closing record says how many it leaves out.
-        let _ = state.append(Mark::None, run, |index| record::indexed_in_full(more, index));
-    }
-    match state.append(Mark::Close, run, |index| record::indexed(record, index)) {
+    match state.record(Mark::Close, run, record) {
         Ok(receipt) => report.record = Some(RecordProof::of(&receipt)),
         // As above. The next run closes it as `lost`.
         Err(error) => report.fails_after("its end could not be recorded", &chain(&error)),
     }
-    views::run(&state.logs(), &now(), &report, request.args, Some(&policy.monitoring));
+    views::run(state, &now(), &report, request.args, Some(&policy.monitoring));
     drop(ending.remains);
     Ok(report)
 }

@@ -9,15 +9,22 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use waxcell_journal::{AppendError, Journal, Mark, OpenError, PublishError, Publisher};
+use waxcell_journal::{
+    AppendError, DisclosureError, Disclosures, Journal, Mark, OpenError, PublishError, Publisher,
+};
 use waxcell_journal::{Receipt, SpanId, SpanLock, SpanLockError};
 
 use crate::own_files;
 use crate::placeholders::{self, Placeholders};
 use crate::quarantine;
 use crate::record;
+use crate::secrets::Secrets;
 use crate::views;
+
+/// The folder of the journal, in the state directory.
+pub(crate) const JOURNAL: &str = "journal";
 
 /// Where runs are recorded. Nothing of it is made before there is something to record.
 #[derive(Debug)]
@@ -25,6 +32,7 @@ pub struct State {
     /// As given; canonical once the journal is on its way.
     directory: Option<PathBuf>,
     journal: Opening,
+    secrets: Secrets,
     /// How many records are known here to be durable: up to the last of its own.
     durable: u64,
 }
@@ -108,6 +116,14 @@ pub enum StateError {
         /// Why.
         source: Box<AppendError>,
     },
+    /// What is kept apart from a record cannot be written.
+    #[error("cannot write what is kept apart from the journal in `{}`", path.display())]
+    Apart {
+        /// The state directory.
+        path: PathBuf,
+        /// Why.
+        source: Box<DisclosureError>,
+    },
     /// The journal was not signed, or what was signed is not what it holds.
     #[error("cannot sign the journal in `{}`", path.display())]
     Publish {
@@ -153,6 +169,7 @@ impl StateError {
             | StateError::Publish { .. }
             | StateError::Open { .. }
             | StateError::Append { .. }
+            | StateError::Apart { .. }
             | StateError::Lock { .. } => Some(
                 "nothing runs that cannot be recorded: put that right, or name another directory with --state DIR or WAXCELL_STATE",
             ),
@@ -166,7 +183,8 @@ impl State {
     /// wrong with either, the first use tells.
     pub fn at(directory: Option<PathBuf>) -> State {
         let is_there = directory.as_deref().is_some_and(Path::is_dir);
-        let mut state = State { directory, journal: Opening::NotYet, durable: 0 };
+        let mut state =
+            State { directory, journal: Opening::NotYet, secrets: Secrets::default(), durable: 0 };
         if is_there {
             let _ = state.begin();
         }
@@ -202,7 +220,7 @@ impl State {
         if directory.parent() != above.as_deref() && directory.parent().is_some_and(lies_open) {
             return Err(unfit(LIES_OPEN));
         }
-        let place = directory.join("journal");
+        let place = directory.join(JOURNAL);
         let beside = thread::Builder::new().spawn(move || Opened::at(&place)).map_err(fail)?;
         self.journal = Opening::Beside(beside);
         self.directory = Some(directory);
@@ -261,7 +279,7 @@ impl State {
         let at = &humantime::format_rfc3339_micros(now).to_string();
         for recovered in self.journal()?.take_recovered() {
             let payload = record::recovered(at, &recovered);
-            self.append(Mark::None, SpanId::NONE, |index| record::indexed(payload, index))?;
+            self.record(Mark::None, SpanId::NONE, payload)?;
         }
         let runs = self.runs();
         let pause = SpanLock::pause(&runs).map_err(|source| self.lock_error(source))?;
@@ -278,9 +296,8 @@ impl State {
                 self.clear_placeholders(opened_at);
             }
             let payload = record::lost(at, id, opened_at);
-            let receipt = self.append(Mark::Close, id, |index| record::indexed(payload.clone(), index));
-            match receipt {
-                Ok(_) => views::lost(&self.logs(), at, &id.to_string()),
+            match self.record(Mark::Close, id, payload) {
+                Ok(_) => views::lost(self, at, &id.to_string()),
                 // Another process was quicker to see it.
                 Err(StateError::Append { source, .. }) if matches!(*source, AppendError::Mark { .. }) => {}
                 Err(error) => return Err(error),
@@ -304,11 +321,12 @@ impl State {
 
     /// What a run that was lost had made for itself and not used.
     fn clear_placeholders(&self, started_index: u64) {
-        let started = waxcell_journal::Reader::from_index(&self.directory().join("journal"), started_index)
+        let started = waxcell_journal::Reader::from_index(&self.journal_folder(), started_index)
             .ok()
             .and_then(|mut reader| reader.next()?.ok());
         if let Some(started) = started {
-            placeholders::clear(&record::placeholders_in(&started.payload));
+            let started = record::read_record(self.directory(), &started.payload);
+            placeholders::clear(&record::placeholders_in(&started));
         }
     }
 
@@ -339,14 +357,34 @@ impl State {
         drop(placeholders);
     }
 
-    /// Appends one record; durable when this returns.
-    pub(crate) fn append<P: AsRef<[u8]>>(
-        &mut self,
-        mark: Mark,
-        run: SpanId,
-        payload: impl FnOnce(u64) -> P,
-    ) -> Result<Receipt, StateError> {
-        let appended = self.journal()?.append_with(mark, run, payload);
+    /// What is kept out of all that is written from here on.
+    pub(crate) fn keep_secret(&mut self, secrets: Secrets) {
+        self.secrets = secrets;
+    }
+
+    /// Appends one record; durable when this returns. What is kept apart from it, and what is too long for it, is durable
+    /// before.
+    pub(crate) fn record(&mut self, mark: Mark, run: SpanId, record: Value) -> Result<Receipt, StateError> {
+        self.journal()?;
+        let (mut record, texts) = record::seal(record, &self.secrets);
+        let disclosures = Disclosures::of_journal(&self.journal_folder());
+        let mut kept = None;
+        if !texts.is_empty() {
+            match disclosures.put(run, &texts) {
+                Ok(name) => kept = Some(name),
+                // That a run ended is told even if what is kept apart is lost.
+                Err(_) if mark == Mark::Close => record["disclosures_left_out"] = texts.len().into(),
+                Err(source) => {
+                    let path = self.directory().to_owned();
+                    return Err(StateError::Apart { path, source: Box::new(source) });
+                }
+            }
+        }
+        let record = record::fitted(record, &self.journal_folder());
+        let appended = self.journal()?.append_with(mark, run, |index| record::indexed(record, index));
+        if let (Err(_), Some(name)) = (&appended, kept) {
+            let _ = disclosures.withdraw(&name);
+        }
         let receipt = appended.map_err(|source| self.append_error(source))?;
         self.durable = receipt.index() + 1;
         Ok(receipt)
@@ -369,6 +407,14 @@ impl State {
     /// Where layers of runs wait. Nothing of it is made before there is one.
     pub(crate) fn quarantine(&self) -> PathBuf {
         self.directory().join("quarantine")
+    }
+
+    fn journal_folder(&self) -> PathBuf {
+        self.directory().join(JOURNAL)
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     pub(crate) fn logs(&self) -> PathBuf {

@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -15,6 +14,7 @@ use crate::own_files;
 use crate::policy::{LogLevel, Monitoring};
 use crate::record;
 use crate::report::Report;
+use crate::state::State;
 use crate::verdict::Verdict;
 
 const EXECUTION: &str = "execution_audit.log";
@@ -22,9 +22,11 @@ const SECURITY: &str = "security_events.log";
 const RESOURCES: &str = "resource_usage.log";
 
 /// One whole line in one write, so that lines of several processes do not mix.
-fn append(logs: &Path, name: &str, line: &Value) {
+fn append(state: &State, name: &str, mut line: Value) {
+    record::cover(&mut line, state.secrets());
+    let logs = state.logs();
     let write = || -> std::io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(logs)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&logs)?;
         let mut file = own_files::open_to_append(&logs.join(name))?;
         file.write_all(format!("{line}\n").as_bytes())
     };
@@ -33,8 +35,8 @@ fn append(logs: &Path, name: &str, line: &Value) {
 
 /// Lines of one run.
 pub(crate) struct Lines<'a> {
-    /// The folder of the views.
-    pub(crate) logs: &'a Path,
+    /// Where the views are, and what is kept out of them.
+    pub(crate) state: &'a State,
     /// The run's name.
     pub(crate) run: &'a str,
     /// The script's path.
@@ -62,7 +64,7 @@ impl Lines<'_> {
                     "script_path": self.script,
                     "network_usage": counters,
                 });
-                append(self.logs, RESOURCES, &line);
+                append(self.state, RESOURCES, line);
             }
         }
     }
@@ -78,14 +80,14 @@ impl Lines<'_> {
                 "script_path": self.script,
                 "details": details,
             });
-            append(self.logs, SECURITY, &line);
+            append(self.state, SECURITY, line);
         }
     }
 }
 
 /// What a run adds to the views when it has ended; `monitoring` of its policy, if it could be read, says what is worth a line of the security view.
 pub(crate) fn run(
-    logs: &Path,
+    state: &State,
     at: &str,
     report: &Report,
     args: &[OsString],
@@ -94,9 +96,9 @@ pub(crate) fn run(
     let script_path = report.script.get("path").cloned().flatten();
     let script_hash = report.script.get("sha256").cloned().flatten();
     append(
-        logs,
+        state,
         EXECUTION,
-        &json!({
+        json!({
             "timestamp": at,
             "run_id": report.run_id,
             "script_path": script_path,
@@ -112,9 +114,9 @@ pub(crate) fn run(
         }),
     );
     append(
-        logs,
+        state,
         RESOURCES,
-        &json!({
+        json!({
             "timestamp": at,
             "run_id": report.run_id,
             "script_path": script_path,
@@ -124,7 +126,7 @@ pub(crate) fn run(
             "network_usage": report.network_usage,
         }),
     );
-    let lines = Lines { logs, run: &report.run_id, script: script_path.as_deref(), monitoring };
+    let lines = Lines { state, run: &report.run_id, script: script_path.as_deref(), monitoring };
     let event = |level: LogLevel, kind: &str, message: String, details: Value| {
         lines.event(at, level, kind, message, details)
     };
@@ -143,7 +145,7 @@ pub(crate) fn run(
 }
 
 /// A run was lost.
-pub(crate) fn lost(logs: &Path, at: &str, run: &str) {
+pub(crate) fn lost(state: &State, at: &str, run: &str) {
     let line = json!({
         "timestamp": at,
         "run_id": run,
@@ -153,5 +155,5 @@ pub(crate) fn lost(logs: &Path, at: &str, run: &str) {
         "script_path": null,
         "details": {},
     });
-    append(logs, SECURITY, &line);
+    append(state, SECURITY, line);
 }

@@ -135,10 +135,11 @@ pub struct Denied {
 }
 
 impl Why {
-    /// The answer from the records of one run ([`records_of`]); `None` if they do not say how it began.
-    pub fn of(records: &[Record]) -> Option<Why> {
+    /// The answer from the records of one run ([`records_of`]) of a state directory; `None` if they do not say how it
+    /// began.
+    pub fn of(state: &Path, records: &[Record]) -> Option<Why> {
         let values: Vec<Value> =
-            records.iter().filter_map(|record| serde_json::from_slice(&record.payload).ok()).collect();
+            records.iter().map(|record| record::read_record(state, &record.payload)).collect();
         let is = |value: &Value, kinds: &[&str]| kinds.iter().any(|kind| value["type"] == *kind);
         let begun = values.iter().find(|value| is(value, &["started", "refused"]))?;
         let ended = values.iter().rfind(|value| is(value, &["finished", "refused", "lost"]));
@@ -150,10 +151,7 @@ impl Why {
         };
         let nothing = Value::Null;
         let ended = ended.unwrap_or(&nothing);
-        // Where they are, the records of violations have all of them.
-        let in_full: Vec<&Value> = values.iter().filter(|value| is(value, &["violations"])).collect();
-        let told = if in_full.is_empty() { vec![ended] } else { in_full.clone() };
-        let lists = told.iter().filter_map(|value| value["violations"].as_array());
+        let violations = ended["violations"].as_array().into_iter().flatten();
         let mut why = Why {
             run: text(&begun["run"]).unwrap_or_default(),
             time: text(&begun["time"]).unwrap_or_default(),
@@ -167,16 +165,16 @@ impl Why {
             exit_code: ended["exit_code"].as_i64(),
             limit: part(&ended["limit"]),
             edits: part(&ended["edits"]).unwrap_or_default(),
-            violations: lists.flatten().filter_map(part).collect(),
-            violations_left_out: 0,
+            violations: violations.filter_map(part).collect(),
+            violations_left_out: ended["violations_left_out"].as_u64().unwrap_or(0),
             violations_beyond: ended["violations_beyond"].as_u64().unwrap_or(0),
             script_unchanged: None,
             policy_unchanged: None,
         };
-        if in_full.is_empty() {
-            why.violations_left_out = ended["violations_left_out"].as_u64().unwrap_or(0);
-        }
         for violation in &mut why.violations {
+            if violation.target.is_empty() {
+                violation.target = record::ERASED.to_owned();
+            }
             violation.summary = Operation::parse(&violation.operation).map(Operation::summary);
         }
         why.look_at_policy();

@@ -65,6 +65,7 @@ fn strict() -> Policy {
         monitoring: Monitoring {
             file_attempts: true,
             log_level: LogLevel::Info,
+            secrets: vec![],
             max_stderr_length: None,
             alert_thresholds: AlertThresholds { cpu_usage: None, memory_usage: None, execution_time: None },
             security_events: SecurityEvents {
@@ -106,6 +107,7 @@ security:
     blocked_ports: [22, 23, 3389]
   monitoring:
     log_level: "INFO"
+    secrets: [$HIVE_*, acme-*]
     max_stderr_length: 1000
     alert_thresholds: {cpu_usage: 80, memory_usage: 90, execution_time: 250}
     security_events:
@@ -127,6 +129,7 @@ fn proposals() -> Policy {
             PathAccess::Write,
         ),
     ];
+    policy.monitoring.secrets = vec!["$HIVE_*".to_owned(), "acme-*".to_owned()];
     policy.monitoring.max_stderr_length = Some(1000);
     policy.monitoring.alert_thresholds = AlertThresholds {
         cpu_usage: Some(80),

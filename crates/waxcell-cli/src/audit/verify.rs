@@ -64,6 +64,8 @@ struct Found {
     more_faults: u64,
     /// Whether all that is wrong is a write that was never finished.
     only_torn: bool,
+    /// How many values that are kept apart from the record are erased.
+    erased: u64,
     /// Whether another checkpoint is there than before.
     moved: bool,
 }
@@ -105,6 +107,14 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
         found.more_faults = report.more_faults;
         found.open = report.open.iter().map(|span| span.span.to_string()).collect();
         found.open_runs = report.open.len() as u64;
+    }
+    // What is kept apart lies beside the log, and in no copy of it.
+    if let (None, Some(state)) = (&command.log, state)
+        && found.faults.is_empty()
+    {
+        let apart = waxcell::apartness(state).map_err(|error| unchecked(edge::with_causes(&error)))?;
+        found.erased = apart.erased;
+        apart.damaged.into_iter().for_each(|what| found.fault(what));
     }
     let signed = match checkpoint {
         Ok(signed) => signed,
@@ -168,6 +178,7 @@ impl Found {
                 "signed": self.signed,
                 "keys": self.by,
                 "keys_named": self.keys_named,
+                "erased": self.erased,
                 "open_runs": self.open,
                 "faults": self.faults,
                 "more_faults": self.more_faults,
@@ -213,6 +224,9 @@ impl Found {
         }
         if unsigned > 0 {
             text += &format!("; {unsigned} are not signed yet");
+        }
+        if self.erased > 0 {
+            text += &format!("; {} values are erased", self.erased);
         }
         for key in &self.by {
             text += &format!("\nsigned by {key}");

@@ -395,7 +395,8 @@ impl Place {
 
 pub(crate) fn records(journal: &Path) -> Vec<Value> {
     let Ok(reader) = waxcell_journal::Reader::open(journal) else { return Vec::new() };
-    reader.flatten().map(|record| serde_json::from_slice(&record.payload).expect("JSON")).collect()
+    let state = journal.parent().expect("a state directory");
+    reader.flatten().map(|record| waxcell::read_record(state, &record.payload)).collect()
 }
 
 /// The types of records, in order.

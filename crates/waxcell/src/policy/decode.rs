@@ -121,6 +121,7 @@ impl Reader<'_, '_, '_> {
         Monitoring {
             log_level: LogLevel::ALL.into_iter().find(|l| l.name() == level).unwrap_or(LogLevel::Info),
             file_attempts: self.flag("monitoring.file_attempts"),
+            secrets: self.secrets(),
             max_stderr_length: self.optional_count("monitoring.max_stderr_length"),
             alert_thresholds: AlertThresholds {
                 cpu_usage: percent(self.optional_count("monitoring.alert_thresholds.cpu_usage")),
@@ -133,6 +134,23 @@ impl Reader<'_, '_, '_> {
                 log_filesystem_access: self.flag("monitoring.security_events.log_filesystem_access"),
             },
         }
+    }
+
+    fn secrets(&mut self) -> Vec<String> {
+        /// A pattern with less in it is in every text.
+        const LEAST: usize = 4;
+        let mut secrets = Vec::new();
+        for node in self.list("monitoring.secrets") {
+            let Some(text) = self.text_in(&node, "monitoring.secrets") else { continue };
+            if text.chars().filter(|c| *c != '*').count() < LEAST {
+                self.diagnostics
+                    .error(&node.span, format!("{} would keep nearly everything apart", quoted(text)))
+                    .help(format!("write at least {LEAST} characters beside `*`"));
+            } else {
+                secrets.push(text.to_owned());
+            }
+        }
+        secrets
     }
 
     fn interpreter(&mut self) -> Option<std::path::PathBuf> {

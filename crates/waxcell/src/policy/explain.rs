@@ -263,6 +263,13 @@ impl Explainer<'_> {
             "attempts on files that are not shown, or not to be written to, are in the record of the run",
             "told by the init, which the kernel asks about each call (seccomp user notification)",
         );
+        let secrets = &monitoring.secrets;
+        self.add(
+            "monitoring.secrets",
+            if secrets.is_empty() { "none".to_owned() } else { secrets.join(", ") },
+            "kept apart from the record, beside what looks like a secret",
+            "by waxcell before anything is written; `waxcell audit redact` erases it",
+        );
         let length = monitoring.max_stderr_length;
         self.add(
             "monitoring.max_stderr_length",

@@ -48,6 +48,8 @@ pub enum Kind {
     Ports,
     /// Names of environment variables.
     Names,
+    /// What is a secret: names of environment variables behind a `$`, and texts.
+    Secrets,
     /// Environment variables with their values.
     Variables,
     /// Some of these words.
@@ -305,6 +307,13 @@ pub const KEYS: &[Key] = &[
         default: "true",
         summary: "Whether attempts on files that are not shown, or not to be written to, are on record. They fail in any case. Each `open` costs some microseconds more for it",
         example: "false",
+    },
+    Key {
+        path: "monitoring.secrets",
+        kind: Kind::Secrets,
+        default: "[]",
+        summary: "What is kept apart from the record although it does not look like a secret, wherever it occurs: `$NAME` is the value that the caller's variable of that name has, everything else a text. `*` stands for any part of either",
+        example: "[$HIVE_SEAL_*, acme-*]",
     },
     Key {
         path: "monitoring.max_stderr_length",

@@ -244,6 +244,9 @@ pub struct Monitoring {
     pub log_level: LogLevel,
     /// Whether attempts on files that are not shown, or not to be written to, are on record.
     pub file_attempts: bool,
+    /// What is a secret: `$NAME` the values of the caller's variables of that name, everything else a text; `*` in either
+    /// stands for any part of it.
+    pub secrets: Vec<String>,
     /// Standard error beyond this many characters is worth an alert; `None`: never.
     pub max_stderr_length: Option<u64>,
     /// When a person is told.

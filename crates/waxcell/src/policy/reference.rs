@@ -107,6 +107,7 @@ fn kind_of(key: &Key) -> String {
         Kind::Addresses => "a list of addresses, networks (`10.0.0.0/24`) or `{address, ports}`".to_owned(),
         Kind::Ports => "a list of ports from 1 to 65535".to_owned(),
         Kind::Names => "a list of names of environment variables".to_owned(),
+        Kind::Secrets => "a list of texts and of names behind a `$`".to_owned(),
         Kind::Variables => "names of environment variables, each with a text".to_owned(),
         Kind::Words(words) => {
             let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();

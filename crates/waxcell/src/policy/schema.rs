@@ -84,6 +84,7 @@ fn property(key: &Key) -> Value {
         Kind::Addresses => list(destination("address", "address")),
         Kind::Ports => json!({ "$ref": "#/$defs/ports" }),
         Kind::Names => list(json!({ "$ref": "#/$defs/variable" })),
+        Kind::Secrets => list(json!({ "type": "string", "pattern": "([^*].*){4}" })),
         Kind::Variables => json!({
             "type": "object",
             "propertyNames": { "$ref": "#/$defs/variable" },

@@ -26,6 +26,7 @@ use super::unit::{Failed, Unit, Why, check, open, units};
 use crate::record::{self, hex};
 use crate::report::RecordProof;
 use crate::run::Caller;
+use crate::secrets::Secrets;
 use crate::state::State;
 
 /// What was done about a run.
@@ -87,6 +88,7 @@ pub fn commit(
     super::recover(&store, state)?;
     let run = store.find(prefix)?;
     let sealed = sealed(&store, &run)?;
+    state.keep_secret(Secrets::of(&caller.env, &[]));
     let order = Order { run: &run, caller, allow_links, now };
     story(&store, state, &order, &sealed, &mut |_| {})
 }
@@ -232,7 +234,7 @@ pub(super) fn finish(
     let proof = match is_late.then(|| recorded(state, run)).flatten() {
         Some(proof) => proof,
         None => {
-            let receipt = state.append(Mark::None, span(run), |index| record::indexed(record, index))?;
+            let receipt = state.record(Mark::None, span(run), record)?;
             RecordProof::of(&receipt)
         }
     };

@@ -14,6 +14,7 @@ use super::unit::{Failed, Why, units};
 use crate::record;
 use crate::report::RecordProof;
 use crate::run::Caller;
+use crate::secrets::Secrets;
 use crate::state::State;
 
 /// Finishes a commit that was decided, takes one back that was not, and removes what is only left to be removed.
@@ -100,9 +101,10 @@ pub fn discard(
         "changes": sealed.as_ref().map(|sealed| sealed.head.changes),
         "half_committed": half_committed,
     });
+    state.keep_secret(Secrets::of(&caller.env, &[]));
     let record = record::operator(&at, span(&run), "discard", caller, fields);
     // Crash behind this: the run is there, and can be discarded once more.
-    let receipt = state.append(Mark::None, span(&run), |index| record::indexed(record, index))?;
+    let receipt = state.record(Mark::None, span(&run), record)?;
     store.hide(&run)?;
     if half_committed {
         store.remove_intent()?;
