@@ -117,6 +117,9 @@ pub(crate) enum Command {
     /// Look at what runs with `write_mode: overlay` wrote, and commit or discard it
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Watch the logs of others: cosign their checkpoints, and never one that does not go on from the last
+    #[command(subcommand)]
+    Witness(WitnessCommand),
     /// What this host can enforce, and what is missing
     Doctor,
     /// Run the attack corpus against this host: exit code 0 if every case is contained or this host cannot show it, else 1
@@ -328,6 +331,48 @@ pub(crate) enum Audit {
         #[arg(long)]
         rotate: bool,
     },
+    /// Who watches this log from elsewhere
+    #[command(subcommand)]
+    Witness(Watchers),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Watchers {
+    /// Have every checkpoint cosigned by the witnesses of a policy (C2SP tlog-policy) from now on
+    Set {
+        /// The policy; witnesses with an address `http://HOST[:PORT]` are asked
+        file: PathBuf,
+        /// Refuse to run anything while records are on record that no quorum has signed for so many seconds
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+        require_within: Option<u64>,
+    },
+    /// Print the policy, and what the witnesses have signed
+    Show,
+    /// Ask nobody any more
+    None,
+}
+
+const OF_WITNESS: &str = "\
+Example:
+  waxcell witness serve --listen 0.0.0.0:7380 --log other-host.vkey";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WitnessCommand {
+    /// Answer the logs that are named, until this is ended (C2SP tlog-witness over plain HTTP)
+    #[command(after_help = OF_WITNESS)]
+    Serve {
+        /// Where to listen
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: std::net::SocketAddr,
+        /// The name of this witness, where it has none yet [default: one with the name of the host]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// The public key of a log, as `waxcell audit key` prints it there, or a file with one or more
+        #[arg(long, value_name = "KEY|FILE", required = true)]
+        log: Vec<String>,
+    },
+    /// Print the public key that checks what is cosigned here
+    Key,
 }
 
 #[derive(Debug, Args)]
@@ -341,6 +386,9 @@ pub(crate) struct Verify {
     /// The log's public key, or a file with one or more; else the key that lies beside the log
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Vec<String>,
+    /// A policy (C2SP tlog-policy) with the logs and witnesses that are trusted: its quorum must have cosigned
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
     /// Check a copy of the folder `tlog` alone
     #[arg(long, value_name = "DIR", conflicts_with = "proof")]
     pub(crate) log: Option<PathBuf>,

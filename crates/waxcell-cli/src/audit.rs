@@ -2,7 +2,9 @@
 
 mod prove;
 mod redact;
+mod trust;
 mod verify;
+mod witness;
 
 use std::path::Path;
 
@@ -33,9 +35,10 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
         Audit::Redact { run, record, field, reason } => {
             redact::run(run.as_deref(), *record, field.as_deref(), reason, state, common)
         }
-        Audit::Checkpoint => prove::checkpoint(state),
+        Audit::Checkpoint => prove::checkpoint(state, common),
         Audit::Key { rotate: false } => prove::key(state),
         Audit::Key { rotate: true } => prove::rotate(state),
+        Audit::Witness(command) => witness::run(command, state, common),
     }
 }
 

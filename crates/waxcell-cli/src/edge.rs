@@ -146,6 +146,11 @@ pub(crate) fn complain(message: &str) {
     eprintln!("waxcell: error: {}", printable(message));
 }
 
+/// What a service has to say.
+pub(crate) fn note(message: &str) {
+    eprintln!("waxcell: {}", printable(message));
+}
+
 /// What to do, or to know.
 pub(crate) fn advise(message: &str) {
     eprintln!("waxcell: help: {}", printable(message));
@@ -282,8 +287,9 @@ pub(crate) fn folder_of(script: &Path, cwd: &Path) -> PathBuf {
 
 /// What is done when nobody waits any more. The record is durable by then.
 pub(crate) fn rest(state: &waxcell::State) {
-    if let Err(error) = state.rest() {
-        complain_of(&error);
+    match state.rest() {
+        Ok(claims) => claims.iter().for_each(|claim| complain(claim)),
+        Err(error) => complain_of(&error),
     }
 }
 

@@ -14,6 +14,7 @@ mod quarantine;
 mod report_file;
 mod run;
 mod why;
+mod witness;
 
 use clap::CommandFactory;
 
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
         Command::Audit(audit) => audit::run(audit, common),
         Command::Attack(attack) => attack::run(attack, common),
         Command::Quarantine(quarantine) => quarantine::run(quarantine, common),
+        Command::Witness(witness) => witness::run(witness, common),
         Command::Doctor => doctor::run(common),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -43,6 +43,9 @@ mod tests;
 mod tip;
 pub mod tlog;
 mod verify;
+mod whole;
+mod witness;
+mod witnesses;
 
 pub use chain::leaf_hash;
 pub use disclosures::{Disclosed, DisclosureError, Disclosures, digest_of, disclosed, disclosure_of};
@@ -56,7 +59,7 @@ pub use fuzzing::{
 pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
 pub use log::{Demands, Log, LogError, LogFault, LogFaultKind, LogReport, Seal};
 pub use objects::{GetError, MAX_OBJECT, Objects, PutError};
-pub use publish::{KeyFileError, PublishError, Publisher};
+pub use publish::{Asking, Claim, Cosigned, KeyFileError, PublishError, Publisher};
 pub use reader::{Reader, Record};
 pub use report::{Fault, FaultKind, Report};
 pub use segment::SEGMENT_BYTES;
@@ -65,3 +68,5 @@ pub use span_lock::{Pause, SpanLock};
 pub use spare::CLOSING_RESERVE;
 pub use state::{MAX_OPEN_SPANS, MarkFault};
 pub use verify::verify;
+pub use witness::{Answer, Evidence, Refusal, Sign, Witness, WitnessError};
+pub use witnesses::{MOST_ASKED, Witnesses, WitnessesError};

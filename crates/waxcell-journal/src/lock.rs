@@ -38,6 +38,15 @@ impl Lock {
         Ok(Held(Arc::clone(&self.file)))
     }
 
+    /// The lock, if nobody holds it.
+    pub(crate) fn try_hold(&self) -> Result<Option<Held>, DiskError> {
+        match retry_on_intr(|| flock(&self.file, FlockOperation::NonBlockingLockExclusive)) {
+            Ok(()) => Ok(Some(Held(Arc::clone(&self.file)))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(DiskError::new("lock", &self.path, error)),
+        }
+    }
+
     /// Waits until no process writes, for a reader; `None` where there is no lock, as in a copy of a journal.
     pub(crate) fn hold_to_read(directory: &Directory) -> Result<Option<Held>, DiskError> {
         let Some(file) = directory.open_to_read(NAME)? else { return Ok(None) };

@@ -3,9 +3,11 @@
 //! The journal is what is durable first and what decides; the tree over it follows, as C2SP `tlog-tiles` and
 //! `tlog-checkpoint` have it, in the folder `tlog`. `docs/journal-format.md` says what lies where.
 
+mod cosigned;
 mod epoch;
+mod evidence;
 mod head;
-mod key_file;
+pub(crate) mod key_file;
 mod tiles;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +19,12 @@ use crate::lock::Lock;
 use crate::log::{CHECKPOINT, KEYS, Log, LogError, MAX_CHECKPOINT};
 use crate::reader::Reader;
 use crate::tlog::tiles_of;
-use crate::tlog::{Checkpoint, Frontier, Hash, Kind, Note, NoteError, PrivateKey, TILE_WIDTH, VerifierKey};
+use crate::tlog::{
+    Checkpoint, Frontier, Hash, Kind, Note, NoteError, OpenCheckpointError, PrivateKey, TILE_WIDTH,
+    VerifierKey,
+};
+use crate::witnesses::WitnessesError;
+pub use cosigned::{Asking, Claim, Cosigned};
 pub use key_file::KeyFileError;
 
 use head::HeadFile;
@@ -77,14 +84,52 @@ pub enum PublishError {
     /// The checkpoint cannot be made.
     #[error("cannot make the checkpoint")]
     Note(#[from] NoteError),
+    /// The checkpoint that is kept cannot be read.
+    #[error("cannot read the checkpoint that was signed last")]
+    Checkpoint(#[from] OpenCheckpointError),
+    /// A witness showed that there is another log with this name and key, and nobody has looked into it yet.
+    #[error(
+        "a witness has seen another log of this name and key, so nothing more is signed: `{}` has both checkpoints; take that file away when you know which log is the right one",
+        .0.display()
+    )]
+    Evidence(PathBuf),
+    /// Which witnesses there are cannot be told.
+    #[error("cannot tell who the witnesses of the journal are")]
+    Witnesses(#[from] WitnessesError),
+    /// The witnesses have not seen what is on record for too long.
+    #[error(
+        "no quorum of witnesses has seen the last {records} records: the last time was {seconds} s ago, and `audit witness` says within {within} s"
+    )]
+    Unseen {
+        /// How many they have not seen.
+        records: u64,
+        /// How long ago they have signed.
+        seconds: u64,
+        /// How long ago it may be.
+        within: u64,
+    },
+    /// The witnesses have never seen anything.
+    #[error(
+        "no quorum of witnesses has ever signed a checkpoint, and `audit witness` says within {within} s"
+    )]
+    NeverSeen {
+        /// How long ago it may be.
+        within: u64,
+    },
 }
 
 impl PublishError {
+    /// Whether it is only that no quorum of witnesses has signed lately.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        matches!(self, PublishError::Unseen { .. } | PublishError::NeverSeen { .. })
+    }
+
     /// Whether the journal is not what was signed: then somebody changed it.
     #[must_use]
     pub fn is_evidence(&self) -> bool {
-        use PublishError::{Head, Raced, Rewritten, Shrunk};
-        matches!(self, Head(_) | Raced(_) | Shrunk { .. } | Rewritten { .. })
+        use PublishError::{Evidence, Head, Raced, Rewritten, Shrunk};
+        matches!(self, Evidence(_) | Head(_) | Raced(_) | Shrunk { .. } | Rewritten { .. })
     }
 }
 
@@ -120,7 +165,7 @@ impl Publisher {
         // Something is to be made or finished, by one process alone.
         let held = lock.hold()?;
         if !directory.has(head::NAME)? && !directory.has(key_file::NAME)? {
-            key_file::create(&directory, key_file::NAME, &key_file::new_name(host, &directory)?)?;
+            key_file::create(&directory, key_file::NAME, &key_file::new_name(host, "waxcell", &directory)?)?;
         }
         let head = HeadFile::open(&directory)?;
         let publisher = Publisher { directory, path, lock, head, public };
@@ -161,6 +206,7 @@ impl Publisher {
     ///
     /// See [`PublishError`]. What was done stays, and is gone on from by whoever publishes next.
     pub fn publish(&self, records: u64) -> Result<String, PublishError> {
+        evidence::none(&self.path)?;
         let _held = self.lock.hold()?;
         // Another process may have begun another epoch meanwhile.
         let key = self.current()?;

@@ -2,7 +2,7 @@
 //!
 //! A log of the form that [C2SP](https://c2sp.org) specifies can be read and proved by software that nobody here wrote.
 //! What is implemented, as of its commit 5ba5ee8: `tlog-tiles`, `signed-note`, `tlog-checkpoint`, `tlog-cosignature`
-//! (Ed25519 only), `tlog-proof`, `tlog-policy`; below them RFC 6962 and RFC 9162; beside them RFC 8785. Each file names what it follows.
+//! (Ed25519 only), `tlog-proof`, `tlog-policy`, the bodies of `tlog-witness`; below them RFC 6962 and RFC 9162; beside them RFC 8785. Each file names what it follows.
 //!
 //! Bytes from outside are read with bounds and without trust: no function here panics on them, and what is written
 //! from a value that was read is what was read, byte for byte.
@@ -17,6 +17,7 @@ mod key;
 mod note;
 mod policy;
 mod proof;
+mod submission;
 mod tile;
 mod tile_reader;
 mod tree;
@@ -30,6 +31,7 @@ pub use key::{KeyError, KeyKind, KeyName, PrivateKey, VerifierKey};
 pub use note::{MAX_NOTE, MAX_SIGNATURES, Note, NoteError, Opened, Signature, SignatureFault, Verified};
 pub use policy::{Log, MAX_LINES, MAX_POLICY, Policy, PolicyError, PolicyFault, QuorumError, Witness};
 pub use proof::{MAX_PROOF, Proof, ProofFileError, VerifyProofError};
+pub use submission::{MAX_SUBMISSION, Submission, SubmissionError};
 pub(crate) use tile::tile_of;
 pub use tile::{Kind, TILE_WIDTH, Tile, tiles_of, tiles_that_grow};
 pub use tile_reader::{TileError, TileReader};

@@ -159,6 +159,7 @@ fn story(
 
     // Decide everything about the sandbox before its first process.
     let begun = planning::begin(policy, caller, request.switches)?;
+    state.witnessed(clock())?;
     // Held until the closing record is durable: whoever finds it free later writes `lost`, and clears away what was made.
     let alive = progress.alive.insert(state.lock(run)?);
     let ground = sandbox::Ground::lay(&begun.identity, &begun.limits, &run.to_string());

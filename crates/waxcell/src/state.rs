@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -132,6 +132,16 @@ pub enum StateError {
         /// Why.
         source: Box<PublishError>,
     },
+    /// The witnesses have not seen what is on record for too long, and do not answer now.
+    #[error("nothing runs in `{}` that no witness sees{silent}", path.display())]
+    Unseen {
+        /// The state directory.
+        path: PathBuf,
+        /// Who does not answer, and why.
+        silent: String,
+        /// What is demanded.
+        source: Box<PublishError>,
+    },
     /// The lock that says that a run is alive cannot be taken.
     #[error("cannot lock the run in `{}`", path.display())]
     Lock {
@@ -164,6 +174,9 @@ impl StateError {
             ),
             StateError::Publish { source, .. } if source.is_evidence() => Some(
                 "keep the directory, it is evidence, and record elsewhere with --state DIR or WAXCELL_STATE",
+            ),
+            StateError::Unseen { .. } => Some(
+                "bring a witness back, or ask for less with `waxcell audit witness set FILE --require-within SECONDS`",
             ),
             StateError::Directory { .. }
             | StateError::Publish { .. }
@@ -257,20 +270,50 @@ impl State {
         self.directory.as_deref().unwrap_or(Path::new(""))
     }
 
-    /// Signs and publishes what was recorded here, and makes the next part of the journal ready: when nobody waits.
+    /// Signs and publishes what was recorded here, has it cosigned, and makes the next part of the journal ready: when
+    /// nobody waits. Gives what witnesses claim against the journal and do not show.
     ///
     /// # Errors
     ///
-    /// When that could not be published. It is durable all the same, and the next run publishes it.
-    pub fn rest(&self) -> Result<(), StateError> {
-        let Opening::Open(opened) = &self.journal else { return Ok(()) };
+    /// When that could not be published, in which case it is durable all the same, and the next run publishes it; or when
+    /// a witness has shown that there is another log with this name and key.
+    pub fn rest(&self) -> Result<Vec<String>, StateError> {
+        let Opening::Open(opened) = &self.journal else { return Ok(Vec::new()) };
         // Not being able to now only means that a later append does it, or says why not.
         let _ = opened.journal.prepare_next();
         if self.durable == 0 {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let published = opened.publisher.publish(self.durable);
-        published.map(|_| ()).map_err(|source| self.publish_error(source))
+        let cosigned = opened.publisher.publish(self.durable).and_then(|_| cosign(&opened.publisher));
+        cosigned.map(|round| round.claims).map_err(|source| self.publish_error(source))
+    }
+
+    /// Makes sure that witnesses have seen the record lately, if its owner asks for that; asks them once more where they
+    /// have not.
+    pub(crate) fn witnessed(&mut self, now: SystemTime) -> Result<(), StateError> {
+        self.journal()?;
+        let Opening::Open(opened) = &mut self.journal else { return Ok(()) };
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let demanded = opened.publisher.demand_witnesses(opened.journal.next_index(), now);
+        if !demanded.as_ref().is_err_and(PublishError::is_unseen) {
+            return demanded.map_err(|source| self.publish_error(source));
+        }
+        let mut silent = String::new();
+        let seen = match opened.journal.durable() {
+            Err(source) => return Err(self.append_error(source)),
+            Ok(records) => opened.publisher.publish(records).and_then(|_| {
+                let round = cosign(&opened.publisher)?;
+                silent = round.silent.iter().chain(&round.claims).map(|one| format!("; {one}")).collect();
+                opened.publisher.demand_witnesses(records, now)
+            }),
+        };
+        seen.map_err(|source| {
+            if source.is_unseen() {
+                StateError::Unseen { path: self.directory().to_owned(), silent, source: Box::new(source) }
+            } else {
+                self.publish_error(source)
+            }
+        })
     }
 
     /// Records what an earlier process left undone: torn writes that were removed, and runs that nobody watches any
@@ -481,6 +524,15 @@ impl State {
         let _ = { keep }();
         Ok(hash)
     }
+}
+
+/// So long witnesses have to answer: longer than it takes, and not so long that anybody who waits for this process minds.
+const ASKING: Duration = Duration::from_secs(2);
+
+/// Asks the witnesses for their signatures.
+fn cosign(publisher: &Publisher) -> Result<waxcell_witness::Round, PublishError> {
+    let mut round = waxcell_witness::ask(publisher, ASKING)?;
+    round.evidence.pop().map_or(Ok(round), |path| Err(PublishError::Evidence(path)))
 }
 
 /// Far above any interpreter, and hashed in a few seconds.

@@ -5,9 +5,10 @@ use std::io::Write;
 use std::path::Path;
 
 use waxcell_journal::tlog::Proof;
-use waxcell_journal::{Journal, Log, Publisher, Record};
+use waxcell_journal::{Cosigned, Journal, Log, Publisher, Record};
 
 use super::{NO_PLACE, of_run, unreadable};
+use crate::args::Common;
 use crate::edge;
 use crate::exit::Exit;
 
@@ -77,12 +78,33 @@ fn closing(journal: &Path, run: &str) -> Result<Record, String> {
     Ok(records.swap_remove(at))
 }
 
-/// Signs all that is on record, and prints the checkpoint: to be kept where nobody can change it.
-pub(super) fn checkpoint(state: Option<&Path>) -> Exit {
-    told(opened(state).and_then(|(publisher, mut journal)| {
-        let records = journal.durable().map_err(|error| edge::with_causes(&error))?;
-        publisher.publish(records).map_err(|error| edge::with_causes(&error))
+/// Signs all that is on record, has it cosigned, and prints the checkpoint: to be kept where nobody can change it.
+pub(super) fn checkpoint(state: Option<&Path>, common: &Common) -> Exit {
+    told(newest(state).map(|(note, cosigned)| {
+        if common.json {
+            let value = serde_json::json!({
+                "checkpoint": note,
+                "state": if cosigned.is_some_and(|cosigned| cosigned.by > 0) { "cosigned" } else { "signed" },
+                "cosigned": cosigned.map(|cosigned| cosigned.by),
+                "witnesses": cosigned.map(|cosigned| cosigned.of),
+                "quorum": cosigned.map(|cosigned| cosigned.quorum),
+            });
+            return format!("{value}\n");
+        }
+        if let Some(cosigned) = cosigned.filter(|_| !common.quiet) {
+            edge::note(&cosigned.to_string());
+        }
+        note
     }))
+}
+
+fn newest(state: Option<&Path>) -> Result<(String, Option<Cosigned>), String> {
+    let (publisher, mut journal) = opened(state)?;
+    let records = journal.durable().map_err(|error| edge::with_causes(&error))?;
+    publisher.publish(records).map_err(|error| edge::with_causes(&error))?;
+    super::witness::cosign(&publisher)?;
+    let newest = publisher.newest().map_err(|error| edge::with_causes(&error))?;
+    newest.ok_or_else(|| "nothing was signed".to_owned())
 }
 
 fn told(done: Result<String, String>) -> Exit {
@@ -126,7 +148,9 @@ pub(super) fn key(state: Option<&Path>) -> Exit {
 pub(super) fn rotate(state: Option<&Path>) -> Exit {
     told(opened(state).and_then(|(publisher, mut journal)| {
         let time = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
-        let key = publisher.rotate(&mut journal, &time);
-        key.map(|key| format!("{key}\n")).map_err(|error| edge::with_causes(&error))
+        let key = publisher.rotate(&mut journal, &time).map_err(|error| edge::with_causes(&error))?;
+        // The end of the old epoch, while the witnesses know its key alone.
+        super::witness::cosign(&publisher)?;
+        Ok(format!("{key}\n"))
     }))
 }

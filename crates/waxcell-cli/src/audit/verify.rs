@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::json;
 use waxcell_journal::tlog::{Checkpoint, Policy, Proof, SignedCheckpoint, VerifierKey};
-use waxcell_journal::{Demands, Log, LogError, LogReport, leaf_hash};
+use waxcell_journal::{Cosigned, Demands, Log, LogError, LogReport, leaf_hash};
 
+use super::trust::Trust;
 use super::{NO_PLACE, unreadable};
 use crate::args::{Common, Verify};
 use crate::edge;
@@ -58,6 +59,8 @@ struct Found {
     by: Vec<String>,
     /// Whether whoever asks named the keys.
     keys_named: bool,
+    /// How many witnesses signed it, where some are known.
+    cosigned: Option<Cosigned>,
     open: Vec<String>,
     open_runs: u64,
     faults: Vec<String>,
@@ -93,7 +96,9 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
         (None, Some(journal)) => journal.join("tlog"),
     };
     let log = Log::at(&folder);
-    let keys = keys(command, &log)?;
+    let own = journal.as_deref().filter(|_| command.log.is_none());
+    let trust = Trust::of(command.trust.as_deref(), own).map_err(unchecked)?;
+    let keys = keys(command, &log, trust.as_ref())?;
     found.keys_named = keys.1;
     // First what was signed, then what there is.
     let checkpoint = log.checkpoint(&keys.0);
@@ -129,6 +134,14 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
             return Ok(found);
         }
     };
+    match trust.map(|trust| trust.count(&signed)) {
+        None => {}
+        Some(Err(wrong)) => found.fault(wrong),
+        Some(Ok((cosigned, lacking))) => {
+            found.cosigned = Some(cosigned);
+            lacking.into_iter().for_each(|lacking| found.fault(lacking));
+        }
+    }
     let report = check(&log, &signed, command, &keys.0, common)?;
     found.by = signed.signatures.iter().map(|signature| signature.key.to_string()).collect();
     found.take(&signed, report, command.log.is_some());
@@ -179,6 +192,10 @@ impl Found {
                 "keys": self.by,
                 "keys_named": self.keys_named,
                 "erased": self.erased,
+                "state": if self.cosigned.is_some_and(|cosigned| cosigned.by > 0) { "cosigned" } else { "signed" },
+                "cosigned": self.cosigned.map(|cosigned| cosigned.by),
+                "witnesses": self.cosigned.map(|cosigned| cosigned.of),
+                "quorum": self.cosigned.map(|cosigned| cosigned.quorum),
                 "open_runs": self.open,
                 "faults": self.faults,
                 "more_faults": self.more_faults,
@@ -234,13 +251,16 @@ impl Found {
                 text += "\n(the key that lies beside the log: compare it with the one you noted, or name that with --key)";
             }
         }
+        if let Some(cosigned) = &self.cosigned {
+            text += &format!("\n{cosigned}");
+        }
         text + "\n"
     }
 }
 
 /// The keys to trust, and whether they were named by whoever asks.
-fn keys(command: &Verify, log: &Log) -> Result<(Vec<VerifierKey>, bool), Stop> {
-    let mut keys = Vec::new();
+fn keys(command: &Verify, log: &Log, trust: Option<&Trust>) -> Result<(Vec<VerifierKey>, bool), Stop> {
+    let mut keys = trust.filter(|trust| trust.demanded).map_or(Vec::new(), |trust| trust.policy.log_keys());
     for given in &command.key {
         match given.parse::<VerifierKey>() {
             Ok(key) => keys.push(key),
@@ -256,7 +276,7 @@ fn keys(command: &Verify, log: &Log) -> Result<(Vec<VerifierKey>, bool), Stop> {
             }
         }
     }
-    if command.key.is_empty() {
+    if keys.is_empty() {
         let beside = log.keys().map_err(|error| unchecked(edge::with_causes(&error)))?;
         return Ok((beside, false));
     }
@@ -316,12 +336,17 @@ fn one(path: &Path, command: &Verify, state: Option<&Path>) -> Result<String, St
     };
     let proof = Proof::parse(&read(path)?).map_err(|error| wrong(&error))?;
     let beside = Log::at(&state.map(|state| state.join("journal/tlog")).unwrap_or_default());
-    let (keys, named) = keys(command, &beside)?;
+    let trust = Trust::of(command.trust.as_deref(), None).map_err(unchecked)?;
+    let (keys, named) = keys(command, &beside, trust.as_ref())?;
     if keys.is_empty() {
         return Err(unchecked("no key to check the proof with: name the public key of the log with --key"));
     }
     let record = proof.extra.as_deref().unwrap_or_default();
-    let signed = proof.verify(&leaf_hash(record), &Policy::of_logs(&keys)).map_err(|error| wrong(&error))?;
+    let policy = match &trust {
+        Some(trust) => trust.policy.clone().with_logs(&keys),
+        None => Policy::of_logs(&keys),
+    };
+    let signed = proof.verify(&leaf_hash(record), &policy).map_err(|error| wrong(&error))?;
     let value: serde_json::Value = serde_json::from_slice(record).unwrap_or_default();
     let field = |name: &str| value[name].as_str().unwrap_or("?").to_owned();
     let verdict = value["verdict"].as_str().map(|verdict| format!(", {verdict}")).unwrap_or_default();
@@ -335,6 +360,9 @@ fn one(path: &Path, command: &Verify, state: Option<&Path>) -> Result<String, St
     );
     for signature in &signed.signatures {
         text += &format!("signed by {}\n", signature.key);
+    }
+    if trust.is_some() {
+        text += &format!("{}\n", Cosigned::of(&policy, &signed));
     }
     if !named {
         text += "(the key of this state directory: name the one you noted with --key)\n";

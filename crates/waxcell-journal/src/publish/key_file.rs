@@ -88,15 +88,15 @@ pub(crate) fn create(
     Ok(key)
 }
 
-/// The name of a new log: that of the host, and random letters, since a host may have several.
-pub(crate) fn new_name(host: &str, directory: &Directory) -> Result<KeyName, KeyFileError> {
+/// The name of a new log or witness: that of the host, what it is, and random letters, since a host may have several.
+pub(crate) fn new_name(host: &str, what: &str, directory: &Directory) -> Result<KeyName, KeyFileError> {
     let mut random_part = [0; 4];
     let path = directory.path_of(NAME);
     random(&mut random_part, &path)?;
     let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' };
     let host: String = host.chars().take(200).map(plain).collect();
     let host = if host.is_empty() { "localhost" } else { &host };
-    let name = format!("{host}/waxcell-{:08x}", u32::from_be_bytes(random_part));
+    let name = format!("{host}/{what}-{:08x}", u32::from_be_bytes(random_part));
     KeyName::new(&name).map_err(|source| KeyFileError::Form { path, source })
 }
 

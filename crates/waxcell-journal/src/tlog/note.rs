@@ -188,6 +188,16 @@ impl Note {
         self.signatures.push(signature);
     }
 
+    /// The note with the signatures of these keys alone, of each the first.
+    #[must_use]
+    pub fn only(&self, keys: &[VerifierKey]) -> Note {
+        let of = |key: &VerifierKey| {
+            let same = |one: &&Signature| (&one.name, one.id) == (key.name(), key.id());
+            self.signatures.iter().find(same).cloned()
+        };
+        Note { text: self.text.clone(), signatures: keys.iter().filter_map(of).collect() }
+    }
+
     /// Checks the signatures of the keys that are trusted.
     ///
     /// The first signature of a key counts; more of the same are not looked at.

@@ -141,6 +141,12 @@ impl Policy {
         Policy { logs, voices: Vec::new(), quorum: None }
     }
 
+    /// The same policy, which trusts these keys of logs.
+    #[must_use]
+    pub fn with_logs(self, keys: &[VerifierKey]) -> Policy {
+        Policy { logs: Policy::of_logs(keys).logs, ..self }
+    }
+
     /// Reads the file of a policy.
     ///
     /// # Errors
@@ -171,6 +177,12 @@ impl Policy {
     #[must_use]
     pub fn log_keys(&self) -> Vec<VerifierKey> {
         self.logs.iter().map(|log| log.key.clone()).collect()
+    }
+
+    /// Whether any witness has to sign.
+    #[must_use]
+    pub fn has_quorum(&self) -> bool {
+        self.quorum.is_some()
     }
 
     /// The witnesses that are known.

@@ -1,0 +1,102 @@
+//! `waxcell witness`: watching the logs of others.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use waxcell_journal::Witness;
+use waxcell_journal::tlog::{KeyName, VerifierKey};
+use waxcell_witness::{Bounds, serve};
+
+use crate::args::{Common, WitnessCommand};
+use crate::edge;
+use crate::exit::Exit;
+
+pub(crate) fn run(command: &WitnessCommand, common: &Common) -> Exit {
+    let Some(state) = edge::state_directory(common) else {
+        edge::complain(
+            "no place for a witness: set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR",
+        );
+        return Exit::FAILED;
+    };
+    let home = state.join("witness");
+    let done = match command {
+        WitnessCommand::Serve { listen, name, log } => {
+            attend(&home, *listen, name.as_deref(), log, common.quiet)
+        }
+        WitnessCommand::Key => Witness::key_in(&home)
+            .map(|key| edge::print(&format!("{key}\n"), Exit::SUCCESS))
+            .map_err(|error| edge::with_causes(&error)),
+    };
+    done.unwrap_or_else(|message| {
+        edge::complain(&message);
+        Exit::FAILED
+    })
+}
+
+/// Serves until the process is ended. Whatever it was doing then, what it has cosigned is durable.
+fn attend(
+    home: &Path,
+    listen: SocketAddr,
+    name: Option<&str>,
+    logs: &[String],
+    quiet: bool,
+) -> Result<Exit, String> {
+    let told = |error: &dyn std::error::Error| edge::with_causes(error);
+    let name = name.map(KeyName::new).transpose().map_err(|error| told(&error))?;
+    let keys = keys(logs)?;
+    let logs: Vec<String> = keys.iter().map(|key| key.name().to_string()).collect();
+    let witness =
+        Witness::open(home, name.as_ref(), &edge::host_name(), keys).map_err(|error| told(&error))?;
+    let failed = |error: std::io::Error| format!("cannot listen on {listen}: {error}");
+    let listener = TcpListener::bind(listen).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let begun = format!("{}\nhttp://{address}\n", witness.verifier());
+    // Programs that start a witness wait for these two lines.
+    edge::print(&begun, Exit::SUCCESS);
+    if !quiet {
+        edge::note(&format!("watches {}", logs.join(", ")));
+    }
+    let tell = move |line: &str| {
+        if !quiet || !line.starts_with("cosigned") {
+            edge::note(line);
+        }
+    };
+    serve(&listener, witness, Bounds::default(), seconds, tell).map_err(failed)?;
+    Ok(Exit::FAILED)
+}
+
+/// Now, in seconds since 1970.
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The keys that are named, or stand in files that are.
+fn keys(given: &[String]) -> Result<Vec<VerifierKey>, String> {
+    let mut keys: Vec<VerifierKey> = Vec::new();
+    for given in given {
+        let found = match given.parse::<VerifierKey>() {
+            Ok(key) => vec![key],
+            Err(error) => {
+                let path = PathBuf::from(given);
+                let text = std::fs::read_to_string(&path).map_err(|unread| {
+                    format!("`{given}` is neither the key of a log ({error}) nor a file with keys: {unread}")
+                })?;
+                let lines =
+                    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+                let parsed = lines.map(str::parse).collect::<Result<Vec<_>, _>>();
+                parsed.map_err(|error| format!("in `{given}`: {error}"))?
+            }
+        };
+        for key in found {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    if keys.is_empty() {
+        Err("no key of a log is named: there is nothing to watch".to_owned())
+    } else {
+        Ok(keys)
+    }
+}

@@ -1,0 +1,323 @@
+//! Having the checkpoint cosigned: what witnesses are asked, what becomes of their answers, and what is demanded of them.
+//! Who speaks to them is elsewhere.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::{Head, PublishError, Publisher, evidence};
+use crate::lock::{Held, Lock};
+use crate::log::{MAX_CHECKPOINT, SEALS};
+use crate::tlog::{
+    Hash, Note, Policy, Signature, SignedCheckpoint, Submission, TileError, TileReader, VerifierKey, Witness,
+    consistency_proof, root,
+};
+use crate::whole;
+use crate::witness::hash_of;
+use crate::witnesses::Witnesses;
+
+/// The last checkpoint that a quorum cosigned.
+const COSIGNED: &str = "cosigned";
+/// Held by whoever asks the witnesses.
+const LOCK: &str = "witness.lock";
+/// Longer is no note here: it has to fit into a slot of the head, beside the tree.
+const MOST_BYTES: usize = 6000;
+
+/// How many witnesses signed a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cosigned {
+    /// As many.
+    pub by: usize,
+    /// Of so many.
+    pub of: usize,
+    /// Whether they are a quorum.
+    pub quorum: bool,
+    /// Since when they are one: what the last one needed says, in seconds since 1970. Nothing without a quorum or where
+    /// none is asked for.
+    pub time: Option<u64>,
+}
+
+impl Cosigned {
+    /// How many witnesses of a policy signed a checkpoint, which was opened with their keys.
+    #[must_use]
+    pub fn of(policy: &Policy, signed: &SignedCheckpoint) -> Cosigned {
+        let mut part = signed.clone();
+        part.cosignatures.clear();
+        let mut all = signed.cosignatures.clone();
+        all.sort_by_key(|one| std::cmp::Reverse(one.time));
+        let by = all.len();
+        let (mut quorum, mut time) = (policy.check(&part).is_ok(), None);
+        // The latest first: a single witness with a wrong clock makes nothing look younger than a quorum says.
+        for one in all {
+            if !quorum {
+                time = one.time;
+                part.cosignatures.push(one);
+                quorum = policy.check(&part).is_ok();
+            }
+        }
+        Cosigned { by, of: policy.witnesses().count(), quorum, time: time.filter(|_| quorum) }
+    }
+}
+
+impl fmt::Display for Cosigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cosigned { by, of, quorum, .. } = self;
+        match (by, quorum) {
+            (0, true) => write!(f, "signed, and cosigned by none of {of} witnesses"),
+            (0, false) => write!(f, "signed, and cosigned by none of {of} witnesses: that is no quorum"),
+            (_, true) => write!(f, "cosigned {by} of {of}"),
+            (_, false) => write!(f, "cosigned {by} of {of}: that is no quorum"),
+        }
+    }
+}
+
+/// What is to be thought of a witness that says something else than this journal.
+#[derive(Debug)]
+pub enum Claim {
+    /// What it shows goes together with this journal.
+    Harmless,
+    /// It shows nothing that the log or the witness signed: whoever is on the way could say the same.
+    Unproved,
+    /// There is another log with this name and key: both checkpoints are in this file, and nothing more is signed.
+    Proved(PathBuf),
+}
+
+/// The newest checkpoint on its way through the witnesses; one process at a time asks them.
+#[derive(Debug)]
+pub struct Asking<'a> {
+    publisher: &'a Publisher,
+    witnesses: Witnesses,
+    keys: Vec<VerifierKey>,
+    head: Head,
+    /// With the signatures that have come.
+    note: Note,
+    /// What a quorum signed last.
+    last: Option<SignedCheckpoint>,
+    _held: Held,
+}
+
+impl Publisher {
+    /// Begins to have the newest checkpoint cosigned; waits for others who do so, but not longer than `patience`. Nothing
+    /// when nobody is to be asked, nothing was signed yet, all have cosigned it, or others ask for that long.
+    ///
+    /// # Errors
+    ///
+    /// When the witnesses or the head cannot be read, or there is evidence.
+    pub fn ask(&self, patience: Duration) -> Result<Option<Asking<'_>>, PublishError> {
+        let Some(witnesses) = Witnesses::of(&self.path)? else { return Ok(None) };
+        evidence::none(&self.path)?;
+        let lock = Lock::open(&self.directory, LOCK)?;
+        let until = Instant::now() + patience;
+        let held = loop {
+            match lock.try_hold()? {
+                Some(held) => break held,
+                None if Instant::now() >= until => return Ok(None),
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        let Some(head) = self.head.read()? else { return Ok(None) };
+        let note = Note::parse(head.note.as_bytes())?;
+        let keys = self.log().keys()?;
+        let last = self.cosigned(&witnesses, &keys)?;
+        let asking = Asking { publisher: self, witnesses, keys, head, note, last, _held: held };
+        Ok((!asking.open().is_empty()).then_some(asking))
+    }
+
+    /// Makes sure that what is on record was seen by a quorum lately, if the owner asks for that. `records` is how many
+    /// there are, `now` the time in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// When it was not, when there is evidence, or when nothing of that can be known.
+    pub fn demand_witnesses(&self, records: u64, now: u64) -> Result<(), PublishError> {
+        evidence::none(&self.path)?;
+        let Some(witnesses) = Witnesses::of(&self.path)? else { return Ok(()) };
+        let Some(within) = witnesses.within.filter(|_| records > 0) else { return Ok(()) };
+        let last = self.cosigned(&witnesses, &self.log().keys()?)?;
+        let seen = last.map(|last| (last.checkpoint.size(), witnesses.count(&last).time.unwrap_or(0)));
+        match seen {
+            Some((size, time)) if size >= records || now.saturating_sub(time) <= within => Ok(()),
+            Some((size, time)) => {
+                Err(PublishError::Unseen { records: records - size, seconds: now - time, within })
+            }
+            None => Err(PublishError::NeverSeen { within }),
+        }
+    }
+
+    /// The newest checkpoint as it is kept, and how many witnesses signed it; nothing when nothing was signed, and no
+    /// number where there are no witnesses.
+    ///
+    /// # Errors
+    ///
+    /// When it or the witnesses cannot be read.
+    pub fn newest(&self) -> Result<Option<(String, Option<Cosigned>)>, PublishError> {
+        let Some(head) = self.head.read()? else { return Ok(None) };
+        let cosigned = match Witnesses::of(&self.path)? {
+            None => None,
+            Some(witnesses) => {
+                let keys = witnesses.policy.witness_keys();
+                let signed = SignedCheckpoint::open(head.note.as_bytes(), &self.log().keys()?, &keys)?;
+                Some(witnesses.count(&signed))
+            }
+        };
+        Ok(Some((head.note, cosigned)))
+    }
+
+    /// What a quorum of these witnesses signed last.
+    fn cosigned(
+        &self,
+        witnesses: &Witnesses,
+        keys: &[VerifierKey],
+    ) -> Result<Option<SignedCheckpoint>, PublishError> {
+        let note = whole::read(&self.directory, COSIGNED, MAX_CHECKPOINT)?.unwrap_or_default();
+        let signed = SignedCheckpoint::open(&note, keys, &witnesses.policy.witness_keys()).ok();
+        // What other witnesses signed, before these were set, is nothing to rely on.
+        Ok(signed.filter(|signed| witnesses.count(signed).quorum))
+    }
+}
+
+impl Asking<'_> {
+    /// Who can be asked and has not signed yet.
+    #[must_use]
+    pub fn open(&self) -> Vec<Witness> {
+        let has = |key: &VerifierKey| !self.note.only(std::slice::from_ref(key)).signatures().is_empty();
+        let all = self.witnesses.policy.witnesses();
+        all.filter(|witness| witness.url.is_some() && !has(&witness.key)).cloned().collect()
+    }
+
+    /// How many records the checkpoint has.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.head.size()
+    }
+
+    fn origin(&self) -> &str {
+        self.note.text().split('\n').next().unwrap_or_default()
+    }
+
+    /// The SHA-256 of the log's origin, as paths of witnesses have it.
+    #[must_use]
+    pub fn origin_hash(&self) -> String {
+        hash_of(self.origin())
+    }
+
+    /// What a witness has most likely signed last. It knows better, and says so.
+    #[must_use]
+    pub fn last_of(&self, witness: &Witness) -> u64 {
+        let signed = self.last.as_ref();
+        let by = signed.filter(|last| last.cosignatures.iter().any(|one| one.key == witness.key));
+        by.map_or(0, |last| last.checkpoint.size())
+    }
+
+    /// What to send to a witness that signed `old` records last.
+    ///
+    /// # Errors
+    ///
+    /// When tiles are missing, or the disk refuses.
+    pub fn submission(&self, old: u64) -> Result<Submission, PublishError> {
+        let size = self.head.size();
+        let proof = self.with_tiles(|mut read| consistency_proof(old, size, &mut read))?;
+        Ok(Submission { old, proof, checkpoint: self.note.only(&self.keys) })
+    }
+
+    /// Takes in what a witness answered: whether its right signature is in it. Anything else in it is left out.
+    pub fn take(&mut self, witness: &Witness, answer: &str) -> bool {
+        let own = |line| {
+            let signature = Signature::parse(line).ok()?;
+            let mut alone = Note::new(self.note.text()).ok()?;
+            alone.add(signature.clone());
+            alone.open(std::slice::from_ref(&witness.key)).is_ok().then_some(signature)
+        };
+        let Some(signature) = answer.lines().find_map(own) else { return false };
+        let mut note = self.note.clone();
+        note.add(signature);
+        let fits = note.to_string().len() <= MOST_BYTES;
+        if fits {
+            self.note = note;
+        }
+        fits
+    }
+
+    /// Judges what a witness showed as the last checkpoint of this log that it has signed.
+    ///
+    /// # Errors
+    ///
+    /// When tiles are missing, or the disk refuses.
+    pub fn judge(&self, witness: &Witness, shown: &[u8]) -> Result<Claim, PublishError> {
+        let Ok(note) = Note::parse(shown) else { return Ok(Claim::Unproved) };
+        // Signed by the log, or by the witness, which answers for it: nobody else can have made it.
+        let trusted = [self.keys.as_slice(), std::slice::from_ref(&witness.key)].concat();
+        let (Ok(_), Ok(theirs)) = (note.open(&trusted), note.text().parse::<crate::tlog::Checkpoint>())
+        else {
+            return Ok(Claim::Unproved);
+        };
+        if theirs.origin() != self.origin() {
+            return Ok(Claim::Unproved);
+        }
+        let size = theirs.size();
+        if size <= self.head.size() && self.root_of(size)? == *theirs.root() {
+            return Ok(Claim::Harmless);
+        }
+        let what = if size > self.head.size() { "rollback" } else { "split-view" };
+        let text = format!(
+            "{what} of {}, told by {} at {}\n\nsigned here:\n{}\nshown by the witness:\n{}",
+            theirs.origin(),
+            witness.key,
+            witness.url.as_deref().unwrap_or("no address"),
+            self.head.note,
+            note.only(&trusted),
+        );
+        let name = format!("{what}-{}", &hash_of(note.text())[..16]);
+        Ok(Claim::Proved(evidence::keep(&self.publisher.path, &name, &text)?))
+    }
+
+    fn root_of(&self, size: u64) -> Result<Hash, PublishError> {
+        self.with_tiles(|mut read| root(size, &mut read))
+    }
+
+    /// Reads nodes of the tree, which may have grown since: then the tiles are those of the larger one.
+    fn with_tiles<T>(
+        &self,
+        read: impl FnOnce(&mut dyn FnMut(crate::tlog::Node) -> Result<Hash, Missing>) -> Result<T, Missing>,
+    ) -> Result<T, PublishError> {
+        let _held = self.publisher.lock.hold()?;
+        let size = self.publisher.head.read()?.map_or(0, |head| head.size());
+        let mut tiles = TileReader::new(size, |path| self.publisher.public.read(path, 1 << 16));
+        read(&mut |node| tiles.node(node)).map_err(|error| PublishError::Tile(error.to_string()))
+    }
+
+    /// Puts the signatures that came into the checkpoint, and keeps them.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn finish(self) -> Result<Cosigned, PublishError> {
+        let text = self.note.to_string();
+        let witnesses = self.witnesses.policy.witness_keys();
+        let signed = SignedCheckpoint::open(text.as_bytes(), &self.keys, &witnesses)?;
+        let cosigned = self.witnesses.count(&signed);
+        if text == self.head.note {
+            return Ok(cosigned);
+        }
+        if cosigned.quorum {
+            // A crash here leaves it out of the checkpoint until the witnesses are asked again.
+            whole::place(&self.publisher.directory, COSIGNED, text.as_bytes())?;
+        }
+        let _held = self.publisher.lock.hold()?;
+        let newest = self.publisher.head.read()?;
+        // Where others have signed more meanwhile, theirs is the checkpoint to be shown.
+        if newest.as_ref() == Some(&self.head) {
+            let head = Head { note: text, ..self.head.clone() };
+            self.publisher.head.replace(newest.as_ref(), &head)?;
+            self.publisher.show(&head)?;
+        }
+        // The end of an epoch is kept for good, and is what its records are proved by.
+        for seal in self.publisher.log().seals()?.iter().filter(|seal| seal.note.text() == self.note.text()) {
+            let path = format!("{SEALS}/{}", seal.epoch);
+            self.publisher.public.place(&path, self.note.to_string().as_bytes(), true)?;
+        }
+        Ok(cosigned)
+    }
+}
+
+type Missing = TileError<crate::disk::DiskError>;
