@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use crate::tlog::{
-    Checkpoint, Frontier, Kind, MAX_SIZE, Note, Policy, PrivateKey, Proof, SignedCheckpoint, Tile,
-    VerifierKey, decode_bundle, encode_bundle, from_canonical, leaf_hash, to_canonical,
+    Checkpoint, Frontier, Kind, MAX_SIZE, Note, Policy, PrivateKey, Proof, SignedCheckpoint, Submission,
+    Tile, VerifierKey, decode_bundle, encode_bundle, from_canonical, leaf_hash, to_canonical,
 };
 
 /// A key of each kind, for notes that are opened.
@@ -57,6 +57,13 @@ pub fn fuzz_proof(bytes: &[u8]) {
     let Ok(proof) = Proof::parse(bytes) else { return };
     assert!(proof.to_string().as_bytes() == bytes, "one form");
     let _ = proof.verify(&leaf_hash(bytes), &Policy::of_logs(&keys(LOG)));
+}
+
+/// What a log sends a witness.
+pub fn fuzz_submission(bytes: &[u8]) {
+    let Ok(submission) = Submission::parse(bytes) else { return };
+    assert!(submission.to_string().as_bytes() == bytes, "one form");
+    assert!(submission.proof.len() <= 63 && submission.old <= MAX_SIZE, "within bounds");
 }
 
 /// The file of a policy.

@@ -55,6 +55,7 @@ pub use frame::{MAX_PAYLOAD, Mark, SpanId};
 #[doc(hidden)]
 pub use fuzzing::{
     fuzz_bundle, fuzz_canonical, fuzz_checkpoint, fuzz_key, fuzz_note, fuzz_policy, fuzz_proof,
+    fuzz_submission,
 };
 pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
 pub use log::{Demands, Log, LogError, LogFault, LogFaultKind, LogReport, Seal};

@@ -11,3 +11,4 @@ mod room;
 mod shared;
 mod support;
 mod vectors;
+mod witness;

@@ -62,3 +62,8 @@ fn policy() {
 fn proof() {
     each("proof", waxcell_journal::fuzz_proof);
 }
+
+#[test]
+fn submission() {
+    each("submission", waxcell_journal::fuzz_submission);
+}
