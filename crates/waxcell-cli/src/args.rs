@@ -340,7 +340,7 @@ pub(crate) enum Audit {
 pub(crate) enum Watchers {
     /// Have every checkpoint cosigned by the witnesses of a policy (C2SP tlog-policy) from now on
     Set {
-        /// The policy; witnesses with an address `http://HOST[:PORT]` are asked
+        /// The policy; witnesses with an address `http://ADDRESS[:PORT]` are asked
         file: PathBuf,
         /// Refuse to run anything while records are on record that no quorum has signed for so many seconds
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]

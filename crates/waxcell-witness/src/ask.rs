@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
@@ -143,7 +143,7 @@ impl Asked {
         let request = format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
             self.url.path("add-checkpoint"),
-            self.url.authority(),
+            self.url.address(),
             body.len(),
         );
         self.exchange(request, Event::Submitted);
@@ -151,12 +151,12 @@ impl Asked {
 
     fn get(&self, origin_hash: String, said: String) {
         let path = self.url.path(&format!("{origin_hash}/checkpoint"));
-        let host = self.url.authority();
+        let host = self.url.address();
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         self.exchange(request, |reply| Event::Shown(said, reply));
     }
 
-    /// In a thread, since names may take as long as they like to be found.
+    /// In a thread of its own, so that nobody waits for another's witness.
     fn exchange(&self, request: String, event: impl FnOnce(io::Result<Reply>) -> Event + Send + 'static) {
         let (url, nth, until, send) = (self.url.clone(), self.nth, self.until, self.send.clone());
         let answer = self.send.clone();
@@ -170,23 +170,13 @@ impl Asked {
 }
 
 fn exchange(url: &Url, request: &str, until: Instant) -> io::Result<Reply> {
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name of the host has no address");
-    for address in (url.host(), url.port()).to_socket_addrs()? {
-        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        match TcpStream::connect_timeout(&address, left) {
-            Err(error) => failed = error,
-            Ok(stream) => {
-                let mut connection = Connection::new(stream, until);
-                connection.write(request.as_bytes())?;
-                let bytes = connection.reply(MAX_HEAD + MAX_ANSWER, |bytes| {
-                    Reply::parse(bytes).is_some_and(|(_, whole)| whole)
-                })?;
-                let reply = Reply::parse(&bytes).map(|(reply, _)| reply);
-                return reply.ok_or_else(|| io::Error::other("this is no answer of HTTP/1.1"));
-            }
-        }
-    }
-    Err(failed)
+    let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let mut connection = Connection::new(TcpStream::connect_timeout(&url.address(), left)?, until);
+    connection.write(request.as_bytes())?;
+    let whole = |bytes: &[u8]| Reply::parse(bytes).is_some_and(|(_, whole)| whole);
+    let bytes = connection.reply(MAX_HEAD + MAX_ANSWER, whole)?;
+    let reply = Reply::parse(&bytes).map(|(reply, _)| reply);
+    reply.ok_or_else(|| io::Error::other("this is no answer of HTTP/1.1"))
 }
 
 /// An answer.

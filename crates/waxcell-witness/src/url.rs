@@ -1,13 +1,14 @@
 //! Addresses of witnesses.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-/// Where a witness is: `http://HOST[:PORT][/PREFIX]`.
+/// Where a witness is: `http://ADDRESS[:PORT][/PREFIX]`, with an address of IPv4, or of IPv6 in brackets. Names would have to
+/// be looked up by the C library, which a static binary cannot load the parts of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    host: String,
-    port: u16,
+    address: SocketAddr,
     prefix: String,
 }
 
@@ -17,39 +18,28 @@ pub enum UrlError {
     /// It is one of HTTPS.
     #[error("`{0}`: HTTPS is not spoken here; name a local proxy that does, by `http://`")]
     Https(String),
+    /// It names a host.
+    #[error("`{0}`: names of hosts are not looked up; put the IP address in place of `{1}`")]
+    Name(String, String),
     /// It has another form.
-    #[error("`{0}` is not of the form `http://HOST[:PORT][/PREFIX]`")]
+    #[error("`{0}` is not of the form `http://ADDRESS[:PORT][/PREFIX]`")]
     Form(String),
 }
 
 impl Url {
-    /// The name or address of the host, without the brackets of IPv6.
-    pub(crate) fn host(&self) -> &str {
-        &self.host
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What requests below this address name as their path.
     pub(crate) fn path(&self, path: &str) -> String {
         format!("{}/{path}", self.prefix)
     }
-
-    /// What requests name as their host.
-    pub(crate) fn authority(&self) -> String {
-        match (self.host.contains(':'), self.port) {
-            (true, port) => format!("[{}]:{port}", self.host),
-            (false, 80) => self.host.clone(),
-            (false, port) => format!("{}:{port}", self.host),
-        }
-    }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.prefix)
+        write!(f, "http://{}{}", self.address, self.prefix)
     }
 }
 
@@ -67,26 +57,37 @@ impl FromStr for Url {
         if !path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte)) {
             return Err(form());
         }
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => {
-                let (host, port) = rest.split_once(']').ok_or_else(form)?;
-                host.parse::<std::net::Ipv6Addr>().map_err(|_| form())?;
-                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(form)?) })
-            }
-            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+        let end = if authority.starts_with('[') {
+            authority.find(']').map(|at| at + 1)
+        } else {
+            authority.find(':')
         };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
-        if host.is_empty() || !host.bytes().all(plain) {
-            return Err(form());
-        }
+        let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
         let port = match port {
-            None => 80,
-            Some(port) => port.parse().ok().filter(|&port| port != 0).ok_or_else(form)?,
+            "" => 80,
+            port => {
+                let digits =
+                    port.strip_prefix(':').filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+                digits.and_then(|text| text.parse().ok()).filter(|&port| port != 0).ok_or_else(form)?
+            }
+        };
+        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let address = match inner {
+            Some(inner) => IpAddr::V6(inner.parse().map_err(|_| form())?),
+            None => match host.parse() {
+                Ok(address) => IpAddr::V4(address),
+                Err(_) if is_name(host) => return Err(UrlError::Name(text.to_owned(), host.to_owned())),
+                Err(_) => return Err(form()),
+            },
         };
         let path = path.trim_end_matches('/');
         let prefix = if path.is_empty() { String::new() } else { format!("/{path}") };
-        Ok(Url { host: host.to_owned(), port, prefix })
+        Ok(Url { address: SocketAddr::new(address, port), prefix })
     }
+}
+
+fn is_name(host: &str) -> bool {
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
 }
 
 #[cfg(test)]
@@ -95,36 +96,42 @@ mod tests {
 
     #[test]
     fn addresses_are_read_and_nothing_else_is() {
-        for (text, authority, path) in [
-            ("http://watch.example", "watch.example", "/add-checkpoint"),
-            ("http://watch.example:8080/", "watch.example:8080", "/add-checkpoint"),
+        for (text, address, path) in [
+            ("http://192.0.2.7", "192.0.2.7:80", "/add-checkpoint"),
+            ("http://192.0.2.7:8080/", "192.0.2.7:8080", "/add-checkpoint"),
             ("http://127.0.0.1:7380/w/1/", "127.0.0.1:7380", "/w/1/add-checkpoint"),
             ("http://[::1]:7380", "[::1]:7380", "/add-checkpoint"),
             ("http://[::1]", "[::1]:80", "/add-checkpoint"),
         ] {
             let url: Url = text.parse().unwrap();
-            assert_eq!((url.authority().as_str(), url.path("add-checkpoint").as_str()), (authority, path));
+            assert_eq!(
+                (url.address().to_string().as_str(), url.path("add-checkpoint").as_str()),
+                (address, path)
+            );
             assert_eq!(url.to_string().parse(), Ok(url));
         }
         for text in [
-            "watch.example",
-            "ftp://watch.example",
+            "192.0.2.7",
+            "ftp://192.0.2.7",
             "http://",
             "http://:80",
-            "http://a:b",
-            "http://a:0",
-            "http://a:65536",
+            "http://192.0.2.7:b",
+            "http://192.0.2.7:+1",
+            "http://192.0.2.7:0",
+            "http://192.0.2.7:65536",
             "http://a b",
-            "http://a/b c",
-            "http://a/\r\nX: y",
-            "http://user@a",
-            "http://a/?q",
+            "http://192.0.2.7/b c",
+            "http://192.0.2.7/\r\nX: y",
+            "http://user@192.0.2.7",
+            "http://192.0.2.7/?q",
             "http://[::1",
             "http://[::g]",
             "http://[::1]x",
+            "http://[192.0.2.7]",
         ] {
             assert!(matches!(text.parse::<Url>(), Err(UrlError::Form(_))), "{text}");
         }
         assert!(matches!("https://a".parse::<Url>(), Err(UrlError::Https(_))));
+        assert!(matches!("http://watch.example:80/x".parse::<Url>(), Err(UrlError::Name(..))));
     }
 }

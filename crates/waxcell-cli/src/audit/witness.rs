@@ -43,7 +43,7 @@ fn set(journal: &Path, file: &Path, within: Option<u64>) -> Result<Exit, String>
     witnesses.set(journal).map_err(|error| edge::with_causes(&error))?;
     if urls.is_empty() {
         edge::advise(
-            "no witness of this policy has an address, so nobody is asked: add `http://HOST:PORT` to its line",
+            "no witness of this policy has an address, so nobody is asked: add `http://ADDRESS:PORT` to its line",
         );
     }
     Ok(Exit::SUCCESS)
