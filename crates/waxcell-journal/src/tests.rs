@@ -1,5 +1,6 @@
 //! Tests that need the inside: ordered faults, torn bytes, the bytes of the specification.
 
+mod cosigned;
 mod damage;
 mod epoch;
 mod faults;
