@@ -18,11 +18,11 @@ use crate::error::{AppendError, OpenError, ReadError};
 use crate::lock::Lock;
 use crate::log::{CHECKPOINT, KEYS, Log, LogError, MAX_CHECKPOINT};
 use crate::reader::Reader;
-use crate::tlog::tiles_of;
 use crate::tlog::{
     Checkpoint, Frontier, Hash, Kind, Note, NoteError, OpenCheckpointError, PrivateKey, TILE_WIDTH,
     VerifierKey,
 };
+use crate::tlog::{dsse_envelope, tiles_of};
 use crate::witnesses::WitnessesError;
 pub use cosigned::{Asking, Claim, Cosigned};
 pub use key_file::KeyFileError;
@@ -182,6 +182,17 @@ impl Publisher {
     pub fn verifier(&self) -> Result<VerifierKey, PublishError> {
         let _held = self.lock.hold()?;
         Ok(self.current()?.verifier())
+    }
+
+    /// Signs bytes of a type with the key of the present epoch, as a DSSE envelope: one line of JSON.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot be used, or nothing more is signed because of what a witness has seen.
+    pub fn sign_envelope(&self, payload_type: &str, payload: &[u8]) -> Result<String, PublishError> {
+        evidence::none(&self.path)?;
+        let _held = self.lock.hold()?;
+        Ok(dsse_envelope(&self.current()?, payload_type, payload))
     }
 
     /// How many records were signed.
