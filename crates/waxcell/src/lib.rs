@@ -11,6 +11,7 @@ mod credentials;
 mod diff;
 mod edit;
 mod egress;
+pub mod export;
 mod git_config;
 pub mod interpreter;
 mod judge;
