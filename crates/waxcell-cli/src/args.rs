@@ -25,8 +25,7 @@ pub(crate) struct Arguments {
 }
 
 /// Commands that are known and not there yet.
-const LATER: [&str; 10] =
-    ["check", "events", "stats", "alerts", "incidents", "diff", "test", "prove", "export", "checkpoint"];
+const LATER: [&str; 7] = ["check", "events", "stats", "alerts", "incidents", "diff", "test"];
 
 impl Arguments {
     /// Reads the command line; ends the process with usage and exit code 2 where it makes no sense.
@@ -48,6 +47,9 @@ impl Arguments {
             Command::Run(run) if run.command().0 == "-" => usage(FROM_STDIN),
             Command::Run(run) if run.command().0.as_os_str().is_empty() => {
                 usage("the name of the script is empty")
+            }
+            Command::Audit(Audit::Export(export)) if export.is_statement_about_no_run() => {
+                usage("`--format in-toto` states something about one run: name it, and no `--since`")
             }
             _ => parsed,
         }
@@ -281,6 +283,14 @@ Examples:
 
 Every proof stays valid: the log has only digests. Exit codes: 0 erased, 1 nothing to erase, 3 failed; 2 wrong usage.";
 
+const OF_EXPORT: &str = "\
+Examples:
+  waxcell audit export --format ocsf --since 4711 --output events.jsonl
+  waxcell audit export --format in-toto 0193a4f0c1d2
+
+Exit codes: 0 exported, 1 no such run, or nothing to state about it, 3 the journal cannot be read,
+125 it cannot be written; 2 wrong usage.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Print records, the last one's run by default
@@ -307,6 +317,9 @@ pub(crate) enum Audit {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Print records in a form that other software reads, one event a line
+    #[command(after_help = OF_EXPORT)]
+    Export(Export),
     /// Erase the values of a run's records that are kept apart from the log: arguments, and what looks like a secret
     #[command(after_help = OF_REDACT)]
     Redact {
@@ -373,6 +386,42 @@ pub(crate) enum WitnessCommand {
     },
     /// Print the public key that checks what is cosigned here
     Key,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// A run's name, or its first digits [default: all records]
+    pub(crate) run: Option<String>,
+    /// The form
+    #[arg(long, value_enum, default_value_t = Format::Jsonl, value_name = "FORM")]
+    pub(crate) format: Format,
+    /// Only events of this record and those behind it
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) since: Option<u64>,
+    /// With the values that are kept apart from the log, and with what is too long for it, as `audit show` has them
+    #[arg(long)]
+    pub(crate) disclose: bool,
+    /// Write into this file, which must not be there yet, and not to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+impl Export {
+    fn is_statement_about_no_run(&self) -> bool {
+        self.format == Format::InToto && (self.run.is_none() || self.since.is_some())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// The records as the log has them, each with its hash
+    Jsonl,
+    /// OCSF 1.5: Script Activity, Detection Finding
+    Ocsf,
+    /// CloudEvents 1.0
+    Cloudevents,
+    /// An in-toto statement about one run, signed with the log's key (DSSE)
+    InToto,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! `waxcell audit`: the record, for people and programs.
 
+mod export;
 mod prove;
 mod redact;
 mod trust;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
         Audit::Prove { run, record, output } => {
             prove::prove(run.as_deref(), *record, output.as_deref(), state)
         }
+        Audit::Export(command) => export::run(command, state),
         Audit::Redact { run, record, field, reason } => {
             redact::run(run.as_deref(), *record, field.as_deref(), reason, state, common)
         }
