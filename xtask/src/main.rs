@@ -28,7 +28,7 @@ usage: cargo xtask COMMAND
   test                everything: install what the tests need, format, lints, tests, tidy, tests as an ordinary
                       user (when run as root), licences and sources of dependencies
   controls            the attack corpus without the layers that stop each case, in a test build: all have to escape
-  foreign             the log of real runs, checked by the software of others: Go's x/mod, pymerkle, sigstore
+  foreign             the log of real runs, checked by the software of others: Go's x/mod, pymerkle, sigstore; its exports
   tidy                the invariants of ARCHITECTURE.md that are checked on the source
   ledger              writes attacks/LEDGER.md from the catalogue and the cases
   stdlib [MODULES]    the standard library's own tests inside and outside: the tables of docs/compatibility.md;
