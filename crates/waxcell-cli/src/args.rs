@@ -309,6 +309,7 @@ pub(crate) enum Audit {
     /// Write the proof that a run's last record is in the log: a file that anybody can check who has the public key
     Prove {
         /// A run's name, or its first digits
+        #[arg(required_unless_present = "record")]
         run: Option<String>,
         /// The record with this number instead
         #[arg(long, value_name = "INDEX", conflicts_with = "run")]

@@ -111,8 +111,11 @@ fn is_asked(field: Option<&str>, path: &str) -> bool {
     })
 }
 
+/// A record with its number.
+type Numbered = (u64, Vec<u8>);
+
 /// The run, and its records or the one of them.
-fn records(journal: &Path, of: Redacted<'_>) -> Result<(SpanId, Vec<(u64, Vec<u8>)>), RedactError> {
+fn records(journal: &Path, of: Redacted<'_>) -> Result<(SpanId, Vec<Numbered>), RedactError> {
     let mut found: Option<SpanId> = None;
     let mut records = Vec::new();
     let reader = match of {

@@ -107,7 +107,6 @@ security:
     blocked_ports: [22, 23, 3389]
   monitoring:
     log_level: "INFO"
-    secrets: [$HIVE_*, acme-*]
     max_stderr_length: 1000
     alert_thresholds: {cpu_usage: 80, memory_usage: 90, execution_time: 250}
     security_events:
@@ -129,7 +128,6 @@ fn proposals() -> Policy {
             PathAccess::Write,
         ),
     ];
-    policy.monitoring.secrets = vec!["$HIVE_*".to_owned(), "acme-*".to_owned()];
     policy.monitoring.max_stderr_length = Some(1000);
     policy.monitoring.alert_thresholds = AlertThresholds {
         cpu_usage: Some(80),
