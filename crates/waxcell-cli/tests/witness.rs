@@ -304,6 +304,8 @@ fn a_record_that_was_copied_is_caught_on_both_sides() {
     );
     let checkpoint = say(&mut twin.waxcell(&["audit", "checkpoint"]));
     assert!(checkpoint.code == 3 && checkpoint.err().contains("split-view"), "{checkpoint:?}");
+    let told = verify(&twin, &[]);
+    assert!(told.code == 1 && told.err().contains("split-view"), "{told:?}");
     let evidence: Vec<_> =
         fs::read_dir(twin.journal().join("evidence")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(evidence.len(), 1, "{evidence:?}");

@@ -60,7 +60,7 @@ pub use fuzzing::{
 pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
 pub use log::{Demands, Log, LogError, LogFault, LogFaultKind, LogReport, Seal};
 pub use objects::{GetError, MAX_OBJECT, Objects, PutError};
-pub use publish::{Asking, Claim, Cosigned, KeyFileError, PublishError, Publisher};
+pub use publish::{Asking, Claim, Cosigned, KeyFileError, PublishError, Publisher, evidence};
 pub use reader::{Reader, Record};
 pub use report::{Fault, FaultKind, Report};
 pub use segment::SEGMENT_BYTES;

@@ -25,6 +25,7 @@ use crate::tlog::{
 use crate::tlog::{dsse_envelope, tiles_of};
 use crate::witnesses::WitnessesError;
 pub use cosigned::{Asking, Claim, Cosigned};
+pub use evidence::evidence;
 pub use key_file::KeyFileError;
 
 use head::HeadFile;

@@ -112,6 +112,11 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
         found.more_faults = report.more_faults;
         found.open = report.open.iter().map(|span| span.span.to_string()).collect();
         found.open_runs = report.open.len() as u64;
+        let evidence =
+            waxcell_journal::evidence(journal).map_err(|error| unchecked(edge::with_causes(&error)))?;
+        if let Some(path) = evidence {
+            found.fault(waxcell_journal::PublishError::Evidence(path).to_string());
+        }
     }
     // What is kept apart lies beside the log, and in no copy of it.
     if let (None, Some(state)) = (&command.log, state)

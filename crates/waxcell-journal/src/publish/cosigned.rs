@@ -304,17 +304,18 @@ impl Asking<'_> {
             whole::place(&self.publisher.directory, COSIGNED, text.as_bytes())?;
         }
         let _held = self.publisher.lock.hold()?;
+        // The end of an epoch is kept for good, and is what its records are proved by.
+        for seal in self.publisher.log().seals()?.iter().filter(|seal| seal.note.text() == self.note.text()) {
+            let path = format!("{SEALS}/{}", seal.epoch);
+            self.publisher.public.place(&path, self.note.to_string().as_bytes(), true)?;
+        }
+        // A crash here leaves the head without them, and the witnesses are asked again.
         let newest = self.publisher.head.read()?;
         // Where others have signed more meanwhile, theirs is the checkpoint to be shown.
         if newest.as_ref() == Some(&self.head) {
             let head = Head { note: text, ..self.head.clone() };
             self.publisher.head.replace(newest.as_ref(), &head)?;
             self.publisher.show(&head)?;
-        }
-        // The end of an epoch is kept for good, and is what its records are proved by.
-        for seal in self.publisher.log().seals()?.iter().filter(|seal| seal.note.text() == self.note.text()) {
-            let path = format!("{SEALS}/{}", seal.epoch);
-            self.publisher.public.place(&path, self.note.to_string().as_bytes(), true)?;
         }
         Ok(cosigned)
     }

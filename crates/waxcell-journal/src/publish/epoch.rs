@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use super::key_file::{self, KeyFileError};
-use super::{PublishError, Publisher};
+use super::{PublishError, Publisher, evidence};
 use crate::directory::Directory;
 use crate::disk;
 use crate::frame::{Mark, SpanId};
@@ -27,6 +27,7 @@ impl Publisher {
     ///
     /// See [`PublishError`]. A change of keys that was begun is finished by whoever publishes next.
     pub fn rotate(&self, journal: &mut Journal, time: &str) -> Result<VerifierKey, PublishError> {
+        evidence::none(&self.path)?;
         let _held = self.lock.hold()?;
         let key = self.current()?;
         let next = key_file::create(&self.directory, NEXT, key.name())?;

@@ -11,22 +11,31 @@ use crate::whole;
 
 const FOLDER: &str = "evidence";
 
-/// Makes sure that there is none.
-pub(super) fn none(journal: &Path) -> Result<(), PublishError> {
+/// What a witness has shown against the journal in a directory, if anything.
+///
+/// # Errors
+///
+/// When the disk refuses.
+pub fn evidence(journal: &Path) -> Result<Option<PathBuf>, DiskError> {
     let folder = journal.join(FOLDER);
-    let failed = |error| PublishError::from(DiskError::new("list", &folder, error));
+    let failed = |error| DiskError::new("list", &folder, error);
     let entries = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         entries => entries.map_err(failed)?,
     };
     for entry in entries {
         let path = entry.map_err(failed)?.path();
         // What was being written when its writer died will be shown again.
         if path.extension().is_none_or(|end| end != "tmp") {
-            return Err(PublishError::Evidence(path));
+            return Ok(Some(path));
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Makes sure that there is none.
+pub(super) fn none(journal: &Path) -> Result<(), PublishError> {
+    evidence(journal)?.map_or(Ok(()), |path| Err(PublishError::Evidence(path)))
 }
 
 /// Keeps a text under a name.

@@ -239,6 +239,10 @@ fn what_a_witness_shows_is_judged_by_its_signatures() {
                 "{refused:?}"
             );
         }
+        let key = fs::read(watched.place().join("key")).unwrap();
+        let rotated = watched.publisher.rotate(&mut watched.journal, "2026-11-28T12:00:00Z");
+        assert!(matches!(rotated, Err(PublishError::Evidence(_))), "{rotated:?}");
+        assert_eq!(fs::read(watched.place().join("key")).unwrap(), key);
         fs::remove_file(path).unwrap();
         assert!(watched.publisher.publish(9).is_ok());
     }
@@ -250,9 +254,17 @@ fn the_end_of_an_epoch_is_cosigned_for_good() {
     watched.grow(5);
     let first = watched.publisher.verifier().unwrap();
     watched.publisher.rotate(&mut watched.journal, "2026-11-28T12:00:00Z").unwrap();
+    let log = Log::at(&watched.place().join("tlog"));
+    let seal = log.folder().join("seals/1");
+    let alone = fs::read(&seal).unwrap();
     assert_eq!(watched.ask(2, NOW).unwrap(), 2);
     assert_eq!(watched.check(), (2, true));
-    let log = Log::at(&watched.place().join("tlog"));
+    // Whoever has signed the one and not the other, as a crash between may leave it.
+    let cosigned = fs::read(&seal).unwrap();
+    fs::write(&seal, &alone).unwrap();
+    assert_ne!(alone, cosigned);
+    assert!(log.checkpoint(std::slice::from_ref(&first)).is_ok());
+    fs::write(&seal, cosigned).unwrap();
     let signed = log.checkpoint(std::slice::from_ref(&first)).unwrap();
     assert_eq!(signed.checkpoint.size(), 6);
     let policy = Witnesses::of(&watched.place()).unwrap().unwrap().policy.with_logs(&[first]);

@@ -101,6 +101,7 @@ fn each_status_of_the_specification() {
     let note_of = |key: &PrivateKey| checkpoint(key, &leaves(9, u64::MAX));
     assert_eq!(with(0, &|_| ()), (409, Some(8)));
     assert_eq!(with(7, &|_| ()), (409, Some(8)));
+    assert_eq!(with(9, &|_| ()), (409, Some(8)));
     assert_eq!(with(8, &|s| s.old = 10), (400, None));
     assert_eq!(with(8, &|s| s.proof.clear()), (422, None));
     assert_eq!(with(8, &|s| s.proof.push([1; 32])), (422, None));
@@ -317,15 +318,22 @@ fn of_two_at_once_one_comes_first() {
     let beside = open(home.path());
     assert_eq!(status(&submit(&witness, &honest(0, 2))), (200, None));
     let mut last = 2;
-    for round in 0..20 {
-        let sizes = [last + 1 + round % 3, last + 2, last + 1];
+    for round in 0..100 {
+        let sizes = [last + 1 + round % 3, last + 2, last + 1, last + 1 + round % 2];
+        let all = std::sync::Barrier::new(sizes.len());
         let answers: Vec<_> = std::thread::scope(|scope| {
-            let spawned: Vec<_> = (sizes.iter().zip([&witness, &witness, &beside]))
-                .map(|(&size, witness)| scope.spawn(move || status(&submit(witness, &honest(last, size)))))
+            let spawned: Vec<_> = (sizes.iter().zip([&witness, &beside, &witness, &beside]))
+                .map(|(&size, witness)| {
+                    let (body, all) = (honest(last, size).to_string(), &all);
+                    scope.spawn(move || {
+                        all.wait();
+                        status(&witness.add_checkpoint(body.as_bytes(), NOW))
+                    })
+                })
                 .collect();
             spawned.into_iter().map(|one| one.join().unwrap()).collect()
         });
-        let won: Vec<u64> = (0..3).filter(|&nth| answers[nth] == (200, None)).map(|nth| sizes[nth]).collect();
+        let won: Vec<u64> = (0..4).filter(|&nth| answers[nth] == (200, None)).map(|nth| sizes[nth]).collect();
         assert_eq!(won.len(), 1, "{answers:?}");
         last = won[0];
         assert!(
