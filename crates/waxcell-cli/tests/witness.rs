@@ -478,7 +478,7 @@ fn who_sends_slowly_keeps_nobody_away() {
     let mut slow: Vec<TcpStream> = (0..300)
         .map(|_| {
             let mut stream = witness.connect();
-            let _ = stream.write_all(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 100\r\n\r\nold");
+            let _ = stream.write_all(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 60000\r\n\r\nold");
             stream
         })
         .collect();
