@@ -45,7 +45,8 @@ fn attend(
     let told = |error: &dyn std::error::Error| edge::with_causes(error);
     let name = name.map(KeyName::new).transpose().map_err(|error| told(&error))?;
     let keys = keys(logs)?;
-    let logs: Vec<String> = keys.iter().map(|key| key.name().to_string()).collect();
+    let mut logs: Vec<String> = keys.iter().map(|key| key.name().to_string()).collect();
+    logs.dedup();
     let witness =
         Witness::open(home, name.as_ref(), &edge::host_name(), keys).map_err(|error| told(&error))?;
     let failed = |error: std::io::Error| format!("cannot listen on {listen}: {error}");
