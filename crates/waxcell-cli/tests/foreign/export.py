@@ -1,4 +1,4 @@
-"""Reads what `waxcell audit export` wrote with software that others wrote: FORM FILE [VKEY].
+"""Reads what `waxcell audit export` wrote with software that others wrote: FORM FILE VKEY.
 
 Prints `OK` and how many events there are, or `FAIL` and why.
 """
@@ -57,7 +57,7 @@ class ScriptActivity(BaseEvent):
     script: Script
 
 
-def ocsf(lines):
+def ocsf(lines, _vkey):
     for line in lines:
         event = json.loads(line)
         kind = event["class_uid"]
@@ -85,11 +85,11 @@ def in_toto(lines, vkey):
 
 
 def main():
-    form, path, *vkey = sys.argv[1:]
+    form, path, vkey = sys.argv[1:]
     with open(path, encoding="utf-8") as file:
         lines = file.read().splitlines()
     try:
-        count = {"ocsf": ocsf, "in-toto": in_toto}[form](lines, *vkey)
+        count = {"ocsf": ocsf, "in-toto": in_toto}[form](lines, vkey)
     except Exception as error:
         print("FAIL", type(error).__name__, " ".join(str(error).split()))
         sys.exit(1)
