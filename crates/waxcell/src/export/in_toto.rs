@@ -65,7 +65,7 @@ pub fn statement(records: &[Exported], origin: &str) -> Result<Value, StatementE
             "monitor": {
                 "type": MONITOR,
                 "configSource": {
-                    "name": policy["path"].as_str().unwrap_or("built-in"),
+                    "name": name_of(policy),
                     "digest": policy["sha256"].as_str().map(|hash| json!({"sha256": hash})),
                 },
                 "tracePolicy": {"plan": begin["plan"]},
@@ -85,6 +85,14 @@ pub fn statement(records: &[Exported], origin: &str) -> Result<Value, StatementE
     })))
 }
 
+/// A null says that the policy is the built-in one; a path that is not there is kept apart from the record.
+fn name_of(policy: &Value) -> Option<&str> {
+    match policy.get("path")? {
+        Value::Null => Some("built-in"),
+        path => path.as_str(),
+    }
+}
+
 fn list<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<Value> {
     values.filter_map(Value::as_array).flatten().cloned().collect()
 }
@@ -92,6 +100,13 @@ fn list<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_policy_whose_path_is_sealed_is_not_the_built_in_one() {
+        assert_eq!(name_of(&json!({"path": null, "sha256": "ab"})), Some("built-in"));
+        assert_eq!(name_of(&json!({"path": "/p.yml"})), Some("/p.yml"));
+        assert_eq!(name_of(&json!({"_sd": ["d"], "sha256": "ab"})), None);
+    }
 
     fn exported(index: u64, record: Value) -> Exported {
         Exported { index, record, leaf_hash: [1; 32] }
