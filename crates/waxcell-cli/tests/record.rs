@@ -286,7 +286,7 @@ fn the_three_views_have_one_line_each_with_the_proposals_fields() {
     for field in fields {
         assert!(!execution[0][field].is_null(), "{field}: {:#}", execution[0]);
     }
-    assert_eq!(execution[0]["args"], serde_json::json!(["--bip", "25"]));
+    assert_eq!(execution[0]["args"], serde_json::json!(["<sealed>", "<sealed>"]));
     assert_eq!(
         (execution[0]["return_code"].as_i64(), execution[0]["success"].as_bool()),
         (Some(3), Some(false))

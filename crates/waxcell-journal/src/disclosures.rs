@@ -93,9 +93,13 @@ impl Disclosures {
             let Some(file) = directory.begin(&name)? else { continue };
             let path = directory.path_of(&name);
             // A crash from here on leaves lines of a record that is not there, the last of them cut short.
-            disk::write(&file, lines.as_bytes(), 0, &path)?;
-            disk::sync(&file, &path)?;
-            directory.sync(false)?;
+            let written = disk::write(&file, lines.as_bytes(), 0, &path)
+                .and_then(|()| disk::sync(&file, &path))
+                .and_then(|()| directory.sync(false));
+            if let Err(error) = written {
+                let _ = wipe(&directory, &name);
+                return Err(error.into());
+            }
             return Ok(name);
         }
         Err(DisclosureError::TooMany(span))

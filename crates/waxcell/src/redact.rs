@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use waxcell_journal::{DisclosureError, Disclosures, Mark, ReadError, Reader, SpanId};
+use waxcell_journal::{DisclosureError, Disclosures, Mark, ReadError, Reader, Record, SpanId};
 
 use crate::record::{self, Apart};
 use crate::report::RecordProof;
@@ -83,7 +83,7 @@ pub fn redact(state: &mut State, order: &Redaction<'_>) -> Result<Erased, Redact
     let (run, records) = records(&journal, order.of)?;
     let texts = disclosures.of(run)?.texts;
     let mut found: Vec<(u64, Apart)> = Vec::new();
-    for (index, payload) in records {
+    for Record { index, payload, .. } in records {
         let apart = record::open(&mut record::whole(&payload, &journal), &texts);
         found.extend(apart.into_iter().map(|one| (index, one)));
     }
@@ -111,11 +111,8 @@ fn is_asked(field: Option<&str>, path: &str) -> bool {
     })
 }
 
-/// A record with its number.
-type Numbered = (u64, Vec<u8>);
-
 /// The run, and its records or the one of them.
-fn records(journal: &Path, of: Redacted<'_>) -> Result<(SpanId, Vec<Numbered>), RedactError> {
+fn records(journal: &Path, of: Redacted<'_>) -> Result<(SpanId, Vec<Record>), RedactError> {
     let mut found: Option<SpanId> = None;
     let mut records = Vec::new();
     let reader = match of {
@@ -138,7 +135,7 @@ fn records(journal: &Path, of: Redacted<'_>) -> Result<(SpanId, Vec<Numbered>), 
             Redacted::Record(_) => {}
         }
         found = Some(record.span);
-        records.push((record.index, record.payload));
+        records.push(record);
     }
     Ok((found.ok_or(RedactError::Unknown)?, records))
 }

@@ -17,9 +17,10 @@ pub(super) const ITEM: &str = "...";
 pub(crate) const ERASED: &str = "<erased>";
 
 /// Fields whose texts are ours, or hashes: no secrets.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "boot",
     "changes_sha256",
+    "digests",
     "index",
     "layer",
     "operation",

@@ -43,7 +43,7 @@ fn has_scheme(text: &str) -> bool {
     ["Bearer ", "bearer ", "Basic ", "basic "].iter().any(|scheme| {
         text.match_indices(scheme).any(|(at, _)| {
             let value = value_after(&text[at + scheme.len()..]);
-            value.len() >= 12 && value.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=')
+            value.len() >= 12 && value.bytes().skip(1).any(|byte| !byte.is_ascii_lowercase())
         })
     })
 }
