@@ -9,8 +9,8 @@ use crate::record::hex;
 pub const STATEMENT_TYPE: &str = "application/vnd.in-toto+json";
 
 const PREDICATE: &str = "https://in-toto.io/attestation/runtime-trace/v0.1";
-const MONITOR: &str = "https://waxcell.io/sandbox/v1";
-const RUN: &str = "https://waxcell.io/run/v1";
+const MONITOR: &str = "https://github.com/waxcell/waxcell/sandbox/v1";
+const RUN: &str = "https://github.com/waxcell/waxcell/run/v1";
 
 /// There is nothing that a statement could be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
