@@ -34,8 +34,7 @@ pub(crate) fn test(built: &[Built], python: &Path, skipped: &mut List) -> Done {
     let skips = place.0.join("tmp/skips.txt");
 
     let mut failed = Vec::new();
-    let tests =
-        built.iter().filter(|built| PACKAGES.contains(&built.package.as_str()) && built.name != "waxcell");
+    let tests = built.iter().filter(|built| built.is_test && PACKAGES.contains(&built.package.as_str()));
     for test in tests {
         let executable = place.0.join(format!("{}-{}", test.package, test.name));
         at(&executable, fs::copy(&test.executable, &executable))?;

@@ -7,8 +7,9 @@ use std::time::Instant;
 use crate::shell::{Done, cargo, is_root, output, run};
 use crate::{controls, deny, foreign, ordinary, packages, skips, tidy, vm};
 
-/// A test program that cargo built.
+/// A test program or a binary that cargo built.
 pub(crate) struct Built {
+    pub(crate) is_test: bool,
     pub(crate) package: String,
     pub(crate) name: String,
     pub(crate) executable: PathBuf,
@@ -69,6 +70,7 @@ fn built(message: &str) -> Option<Built> {
     let package = version.split_once('@').map_or_else(|| path.rsplit('/').next(), |(name, _)| Some(name))?;
     (is_test || is_binary).then_some(())?;
     Some(Built {
+        is_test,
         package: package.to_owned(),
         name: target["name"].as_str()?.to_owned(),
         executable: message["executable"].as_str()?.into(),

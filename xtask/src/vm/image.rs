@@ -65,7 +65,8 @@ pub(crate) fn make(folder: &Path, built: &[Built], python: &Path) -> Done<PathBu
         let target = match &*built.name {
             "waxcell" => here.join("waxcell"),
             // Long, or with a clock that an emulated machine does not keep, and little about kernels.
-            "stdlib" | "bad_input" | "probe" => continue,
+            "stdlib" | "bad_input" | "probe" | "faults" => continue,
+            _ if !built.is_test => continue,
             name => here.join("tests").join(format!("{}--{name}", built.package)),
         };
         at(&target, fs::copy(&built.executable, &target))?;
