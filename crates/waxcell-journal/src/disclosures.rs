@@ -15,6 +15,7 @@ use crate::directory::Directory;
 use crate::disk::{self, DiskError};
 use crate::error::{OpenError, ReadError};
 use crate::frame::SpanId;
+use crate::whole;
 
 /// The folder, in that of the journal.
 const FOLDER: &str = "disclosures";
@@ -73,6 +74,10 @@ pub struct Disclosed {
     pub damaged: Vec<(String, usize)>,
 }
 
+/// Which spans have disclosures: of each the numbers of its files, as bits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed(BTreeMap<SpanId, u64>);
+
 impl Disclosures {
     /// The disclosures beside a journal. Nothing is read or made yet.
     #[must_use]
@@ -121,9 +126,42 @@ impl Disclosures {
     ///
     /// When they cannot be read.
     pub fn of(&self, span: SpanId) -> Result<Disclosed, DisclosureError> {
+        self.read(names(span))
+    }
+
+    /// Which spans have disclosures, for whoever asks about many of them: [`of`](Self::of) looks for every file that there
+    /// may be.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read.
+    pub fn list(&self) -> Result<Listed, DisclosureError> {
+        let mut listed = Listed::default();
+        let Some(directory) = self.to_read()? else { return Ok(listed) };
+        for name in directory.names()? {
+            let Some((span, number)) = name.split_once('-') else { continue };
+            if let (Some(span), Ok(number @ 0..MOST)) = (SpanId::from_hex(span), number.parse()) {
+                *listed.0.entry(span).or_default() |= 1 << number;
+            }
+        }
+        Ok(listed)
+    }
+
+    /// The disclosures of all records of a span, in the files that were there when they were listed.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub fn of_listed(&self, listed: &Listed, span: SpanId) -> Result<Disclosed, DisclosureError> {
+        let files = listed.0.get(&span).copied().unwrap_or(0);
+        let there = names(span).enumerate().filter(|(number, _)| files >> number & 1 == 1);
+        self.read(there.map(|(_, name)| name))
+    }
+
+    fn read(&self, names: impl Iterator<Item = String>) -> Result<Disclosed, DisclosureError> {
         let mut found = Disclosed::default();
         let Some(directory) = self.to_read()? else { return Ok(found) };
-        for name in names(span) {
+        for name in names {
             if let Some(file) = directory.open_to_read(&name)? {
                 take(&mut found, &name, &lines(file, &directory.path_of(&name))?);
             }
@@ -186,14 +224,9 @@ impl Disclosures {
             }
             // The others are in their place before these go. A crash in between leaves bytes that no file has.
             let old = directory.open(&name, false)?;
-            let path = directory.path_of(&name);
-            let file = directory.open(&new, true)?;
-            disk::truncate(&file, &path)?;
-            disk::write(&file, kept.as_bytes(), 0, &path)?;
-            disk::sync(&file, &path)?;
-            disk::rename(&directory, &new, &name, &path)?;
+            whole::replace(&directory, &new, &name, kept.as_bytes(), true)?;
             directory.sync(false)?;
-            overwrite(&old, &path)?;
+            overwrite(&old, &directory.path_of(&name))?;
         }
         Ok(erased)
     }
@@ -290,6 +323,9 @@ mod tests {
         kept.put(span, &all[2..]).unwrap();
         kept.put(SpanId::new([8; 16]), &all).unwrap();
         assert_eq!(kept.of(span).unwrap().texts.len(), 3);
+        let listed = kept.list().unwrap();
+        assert_eq!(kept.of_listed(&listed, span).unwrap(), kept.of(span).unwrap());
+        assert_eq!(kept.of_listed(&listed, SpanId::new([9; 16])).unwrap(), Disclosed::default());
 
         let gone = [digest_of(&all[0]), digest_of(&all[2])];
         assert_eq!((kept.erase(span, &gone).unwrap(), kept.erase(span, &gone).unwrap()), (2, 0));

@@ -48,7 +48,7 @@ mod witness;
 mod witnesses;
 
 pub use chain::leaf_hash;
-pub use disclosures::{Disclosed, DisclosureError, Disclosures, digest_of, disclosed, disclosure_of};
+pub use disclosures::{Disclosed, DisclosureError, Disclosures, Listed, digest_of, disclosed, disclosure_of};
 pub use disk::{DiskError, DiskFault};
 pub use error::{AppendError, Corruption, OpenError, ReadError, Recovered, SpanLockError};
 pub use frame::{MAX_PAYLOAD, Mark, SpanId};

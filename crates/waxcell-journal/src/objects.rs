@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::directory::Directory;
-use crate::disk::{self, DiskError};
+use crate::disk::DiskError;
 use crate::error::OpenError;
 use crate::log::read_file;
 use crate::tlog::Hash;
+use crate::whole;
 
 /// The folder of objects, in that of the log.
 const FOLDER: &str = "objects";
@@ -78,15 +79,10 @@ impl Objects {
         let hash: Hash = Sha256::digest(bytes).into();
         let (folder, name) = names(&hash);
         let directory = Directory::private(&self.folder.join(folder))?;
-        let path = directory.path_of(&name);
         // A name of its own: another process may keep the same bytes. A crash before the rename leaves a file that
         // nobody asks for.
         let new = format!("new-{}", std::process::id());
-        let file = directory.open(&new, true)?;
-        disk::truncate(&file, &path)?;
-        disk::write(&file, bytes, 0, &path)?;
-        disk::sync(&file, &path)?;
-        disk::rename(&directory, &new, &name, &path)?;
+        whole::replace(&directory, &new, &name, bytes, true)?;
         directory.sync(false)?;
         Ok(hash)
     }

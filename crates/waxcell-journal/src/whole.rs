@@ -8,15 +8,28 @@ use crate::error::OpenError;
 
 /// Puts a file into its place, durable. Whoever calls sees to it that nobody else does so under this name.
 pub(crate) fn place(directory: &Directory, name: &str, bytes: &[u8]) -> Result<(), OpenError> {
+    replace(directory, &format!("{name}.tmp"), name, bytes, true)?;
+    Ok(directory.sync(true)?)
+}
+
+/// Writes a file under the name `new`, waits for its bytes if they have to be `durable`, and gives it its name, which is not
+/// waited for.
+pub(crate) fn replace(
+    directory: &Directory,
+    new: &str,
+    name: &str,
+    bytes: &[u8],
+    durable: bool,
+) -> Result<(), OpenError> {
     let path = directory.path_of(name);
-    let new = format!("{name}.tmp");
-    let file = directory.open(&new, true)?;
+    let file = directory.open(new, true)?;
     disk::truncate(&file, &path)?;
     disk::write(&file, bytes, 0, &path)?;
-    disk::sync(&file, &path)?;
+    if durable {
+        disk::sync(&file, &path)?;
+    }
     // A crash up to here leaves what was, and a file that the next one writes over.
-    disk::rename(directory, &new, name, &path)?;
-    Ok(directory.sync(true)?)
+    Ok(disk::rename(directory, new, name, &path)?)
 }
 
 /// What a file holds that only we may write to; nothing when there is none. What is longer than `most` is cut behind the

@@ -164,18 +164,22 @@ pub fn apartness(state: &Path) -> Result<Apartness, RedactError> {
         .map(|(file, line)| format!("`{file}`, line {line}: the value is not the one that was recorded"))
         .collect();
     let mut all = Apartness { damaged, ..Apartness::default() };
+    let listed = disclosures.list()?;
     for record in Reader::open(&journal)? {
         let record = record?;
         // Most have nothing apart.
         if !has_apart(&record.payload) {
             continue;
         }
-        let texts = disclosures.of(record.span)?.texts;
+        let mut texts = disclosures.of_listed(&listed, record.span)?.texts;
         let mut value: Value = record::whole(&record.payload, &journal);
-        for one in record::open(&mut value, &texts) {
-            all.values += 1;
-            all.erased += u64::from(!texts.contains_key(&one.digest));
+        let apart = record::open(&mut value, &texts);
+        if apart.iter().any(|one| !texts.contains_key(&one.digest)) {
+            // Erased, or a run has kept them since the files were listed.
+            texts = disclosures.of(record.span)?.texts;
         }
+        all.values += apart.len() as u64;
+        all.erased += apart.iter().filter(|one| !texts.contains_key(&one.digest)).count() as u64;
     }
     Ok(all)
 }

@@ -8,9 +8,10 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
 use crate::directory::Directory;
-use crate::disk::{self, DiskError};
+use crate::disk::DiskError;
 use crate::error::OpenError;
 use crate::tlog::{KeyError, KeyName, PrivateKey};
+use crate::whole;
 
 pub(crate) const NAME: &str = "key";
 
@@ -77,14 +78,8 @@ pub(crate) fn create(
     let mut seed = Zeroizing::new([0; 32]);
     random(seed.as_mut_slice(), &path)?;
     let key = PrivateKey::from_seed(signer.clone(), &seed);
-    // A crash up to the rename leaves a key that signed nothing; it is written over by the next one.
-    let new = format!("{name}.tmp");
-    let file = directory.open(&new, true)?;
-    disk::truncate(&file, &path)?;
-    disk::write(&file, key.to_text().as_bytes(), 0, &path)?;
-    disk::sync_all(&file, &path)?;
-    disk::rename(directory, &new, name, &path)?;
-    directory.sync(true)?;
+    // A crash within leaves a key that signed nothing; it is written over by the next one.
+    whole::place(directory, name, key.to_text().as_bytes())?;
     Ok(key)
 }
 

@@ -8,6 +8,7 @@ use super::PublishError;
 use crate::directory::Directory;
 use crate::disk;
 use crate::tlog::{Frontier, Hash, Kind, Node, TILE_WIDTH, Tile, TileReader, encode_bundle};
+use crate::whole;
 
 /// How far apart the levels of the tree are whose hashes stand in tiles.
 const HEIGHT: u8 = 8;
@@ -35,19 +36,13 @@ impl Public {
     /// Puts a file into its place. Until it is `durable`, a power cut may leave something else there.
     pub(crate) fn place(&self, path: &str, bytes: &[u8], durable: bool) -> Result<(), PublishError> {
         const NEW: &str = "new";
-        let whole = self.path.join(path);
-        let (Some(folder), Some(name)) = (whole.parent(), whole.file_name().and_then(|name| name.to_str()))
+        let place = self.path.join(path);
+        let (Some(folder), Some(name)) = (place.parent(), place.file_name().and_then(|name| name.to_str()))
         else {
             return Ok(());
         };
         let folder = Directory::private(folder)?;
-        let file = folder.open(NEW, true)?;
-        disk::truncate(&file, &whole)?;
-        disk::write(&file, bytes, 0, &whole)?;
-        if durable {
-            disk::sync(&file, &whole)?;
-        }
-        disk::rename(&folder, NEW, name, &whole)?;
+        whole::replace(&folder, NEW, name, bytes, durable)?;
         if durable { Ok(folder.sync(false)?) } else { Ok(()) }
     }
 
