@@ -21,8 +21,6 @@ pub struct LogReport {
     pub faults: Vec<LogFault>,
     /// How many faults there are beyond those.
     pub more_faults: u64,
-    /// The records that name keys.
-    pub(crate) naming: Vec<u64>,
 }
 
 impl LogReport {

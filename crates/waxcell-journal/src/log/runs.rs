@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::record::Effect;
-
-/// Names of runs as they are remembered.
-type Name = [u8; 16];
+use crate::frame::SpanId;
 
 /// So many runs that are over are remembered in one pass; with more, there are more passes.
 pub(crate) const PER_PASS: u64 = if cfg!(test) { 4096 } else { 1 << 21 };
@@ -14,8 +12,8 @@ pub(crate) const PER_PASS: u64 = if cfg!(test) { 4096 } else { 1 << 21 };
 pub(crate) struct Runs {
     part: u64,
     parts: u64,
-    pub(crate) open: BTreeMap<Name, u64>,
-    over: HashSet<Name>,
+    pub(crate) open: BTreeMap<SpanId, u64>,
+    over: HashSet<SpanId>,
     /// Whether the records before are known, so that an end needs a beginning.
     whole: bool,
     /// How many ended, of all parts.
@@ -32,13 +30,12 @@ impl Runs {
         if effect == Effect::None {
             return None;
         }
-        let Some(name) = name(run) else {
+        let Some(name) = SpanId::from_hex(run) else {
             return (self.part == 0).then_some("has no name of 32 hexadecimal digits");
         };
         self.ended += u64::from(effect != Effect::Begins);
         // The last bytes are drawn at random.
-        let tail =
-            u64::from_be_bytes([0, name[9], name[10], name[11], name[12], name[13], name[14], name[15]]);
+        let tail = u128::from_be_bytes(*name.as_bytes()) as u64 & (u64::MAX >> 8);
         if tail % self.parts != self.part {
             return None;
         }
@@ -58,27 +55,6 @@ impl Runs {
             Effect::None => None,
         }
     }
-}
-
-fn name(run: &str) -> Option<Name> {
-    let digits = run.as_bytes();
-    let mut name = [0; 16];
-    if digits.len() != 32 {
-        return None;
-    }
-    for (byte, pair) in name.iter_mut().zip(digits.chunks(2)) {
-        let digit = |c: u8| match c {
-            b'0'..=b'9' => Some(c - b'0'),
-            b'a'..=b'f' => Some(c - b'a' + 10),
-            _ => None,
-        };
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(name)
-}
-
-pub(crate) fn hex(name: &Name) -> String {
-    name.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -105,6 +81,9 @@ mod tests {
         assert_eq!(take("e", Effect::None), None);
         assert_eq!(take("x", ends), Some("has no name of 32 hexadecimal digits"));
         assert_eq!(take("f", Effect::Begins), None);
-        assert_eq!(runs.open.iter().map(|(name, at)| (hex(name), *at)).collect::<Vec<_>>(), [(run("f"), 7)]);
+        assert_eq!(
+            runs.open.iter().map(|(name, at)| (name.to_string(), *at)).collect::<Vec<_>>(),
+            [(run("f"), 7)]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The seals of epochs: which key was whose successor, and up to which record each one signed.
 
 use super::{Fields, Log, LogError, MAX_CHECKPOINT};
-use crate::tlog::{Checkpoint, Hash, Note, OpenCheckpointError, SignedCheckpoint, VerifierKey};
+use crate::tlog::{Checkpoint, Hash, Note, NoteError, OpenCheckpointError, SignedCheckpoint, VerifierKey};
 
 /// The folder of the seals, each named by the number of its epoch, from 1.
 pub(crate) const SEALS: &str = "seals";
@@ -35,10 +35,7 @@ impl Log {
             let Some(bytes) = self.read(&path, MAX_CHECKPOINT)? else { break };
             let wrong = |what: &str| LogError::Seal { epoch, what: what.to_owned() };
             let note = Note::parse(&bytes).map_err(|error| wrong(&error.to_string()))?;
-            let checkpoint: Checkpoint = note
-                .text()
-                .parse()
-                .map_err(|error: crate::tlog::CheckpointError| wrong(&error.to_string()))?;
+            let checkpoint = note.text().parse::<Checkpoint>().map_err(|error| wrong(&error.to_string()))?;
             if checkpoint.size() == 0 || checkpoint.size() > size {
                 return Err(wrong("it has not as many records as the log"));
             }
@@ -61,18 +58,7 @@ impl Log {
     ///
     /// See [`seals`](Self::seals).
     pub fn successors(&self, trusted: &[VerifierKey]) -> Result<Vec<VerifierKey>, LogError> {
-        let mut keys = trusted.to_vec();
-        let mut last: Option<VerifierKey> = None;
-        for seal in self.seals()? {
-            let signers = last.as_ref().map_or(trusted, std::slice::from_ref);
-            if seal.note.open(signers).is_ok() {
-                keys.extend((!keys.contains(&seal.next)).then(|| seal.next.clone()));
-                last = Some(seal.next);
-            } else if last.is_some() {
-                break;
-            }
-        }
-        Ok(keys)
+        Ok(Chain::of(&self.seals()?, trusted).known)
     }
 
     /// How many records the checkpoint says that there are.
@@ -95,26 +81,52 @@ pub(super) fn open(
     seals: &[Seal],
     trusted: &[VerifierKey],
 ) -> Result<SignedCheckpoint, OpenCheckpointError> {
-    let mut keys = trusted.to_vec();
-    let mut before = Vec::new();
-    let mut chained = false;
-    for seal in seals {
-        match seal.note.open(&keys) {
-            Ok(_) => {
-                before = std::mem::replace(&mut keys, vec![seal.next.clone()]);
-                chained = true;
-            }
-            // An epoch before the first key that is trusted.
-            Err(_) if !chained => {}
-            Err(error) => return Err(error.into()),
-        }
+    let chain = Chain::of(seals, trusted);
+    if let Some(error) = chain.broken {
+        return Err(error.into());
     }
-    let signed = SignedCheckpoint::open(note, &keys, &[]);
+    let signed = SignedCheckpoint::open(note, &chain.present, &[]);
     // Between the seal and the next checkpoint, the seal is what is shown.
-    match seals.last() {
-        Some(last) if signed.is_err() && chained && is_note_of(&last.note, note) => {
+    match (seals.last(), chain.before) {
+        (Some(last), Some(before)) if signed.is_err() && is_note_of(&last.note, note) => {
             SignedCheckpoint::open(note, &before, &[])
         }
         _ => signed,
+    }
+}
+
+/// How far the seals lead on from the keys that are trusted: each epoch's key, because the one before named it.
+struct Chain {
+    /// All of them.
+    known: Vec<VerifierKey>,
+    /// Those that may sign in the present epoch.
+    present: Vec<VerifierKey>,
+    /// Those that might have signed the last seal; nothing where no seal is signed by a key that is trusted.
+    before: Option<Vec<VerifierKey>>,
+    /// Why the chain ends before the last seal.
+    broken: Option<NoteError>,
+}
+
+impl Chain {
+    fn of(seals: &[Seal], trusted: &[VerifierKey]) -> Chain {
+        let (known, present) = (trusted.to_vec(), trusted.to_vec());
+        let mut chain = Chain { known, present, before: None, broken: None };
+        for seal in seals {
+            match seal.note.open(&chain.present) {
+                Ok(_) => {
+                    if !chain.known.contains(&seal.next) {
+                        chain.known.push(seal.next.clone());
+                    }
+                    chain.before = Some(std::mem::replace(&mut chain.present, vec![seal.next.clone()]));
+                }
+                // An epoch before the first key that is trusted.
+                Err(_) if chain.before.is_none() => {}
+                Err(error) => {
+                    chain.broken = Some(error);
+                    break;
+                }
+            }
+        }
+        chain
     }
 }

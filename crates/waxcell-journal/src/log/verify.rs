@@ -2,7 +2,7 @@
 
 use super::fault::{LogFaultKind, LogReport, MOST_FAULTS};
 use super::record::{Effect, Fields, KEY, MAX_RECORD, VERSION, Whole};
-use super::runs::{PER_PASS, Runs, hex};
+use super::runs::{PER_PASS, Runs};
 use super::seals::Seal;
 use super::{Log, LogError, MAX_TILE, SEALS};
 use crate::objects::{GetError, Objects};
@@ -44,6 +44,7 @@ impl Log {
             above: Vec::new(),
             readable: true,
             seals: self.seals()?,
+            naming: Vec::new(),
             demands,
         };
         pass.all(size)?;
@@ -65,6 +66,8 @@ struct Pass<'a> {
     /// Whether all records could be read.
     readable: bool,
     seals: Vec<Seal>,
+    /// The records that name keys.
+    naming: Vec<u64>,
 }
 
 impl Pass<'_> {
@@ -127,7 +130,7 @@ impl Pass<'_> {
         if !ends.is_sorted_by(|a, b| a < b) {
             self.report.fault(SEALS, None, LogFaultKind::Epochs);
         }
-        for index in std::mem::take(&mut self.report.naming) {
+        for index in std::mem::take(&mut self.naming) {
             if !ends.contains(&index) {
                 self.report.fault(SEALS, Some(index), LogFaultKind::Unsealed);
             }
@@ -180,7 +183,13 @@ impl Pass<'_> {
         };
         if self.demands.records {
             for (index, entry) in (first..).zip(&entries) {
-                if let Some(whole) = look(&mut self.report, &mut self.runs, &path, index, entry) {
+                let Some(fields) = look(&mut self.report, &mut self.runs, &path, index, entry) else {
+                    continue;
+                };
+                if fields.kind == KEY {
+                    self.naming.push(index);
+                }
+                if let Some(whole) = fields.whole {
                     self.object(index, &whole)?;
                 }
             }
@@ -296,7 +305,7 @@ impl Pass<'_> {
             }
             let open = std::mem::take(&mut self.runs.open);
             self.report.open_runs += open.len() as u64;
-            self.report.open.extend(open.iter().map(|(name, index)| (hex(name), *index)));
+            self.report.open.extend(open.iter().map(|(name, index)| (name.to_string(), *index)));
         }
         self.report.open.sort_by_key(|(_, index)| *index);
         self.report.open.truncate(MOST_FAULTS);
@@ -305,7 +314,13 @@ impl Pass<'_> {
 }
 
 /// Looks at one record by itself, and at what it does to its run. Gives the object that it names.
-fn look(report: &mut LogReport, runs: &mut Runs, path: &str, index: u64, entry: &[u8]) -> Option<Whole> {
+fn look<'a>(
+    report: &mut LogReport,
+    runs: &mut Runs,
+    path: &str,
+    index: u64,
+    entry: &'a [u8],
+) -> Option<Fields<'a>> {
     if entry.len() > MAX_RECORD {
         let what = format!("it has {} bytes, and {MAX_RECORD} are the most", entry.len());
         report.fault(path, Some(index), LogFaultKind::Form(what));
@@ -318,9 +333,6 @@ fn look(report: &mut LogReport, runs: &mut Runs, path: &str, index: u64, entry: 
             return None;
         }
     };
-    if fields.kind == KEY {
-        report.naming.push(index);
-    }
     if let Err(error) = from_canonical(entry) {
         report.fault(path, Some(index), LogFaultKind::Form(error.to_string()));
     }
@@ -335,8 +347,8 @@ fn look(report: &mut LogReport, runs: &mut Runs, path: &str, index: u64, entry: 
     if effect != Effect::None
         && let Some(what) = runs.take(&fields.run, index, effect)
     {
-        let run = fields.run.into_owned();
+        let run = fields.run.to_string();
         report.fault(path, Some(index), LogFaultKind::Run { run, what });
     }
-    fields.whole
+    Some(fields)
 }
