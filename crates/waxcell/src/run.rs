@@ -159,6 +159,7 @@ fn story(
 
     // Decide everything about the sandbox before its first process.
     let begun = planning::begin(policy, caller, request.switches)?;
+    // Where the record's owner asks for it, nothing begins that no witness would see.
     state.witnessed(clock())?;
     // Held until the closing record is durable: whoever finds it free later writes `lost`, and clears away what was made.
     let alive = progress.alive.insert(state.lock(run)?);
