@@ -24,10 +24,11 @@ pub(crate) fn program(name: impl AsRef<Path>) -> Command {
     command
 }
 
-/// The cargo that runs us.
+/// The cargo that runs us. Each step builds once, so what a second build would be quicker by is not kept: it is more
+/// than all the rest on the disk.
 pub(crate) fn cargo(words: &[&str]) -> Command {
     let mut command = program(std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from));
-    command.args(words);
+    command.args(words).env("CARGO_INCREMENTAL", "0");
     command
 }
 
