@@ -7,9 +7,12 @@ use std::error::Error;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::thread::futex;
 use waxcell_journal::{Demands, Entry, Journal, Log, Mark, Pending, Publisher, SharedJournal, SpanId};
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
@@ -18,7 +21,9 @@ type Done<T = ()> = Result<T, Box<dyn Error>>;
 const RECORD: usize = 700;
 const PAIRS: usize = 2000;
 const WRITERS: usize = 256;
-const ROUNDS: usize = 40;
+/// What each writer appends in one turn.
+const ROUNDS: usize = 50;
+const TURNS: usize = 10;
 
 fn main() -> Done {
     let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: measure DIRECTORY")?);
@@ -100,46 +105,72 @@ fn single(folder: &Path) -> Done {
     Ok(())
 }
 
-/// Many writers at once, against as many records in one write and one `fdatasync`.
+/// Many writers at once, against as many records in one write and one `fdatasync`: of one thread that has nothing else
+/// to do, and of one that wakes as many threads after it and waits for them. All by turns.
 fn many(folder: &Path) -> Done {
     let bare = Bare::new(folder)?;
-    let group = vec![b'x'; RECORD * WRITERS];
     let shared = SharedJournal::new(Journal::open(&folder.join("many"))?)?;
-    let (mut ideal, mut ours) = (Duration::ZERO, Duration::ZERO);
-    for round in 0..4 {
+    let (mut alone, mut woken, mut ours) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    for _ in 0..TURNS {
         let started = Instant::now();
-        for nth in 0..ROUNDS / 4 {
-            bare.write(nth + round, &group)?;
-        }
-        ideal += started.elapsed();
-        ours += thread::scope(|scope| {
-            let started = Instant::now();
-            let writers: Vec<_> = (0..WRITERS)
-                .map(|_| {
-                    scope.spawn(|| {
-                        for _ in 0..ROUNDS / 4 {
-                            let payload = Box::new(|_| vec![b'x'; RECORD]);
-                            let pending = Pending { mark: Mark::None, span: SpanId::NONE, payload };
-                            if let Err(error) = shared.append(pending) {
-                                return Some(error);
-                            }
-                        }
-                        None
-                    })
-                })
-                .collect();
-            let failed = writers.into_iter().find_map(|writer| writer.join().ok().flatten());
-            failed.map_or(Ok(started.elapsed()), |error| Err(Box::<dyn Error>::from(error)))
+        (0..ROUNDS).try_for_each(|nth| bare.write(nth, &[b'x'; RECORD * WRITERS]))?;
+        alone += started.elapsed();
+        woken += wake_after_each_group(&bare)?;
+        ours += together(WRITERS, || {
+            let payload = Box::new(|_| vec![b'x'; RECORD]);
+            shared.append(Pending { mark: Mark::None, span: SpanId::NONE, payload }).map(|_| ())
         })?;
     }
-    let rate = |time: Duration| (WRITERS * ROUNDS) as f64 / time.as_secs_f64();
-    println!(
-        "\n{WRITERS} writers: {:.0} records/s; as many in one write and one `fdatasync`: {:.0} records/s; {:.2} of it.",
-        rate(ours),
-        rate(ideal),
-        rate(ours) / rate(ideal)
-    );
+    let rate = |time: Duration| (WRITERS * ROUNDS * TURNS) as f64 / time.as_secs_f64();
+    println!("\n| {WRITERS} writers | records/s | ours of it |\n|---|---|---|");
+    for (what, time) in [
+        ("one write and one `fdatasync` for all, by one thread alone", alone),
+        ("the same, and as many threads woken after it", woken),
+        ("records", ours),
+    ] {
+        println!("| {what} | {:.0} | {:.2} |", rate(time), rate(ours) / rate(time));
+    }
     Ok(())
+}
+
+/// Every thread takes one step after the other; the time from the moment when all of them are there.
+fn together<E>(threads: usize, step: impl Fn() -> Result<(), E> + Sync) -> Done<Duration>
+where
+    E: Error + Send + 'static,
+{
+    let (ready, failed) = (Barrier::new(threads + 1), Mutex::new(None));
+    let work = || {
+        ready.wait();
+        if let Err(error) = (0..ROUNDS).try_for_each(|_| step()) {
+            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
+    };
+    let started = thread::scope(|scope| {
+        (0..threads).for_each(|_| drop(scope.spawn(work)));
+        ready.wait();
+        Instant::now()
+    });
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error.into()),
+        None => Ok(started.elapsed()),
+    }
+}
+
+/// What group commit of threads can reach here at best: whoever comes last writes for all, and wakes them at once.
+fn wake_after_each_group(bare: &Bare) -> Done<Duration> {
+    let (arrived, written) = (AtomicUsize::new(0), AtomicU32::new(0));
+    together(WRITERS, || {
+        let group = written.load(Ordering::Acquire);
+        if (arrived.fetch_add(1, Ordering::AcqRel) + 1).is_multiple_of(WRITERS) {
+            bare.write(group as usize, &[b'x'; RECORD * WRITERS])?;
+            written.fetch_add(1, Ordering::AcqRel);
+            futex::wake(&written, futex::Flags::PRIVATE, u32::MAX >> 1)?;
+        }
+        while written.load(Ordering::Acquire) == group {
+            let _ = futex::wait(&written, futex::Flags::PRIVATE, group, None);
+        }
+        Ok::<_, std::io::Error>(())
+    })
 }
 
 /// A file as large as a segment, written and durable, to be written over.
@@ -155,10 +186,10 @@ impl Bare {
         Ok(Bare(file))
     }
 
-    fn write(&self, nth: usize, bytes: &[u8]) -> Done {
+    fn write(&self, nth: usize, bytes: &[u8]) -> std::io::Result<()> {
         let places = Bare::BYTES / bytes.len();
         self.0.write_all_at(bytes, (nth % places * bytes.len()) as u64)?;
-        Ok(self.0.sync_data()?)
+        self.0.sync_data()
     }
 }
 

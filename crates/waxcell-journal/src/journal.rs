@@ -237,6 +237,15 @@ impl Journal {
         if self.tip.at < NEARLY_FULL { Ok(()) } else { spare::ensure(&self.directory, 1) }
     }
 
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The number of the segment that was written to last.
+    pub(crate) fn segment(&self) -> u64 {
+        self.tip.number
+    }
+
     /// Takes the lock and takes in what others have written.
     fn hold(&mut self) -> Result<Held, AppendError> {
         if self.poisoned {

@@ -109,3 +109,24 @@ fn when_the_disk_fails_nobody_of_the_group_gets_a_receipt() {
     let again = journal.append_pending(&group);
     assert!(again.iter().all(Result::is_err), "{again:?}");
 }
+
+#[test]
+fn nobody_waits_for_a_writer_that_is_gone() {
+    let home = scratch();
+    let shared = SharedJournal::new(Journal::open(&home.path().join("journal")).unwrap()).unwrap();
+    thread::scope(|scope| {
+        let before = scope.spawn(|| shared.append(pending(Mark::None, SpanId::NONE, "sound".to_owned())));
+        assert!(before.join().unwrap().is_ok());
+        let hurt = Pending {
+            mark: Mark::None,
+            span: SpanId::NONE,
+            payload: Box::new(|_| panic!("a payload that panics, as the test wants")),
+        };
+        assert!(matches!(shared.append(hurt), Err(AppendError::Poisoned)));
+        assert!(matches!(
+            shared.append(pending(Mark::None, SpanId::NONE, "late".to_owned())),
+            Err(AppendError::Poisoned)
+        ));
+    });
+    assert!(shared.into_inner().is_none());
+}
