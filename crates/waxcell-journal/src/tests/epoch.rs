@@ -180,6 +180,8 @@ fn a_change_of_keys_that_is_cut_off_anywhere_is_finished_or_undone() {
             }
             points += 1;
             drop((publisher, journal));
+            let before = verify(&Log::at(&directory.join("tlog")), &first).unwrap();
+            assert_eq!(before.faults, [], "{plan:?}: nobody has tampered with it");
             let (publisher, mut journal) = open(&directory);
             append(&mut journal, 2);
             publisher.publish(journal.next_index()).unwrap();
