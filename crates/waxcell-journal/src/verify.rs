@@ -14,7 +14,7 @@ use crate::frame::{self, Frame, Mark, SpanId};
 use crate::header::Header;
 use crate::journal::OpenSpan;
 use crate::lock::Lock;
-use crate::publish::{HEAD, Head, Signed, signed_head};
+use crate::publish::{HEAD, Head, PUBLIC, Signed, signed_head};
 use crate::report::{Fault, FaultKind, Report};
 use crate::segment::{self, Frames, SEGMENT_BYTES, Step, used};
 use crate::state::{MarkFault, State};
@@ -32,8 +32,8 @@ const SPANS_PER_PASS: usize = if cfg!(test) { 8 } else { 1 << 20 };
 /// # Errors
 ///
 /// When it could not check: there is no journal there, or reading failed. Damage is no error but a [`Fault`].
-pub fn verify(directory: &Path) -> Result<Report, ReadError> {
-    let directory = Directory::to_read(directory)?;
+pub fn verify(path: &Path) -> Result<Report, ReadError> {
+    let directory = Directory::to_read(path)?;
     // The last segment is read while nobody writes, the others afterwards: they do not change any more.
     let held = Lock::hold_to_read(&directory)?;
     // First what was signed, then what there is: records that others append meanwhile cannot be missing.
@@ -41,6 +41,10 @@ pub fn verify(directory: &Path) -> Result<Report, ReadError> {
     let numbers = directory.segments()?;
     let last = numbers.last().map(|&number| read(&directory, number)).transpose()?;
     drop(held);
+    // A crash while a journal is begun leaves a folder in which nothing was recorded, signed or shown yet.
+    if numbers.is_empty() && head == Signed::Whole(None) && !directory.has(PUBLIC)? {
+        return Err(ReadError::NotAJournal(path.to_owned()));
+    }
 
     let (head, fault) = match head {
         Signed::Whole(head) => (head, None),
