@@ -35,6 +35,18 @@ impl Report {
         self.faults.is_empty()
     }
 
+    /// What is wrong where a checkpoint signs `size` records: the head is durable before its checkpoint is shown, so it can
+    /// only be ahead.
+    #[must_use]
+    pub fn behind(&self, size: u64) -> Option<String> {
+        let signed = self.signed;
+        (size > signed).then(|| {
+            format!(
+                "the checkpoint signs {size} records, and the journal remembers {signed}: an older copy of it was put in its place"
+            )
+        })
+    }
+
     /// Whether all that is wrong is an unfinished write at the end, which the next start clears and reports.
     #[must_use]
     pub fn is_only_torn(&self) -> bool {

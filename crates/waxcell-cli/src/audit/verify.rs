@@ -55,6 +55,8 @@ struct Found {
     segments: Option<u64>,
     /// How many records the checkpoint signs.
     signed: u64,
+    /// How many more the journal has signed: a crash has kept them from being shown, or an older log was put in its place.
+    hidden: u64,
     /// The keys that signed it.
     by: Vec<String>,
     /// Whether whoever asks named the keys.
@@ -102,6 +104,7 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
     found.keys_named = keys.1;
     // First what was signed, then what there is.
     let checkpoint = log.checkpoint(&keys.0);
+    let mut own_report = None;
     if let (None, Some(journal)) = (&command.log, &journal) {
         let report = waxcell_journal::verify(journal).map_err(|error| unchecked(unreadable(&error)))?;
         found.records = report.records;
@@ -117,6 +120,7 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
         if let Some(path) = evidence {
             found.fault(waxcell_journal::PublishError::Evidence(path).to_string());
         }
+        own_report = Some(report);
     }
     // What is kept apart lies beside the log, and in no copy of it.
     if let (None, Some(state)) = (&command.log, state)
@@ -148,6 +152,9 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
         }
     }
     let report = check(&log, &signed, command, &keys.0, common)?;
+    if let Some(behind) = own_report.and_then(|own| own.behind(report.records)) {
+        found.fault(behind);
+    }
     found.by = signed.signatures.iter().map(|signature| signature.key.to_string()).collect();
     found.take(&signed, report, command.log.is_some());
     found.moved = log.checkpoint(&keys.0).is_ok_and(|now| now.checkpoint != signed.checkpoint);
@@ -167,11 +174,7 @@ impl Found {
             self.open_runs = report.open_runs;
         }
         let size = signed.checkpoint.size();
-        // The head is durable before the checkpoint is shown, so the checkpoint can only be behind.
-        if !alone && size > self.signed {
-            let signed = self.signed;
-            self.fault(format!("the checkpoint signs {size} records, and the journal remembers {signed}: an older copy of it was put in its place"));
-        }
+        self.hidden = self.signed.saturating_sub(size);
         self.signed = size;
         report.faults.iter().for_each(|fault| self.fault(fault.to_string()));
         self.more_faults += report.more_faults;
@@ -220,6 +223,11 @@ impl Found {
                 eprintln!(
                     "waxcell: not whole: {open} runs are open; the next run closes those that nobody watches"
                 );
+            } else if self.hidden > 0 {
+                let hidden = self.hidden;
+                eprintln!(
+                    "waxcell: not whole: {hidden} records were signed after the checkpoint that is shown, which is an older one; the next run shows the newest"
+                );
             } else if self.faults.is_empty() {
                 eprintln!(
                     "waxcell: not whole: {unsigned} records are not signed yet; the next run signs them"
@@ -244,7 +252,10 @@ impl Found {
         if self.open_runs > 0 {
             text += &format!("; {} runs are open", self.open_runs);
         }
-        if unsigned > 0 {
+        if self.hidden > 0 {
+            let hidden = self.hidden;
+            text += &format!("; {hidden} were signed after the checkpoint that is shown");
+        } else if unsigned > 0 {
             text += &format!("; {unsigned} are not signed yet");
         }
         if self.erased > 0 {

@@ -74,14 +74,14 @@ fn read_keys(given: &OsString) -> Result<Vec<VerifierKey>, String> {
 /// A log, or the journal that it was made from and the log.
 fn folder(arguments: &Arguments) -> Result<u8, String> {
     let mut faults = Vec::new();
-    let mut folder = arguments.what.clone();
-    if folder.join("tlog").is_dir() {
-        let report = waxcell_journal::verify(&folder).map_err(|error| chain(&error))?;
-        faults.extend(report.faults.iter().map(ToString::to_string));
-        folder.push("tlog");
-    }
+    let is_journal = arguments.what.join("tlog").is_dir();
+    let folder = if is_journal { arguments.what.join("tlog") } else { arguments.what.clone() };
     let log = Log::at(&folder);
-    let signed = match log.checkpoint(&arguments.keys) {
+    // First what was signed, then what there is.
+    let signed = log.checkpoint(&arguments.keys);
+    let journal = is_journal.then(|| waxcell_journal::verify(&arguments.what)).transpose();
+    let journal = journal.map_err(|error| chain(&error))?;
+    let signed = match signed {
         Ok(signed) => signed,
         Err(error @ (LogError::NoLog(_) | LogError::Disk(_))) => return Err(chain(&error)),
         Err(error) => {
@@ -94,6 +94,10 @@ fn folder(arguments: &Arguments) -> Result<u8, String> {
     let against = kept.as_ref();
     let demands = Demands { signed: &signed, against, since: 0, records: true, progress: &mut |_| {} };
     let report = log.verify(demands).map_err(|error| chain(&error))?;
+    if let Some(journal) = &journal {
+        faults.extend(journal.faults.iter().map(ToString::to_string));
+        faults.extend(journal.behind(report.records));
+    }
     faults.extend(report.faults.iter().map(ToString::to_string));
     faults.iter().for_each(|fault| eprintln!("waxcell-verify: {}", fault.escape_debug()));
     if report.more_faults > 0 {
