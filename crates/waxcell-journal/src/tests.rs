@@ -5,6 +5,7 @@ mod damage;
 mod epoch;
 mod faults;
 mod log;
+mod lot;
 mod model;
 mod power;
 mod publish;
