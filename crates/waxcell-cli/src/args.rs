@@ -291,6 +291,24 @@ Examples:
 Exit codes: 0 exported, 1 no such run, or nothing to state about it, 3 the journal cannot be read,
 125 it cannot be written; 2 wrong usage.";
 
+const OF_HEARTBEAT: &str = "\
+Examples:
+  waxcell audit heartbeat --every 60s     as a service that is started with the host
+  waxcell audit heartbeat                 from a timer
+
+Exit codes: 0 recorded, and with --every: its end as well; 125 failed; 2 wrong usage.";
+
+/// How often there may be a heartbeat: from each second to once in 30 days.
+fn interval(text: &str) -> Result<std::time::Duration, String> {
+    let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let days = 24 * 60 * 60;
+    if (1..=30 * days).contains(&every.as_secs()) {
+        Ok(every)
+    } else {
+        Err("between `1s` and `30days`".to_owned())
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Print records, the last one's run by default
@@ -314,6 +332,10 @@ pub(crate) enum Audit {
         /// The record with this number instead
         #[arg(long, value_name = "INDEX", conflicts_with = "run")]
         record: Option<u64>,
+        /// Show values that the record keeps apart from the log as well: all, or those of this field and below it; may be repeated.
+        /// Whoever has the proof then has them for good
+        #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+        disclose: Vec<String>,
         /// Write into this file, which must not be there yet, and not to standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -336,6 +358,14 @@ pub(crate) enum Audit {
         /// Why: goes into the record
         #[arg(long, value_name = "TEXT")]
         reason: String,
+    },
+    /// Record that nothing else happened, so that this can be proved later: once, or at an interval until this is ended
+    #[command(after_help = OF_HEARTBEAT)]
+    Heartbeat {
+        /// Again after each such time, as `60s` or `5m`, until SIGTERM or SIGINT; `audit verify --complete` names every time that
+        /// was longer without one
+        #[arg(long, value_name = "DURATION", value_parser = interval)]
+        every: Option<std::time::Duration>,
     },
     /// Sign all that is on record, and print the checkpoint: keep it where nobody can change it
     Checkpoint,

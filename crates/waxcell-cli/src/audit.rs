@@ -1,6 +1,7 @@
 //! `waxcell audit`: the record, for people and programs.
 
 mod export;
+mod heartbeat;
 mod prove;
 mod redact;
 mod trust;
@@ -9,7 +10,7 @@ mod witness;
 
 use std::path::Path;
 
-use waxcell_journal::{ReadError, Reader, Record};
+use waxcell_journal::{ReadError, Reader, Record, SpanId};
 
 use crate::args::{Audit, Common};
 use crate::edge;
@@ -30,13 +31,14 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
             }
         },
         Audit::Verify(command) => verify::run(command, state, common),
-        Audit::Prove { run, record, output } => {
-            prove::prove(run.as_deref(), *record, output.as_deref(), state)
+        Audit::Prove { run, record, disclose, output } => {
+            prove::prove(run.as_deref(), *record, disclose, output.as_deref(), state)
         }
         Audit::Export(command) => export::run(command, state),
         Audit::Redact { run, record, field, reason } => {
             redact::run(run.as_deref(), *record, field.as_deref(), reason, state, common)
         }
+        Audit::Heartbeat { every } => heartbeat::run(*every, state, common),
         Audit::Checkpoint => prove::checkpoint(state, common),
         Audit::Key { rotate: false } => prove::key(state),
         Audit::Key { rotate: true } => prove::rotate(state),
@@ -53,10 +55,7 @@ fn show(state: &Path, run: Option<&str>, last: Option<usize>, sealed: bool, comm
         (Some(""), _) => Ok(Vec::new()),
         (Some(prefix), _) => of_run(directory, prefix),
         (None, Some(count)) => Reader::last(directory, count),
-        (None, None) => Reader::last(directory, 1).and_then(|newest| match newest.first() {
-            Some(record) => of_run(directory, &record.span.to_string()),
-            None => Ok(newest),
-        }),
+        (None, None) => newest(directory),
     };
     let records = match records {
         Ok(records) => records,
@@ -75,6 +74,20 @@ fn show(state: &Path, run: Option<&str>, last: Option<usize>, sealed: bool, comm
     };
     let text: String = records.iter().map(|record| render(record, read(record), common.json)).collect();
     edge::print(&text, Exit::SUCCESS)
+}
+
+/// The records of the newest record's run; where it is of none, as a heartbeat is, those of the newest that is of one.
+fn newest(directory: &Path) -> Result<Vec<Record>, ReadError> {
+    for count in [1, 256, usize::MAX] {
+        let last = Reader::last(directory, count)?;
+        if let Some(record) = last.iter().rev().find(|record| record.span != SpanId::NONE) {
+            return of_run(directory, &record.span.to_string());
+        }
+        if last.len() < count {
+            return Ok(last);
+        }
+    }
+    Ok(Vec::new())
 }
 
 fn unreadable(error: &ReadError) -> String {

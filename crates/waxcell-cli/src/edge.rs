@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FileType, Mode};
 use waxcell::policy::{LoadError, Policy};
@@ -29,11 +30,22 @@ pub(crate) fn caller() -> io::Result<Caller> {
         login_uid: read("/proc/self/loginuid").parse().ok().filter(|id| *id != u32::MAX),
         pid: std::process::id(),
         host: host_name(),
-        boot: read("/proc/sys/kernel/random/boot_id"),
+        boot: boot(),
         cwd: std::env::current_dir()?,
         umask: umask.bits(),
         env: std::env::vars_os().collect(),
     })
+}
+
+/// Which start of the machine this is.
+pub(crate) fn boot() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// How long ago that was, time asleep counted.
+pub(crate) fn since_boot() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 /// The name of a user or group in the text of `passwd(5)` or `group(5)`. Not asked of NSS: a lookup there may go

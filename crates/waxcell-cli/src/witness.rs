@@ -1,11 +1,11 @@
 //! `waxcell witness`: watching the logs of others.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
-use waxcell_journal::Witness;
 use waxcell_journal::tlog::{KeyName, VerifierKey};
+use waxcell_journal::{Witness, given_keys};
 use waxcell_witness::{Bounds, serve};
 
 use crate::args::{Common, WitnessCommand};
@@ -72,32 +72,15 @@ fn seconds() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// The keys that are named, or stand in files that are.
+/// The keys that are named, or stand in files that are, each once.
 fn keys(given: &[String]) -> Result<Vec<VerifierKey>, String> {
     let mut keys: Vec<VerifierKey> = Vec::new();
     for given in given {
-        let found = match given.parse::<VerifierKey>() {
-            Ok(key) => vec![key],
-            Err(error) => {
-                let path = PathBuf::from(given);
-                let text = std::fs::read_to_string(&path).map_err(|unread| {
-                    format!("`{given}` is neither the key of a log ({error}) nor a file with keys: {unread}")
-                })?;
-                let lines =
-                    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-                let parsed = lines.map(str::parse).collect::<Result<Vec<_>, _>>();
-                parsed.map_err(|error| format!("in `{given}`: {error}"))?
-            }
-        };
-        for key in found {
+        for key in given_keys(given).map_err(|error| edge::with_causes(&error))? {
             if !keys.contains(&key) {
                 keys.push(key);
             }
         }
     }
-    if keys.is_empty() {
-        Err("no key of a log is named: there is nothing to watch".to_owned())
-    } else {
-        Ok(keys)
-    }
+    Ok(keys)
 }

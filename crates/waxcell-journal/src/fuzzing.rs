@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::apart::Proven;
 use crate::tlog::{
     Checkpoint, Frontier, Kind, MAX_SIZE, Note, Policy, PrivateKey, Proof, SignedCheckpoint, Submission,
     Tile, VerifierKey, decode_bundle, encode_bundle, from_canonical, leaf_hash, to_canonical,
@@ -57,6 +58,7 @@ pub fn fuzz_proof(bytes: &[u8]) {
     let Ok(proof) = Proof::parse(bytes) else { return };
     assert!(proof.to_string().as_bytes() == bytes, "one form");
     let _ = proof.verify(&leaf_hash(bytes), &Policy::of_logs(&keys(LOG)));
+    let _ = Proven::of(bytes).values();
 }
 
 /// What a log sends a witness.

@@ -18,6 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod apart;
 mod chain;
 mod directory;
 mod disclosures;
@@ -25,6 +26,7 @@ mod disk;
 mod error;
 mod frame;
 mod fuzzing;
+mod given;
 mod header;
 mod journal;
 mod lock;
@@ -47,6 +49,7 @@ mod whole;
 mod witness;
 mod witnesses;
 
+pub use apart::{Apart, ERASED, Proven, ProvenError, SEALED_FIELDS, SEALED_ITEM, unseal};
 pub use chain::leaf_hash;
 pub use disclosures::{Disclosed, DisclosureError, Disclosures, Listed, digest_of, disclosed, disclosure_of};
 pub use disk::{DiskError, DiskFault};
@@ -57,8 +60,9 @@ pub use fuzzing::{
     fuzz_bundle, fuzz_canonical, fuzz_checkpoint, fuzz_key, fuzz_note, fuzz_policy, fuzz_proof,
     fuzz_submission,
 };
+pub use given::{GivenKeysError, given_keys};
 pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
-pub use log::{Demands, Log, LogError, LogFault, LogFaultKind, LogReport, Seal};
+pub use log::{Demands, Gap, Log, LogError, LogFault, LogFaultKind, LogReport, Moment, Promise, Seal};
 pub use objects::{GetError, MAX_OBJECT, Objects, PutError};
 pub use publish::{Asking, Claim, Cosigned, KeyFileError, PublishError, Publisher, evidence};
 pub use reader::{Reader, Record};

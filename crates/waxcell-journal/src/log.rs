@@ -1,6 +1,7 @@
 //! A published log, as anybody who has a copy of its folder reads it: no trust in any byte.
 
 mod fault;
+mod heartbeats;
 mod record;
 mod runs;
 mod seals;
@@ -16,6 +17,7 @@ use crate::tlog::{
     TileReader, VerifierKey, decode_bundle, inclusion_proof, tile_of,
 };
 pub use fault::{LogFault, LogFaultKind, LogReport};
+pub use heartbeats::{Gap, Moment, Promise};
 pub(crate) use record::Fields;
 pub(crate) use seals::SEALS;
 pub use seals::Seal;

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use waxcell_journal::{Disclosures, Recovered, SpanId};
+use waxcell_journal::{Disclosures, Recovered, SpanId, unseal};
 use waxcell_sandbox::Enforced;
 
 use crate::connections::Entry;
@@ -22,7 +22,7 @@ use crate::script::Script;
 use crate::state::JOURNAL;
 
 pub(crate) use fit::{fitted, indexed, whole};
-pub(crate) use sealed::{Apart, ERASED, cover, open, seal};
+pub(crate) use sealed::{cover, seal};
 
 /// Version of the records' form.
 const FORM: u64 = 1;
@@ -48,7 +48,7 @@ pub fn read_record(state: &Path, payload: &[u8]) -> Value {
     let mut record = whole(payload, &journal);
     let run = record["run"].as_str().and_then(SpanId::from_hex);
     let disclosed = run.and_then(|run| Disclosures::of_journal(&journal).of(run).ok()).unwrap_or_default();
-    open(&mut record, &disclosed.texts);
+    unseal(&mut record, &disclosed.texts);
     record
 }
 
@@ -257,6 +257,11 @@ pub(crate) fn operator(at: &str, run: SpanId, action: &str, caller: &Caller, mor
 /// `redact`: somebody decided that values are erased.
 pub(crate) fn redact(at: &str, run: SpanId, caller: &Caller, more: Value) -> Value {
     with(extended(base("redact", at, run), json!({"actor": actor_fields(caller)})), more)
+}
+
+/// `heartbeat`: that this host was there, and what is on record before it is all there was.
+pub(crate) fn heartbeat(at: &str, caller: &Caller, more: Value) -> Value {
+    with(extended(base("heartbeat", at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
 }
 
 /// `recovered`: an unfinished write of a process or machine that stopped was removed.

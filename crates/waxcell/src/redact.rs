@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use waxcell_journal::{DisclosureError, Disclosures, Mark, ReadError, Reader, Record, SpanId};
+use waxcell_journal::{Apart, DisclosureError, Disclosures, Mark, ReadError, Reader, Record, SpanId, unseal};
 
-use crate::record::{self, Apart};
+use crate::record;
 use crate::report::RecordProof;
 use crate::run::Caller;
 use crate::secrets::Secrets;
@@ -84,10 +84,12 @@ pub fn redact(state: &mut State, order: &Redaction<'_>) -> Result<Erased, Redact
     let texts = disclosures.of(run)?.texts;
     let mut found: Vec<(u64, Apart)> = Vec::new();
     for Record { index, payload, .. } in records {
-        let apart = record::open(&mut record::whole(&payload, &journal), &texts);
+        let apart = unseal(&mut record::whole(&payload, &journal), &texts);
         found.extend(apart.into_iter().map(|one| (index, one)));
     }
-    found.retain(|(_, one)| texts.contains_key(&one.digest) && is_asked(order.field, &one.path));
+    found.retain(|(_, one)| {
+        texts.contains_key(&one.digest) && order.field.is_none_or(|field| one.is_at(field))
+    });
     if found.is_empty() {
         return Err(RedactError::Nothing);
     }
@@ -103,12 +105,6 @@ pub fn redact(state: &mut State, order: &Redaction<'_>) -> Result<Erased, Redact
     let receipt = state.record(Mark::None, run, record)?;
     disclosures.erase(run, &digests)?;
     Ok(Erased { run: run.to_string(), fields, record: RecordProof::of(&receipt) })
-}
-
-fn is_asked(field: Option<&str>, path: &str) -> bool {
-    field.is_none_or(|field| {
-        path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    })
 }
 
 /// The run, and its records or the one of them.
@@ -173,7 +169,7 @@ pub fn apartness(state: &Path) -> Result<Apartness, RedactError> {
         }
         let mut texts = disclosures.of_listed(&listed, record.span)?.texts;
         let mut value: Value = record::whole(&record.payload, &journal);
-        let apart = record::open(&mut value, &texts);
+        let apart = unseal(&mut value, &texts);
         if apart.iter().any(|one| !texts.contains_key(&one.digest)) {
             // Erased, or a run has kept them since the files were listed.
             texts = disclosures.of(record.span)?.texts;

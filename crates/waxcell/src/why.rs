@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use waxcell_journal::Record;
+use waxcell_journal::{ERASED, Record};
 use waxcell_operations::Operation;
 
 use crate::edit::Edit;
@@ -173,7 +173,7 @@ impl Why {
         };
         for violation in &mut why.violations {
             if violation.target.is_empty() {
-                violation.target = record::ERASED.to_owned();
+                violation.target = ERASED.to_owned();
             }
             violation.summary = Operation::parse(&violation.operation).map(Operation::summary);
         }

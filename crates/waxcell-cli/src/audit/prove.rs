@@ -4,8 +4,8 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use waxcell_journal::tlog::Proof;
-use waxcell_journal::{Cosigned, Journal, Log, Publisher, Record};
+use waxcell_journal::tlog::{MAX_PROOF, Proof};
+use waxcell_journal::{Cosigned, Disclosures, Journal, Log, Proven, Publisher, Record, SpanId, unseal};
 
 use super::{NO_PLACE, of_run, unreadable};
 use crate::args::Common;
@@ -16,10 +16,12 @@ use crate::exit::Exit;
 pub(super) fn prove(
     run: Option<&str>,
     record: Option<u64>,
+    disclose: &[String],
     output: Option<&Path>,
     state: Option<&Path>,
 ) -> Exit {
-    let proof = state.ok_or_else(|| NO_PLACE.to_owned()).and_then(|state| proof(state, run, record));
+    let proof =
+        state.ok_or_else(|| NO_PLACE.to_owned()).and_then(|state| proof(state, run, record, disclose));
     let proof = match proof {
         Ok(proof) => proof.to_string(),
         Err(message) => {
@@ -39,7 +41,7 @@ pub(super) fn prove(
     }
 }
 
-fn proof(state: &Path, run: Option<&str>, record: Option<u64>) -> Result<Proof, String> {
+fn proof(state: &Path, run: Option<&str>, record: Option<u64>, disclose: &[String]) -> Result<Proof, String> {
     let journal = state.join("journal");
     let index = match (record, run) {
         (Some(index), _) => index,
@@ -55,14 +57,46 @@ fn proof(state: &Path, run: Option<&str>, record: Option<u64>) -> Result<Proof, 
             "record {index} is not signed yet (the log has {size} records): `waxcell audit checkpoint` signs it"
         ));
     }
-    let proof = log.prove(index, &signed).map_err(told)?;
+    let mut proof = log.prove(index, &signed).map_err(told)?;
     // What would not convince anybody is not given away.
-    let leaf = waxcell_journal::leaf_hash(proof.extra.as_deref().unwrap_or_default());
+    let record = proof.extra.take().unwrap_or_default();
+    let leaf = waxcell_journal::leaf_hash(&record);
     let keys = log.keys().map_err(told)?;
     proof.verify(&leaf, &waxcell_journal::tlog::Policy::of_logs(&keys)).map_err(|error| {
         format!("the log is damaged, `waxcell audit verify` says where: {}", edge::with_causes(&error))
     })?;
+    proof.extra = Some(disclosed(&journal, index, record, disclose)?);
+    if proof.to_string().len() > MAX_PROOF {
+        return Err(format!("a proof has at most {MAX_PROOF} bytes, and this would be more: disclose less"));
+    }
     Ok(proof)
+}
+
+/// A record with the values that are to be shown, each as it was salted.
+fn disclosed(journal: &Path, index: u64, record: Vec<u8>, names: &[String]) -> Result<Vec<u8>, String> {
+    if names.is_empty() {
+        return Ok(record);
+    }
+    let mut value: serde_json::Value =
+        serde_json::from_slice(&record).map_err(|error| format!("record {index} is none: {error}"))?;
+    let run = value["run"].as_str().and_then(SpanId::from_hex).unwrap_or(SpanId::NONE);
+    let texts = Disclosures::of_journal(journal).of(run).map_err(|error| edge::with_causes(&error))?.texts;
+    let apart = unseal(&mut value, &texts);
+    let mut shown = Vec::new();
+    for name in names {
+        let before = shown.len();
+        let asked = apart.iter().filter(|one| one.value.is_some() && (name.is_empty() || one.is_at(name)));
+        shown.extend(asked.filter_map(|one| texts.get(&one.digest)).map(String::as_str));
+        if shown.len() == before {
+            let what = if name.is_empty() { "value" } else { name };
+            return Err(format!(
+                "record {index} keeps no `{what}` apart, or it is erased (what a script was given is in the record that began its run: --record)"
+            ));
+        }
+    }
+    shown.sort_unstable();
+    shown.dedup();
+    Ok(Proven::extra(&record, &shown))
 }
 
 /// The record that closes a run, or the last one about it.

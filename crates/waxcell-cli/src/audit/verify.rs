@@ -2,10 +2,13 @@
 
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde_json::json;
 use waxcell_journal::tlog::{Checkpoint, Policy, Proof, SignedCheckpoint, VerifierKey};
-use waxcell_journal::{Cosigned, Demands, Log, LogError, LogReport, leaf_hash};
+use waxcell_journal::{
+    Apart, Cosigned, Demands, Log, LogError, LogReport, Moment, Promise, Proven, given_keys, leaf_hash,
+};
 
 use super::trust::Trust;
 use super::{NO_PLACE, unreadable};
@@ -71,6 +74,11 @@ struct Found {
     only_torn: bool,
     /// How many values that are kept apart from the record are erased.
     erased: u64,
+    /// The times without the heartbeat that was promised.
+    gaps: Vec<String>,
+    gap_count: u64,
+    /// The heartbeat that is promised still.
+    promise: Option<Promise>,
     /// Whether another checkpoint is there than before.
     moved: bool,
 }
@@ -157,6 +165,7 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
     }
     found.by = signed.signatures.iter().map(|signature| signature.key.to_string()).collect();
     found.take(&signed, report, command.log.is_some());
+    found.at_the_end(command.log.is_none());
     found.moved = log.checkpoint(&keys.0).is_ok_and(|now| now.checkpoint != signed.checkpoint);
     Ok(found)
 }
@@ -178,13 +187,35 @@ impl Found {
         self.signed = size;
         report.faults.iter().for_each(|fault| self.fault(fault.to_string()));
         self.more_faults += report.more_faults;
+        self.gaps = report.gaps.iter().map(ToString::to_string).collect();
+        self.gap_count = report.gaps.len() as u64 + report.more_gaps;
+        self.promise = report.promise;
+    }
+
+    /// Whether what was promised is kept up to now; of a copy, up to the time that the witnesses have put into its checkpoint.
+    fn at_the_end(&mut self, is_here: bool) {
+        let here = || {
+            let time = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+            Moment::new(&time, &edge::boot(), edge::since_boot())
+        };
+        let now = match self.cosigned.and_then(|cosigned| cosigned.time) {
+            _ if is_here => here(),
+            time => time.and_then(Moment::by_wall),
+        };
+        let gap = self.promise.as_ref().zip(now).and_then(|(promise, now)| promise.gap_until(&now));
+        self.gap_count += u64::from(gap.is_some());
+        self.gaps.extend(gap.map(|gap| gap.to_string()));
+    }
+
+    fn is_whole(&self) -> bool {
+        self.open_runs == 0 && self.signed >= self.records && self.gap_count == 0
     }
 
     fn exit(&self, complete: bool) -> Exit {
         match () {
             () if !self.faults.is_empty() && self.only_torn => Exit::INCOMPLETE,
             () if !self.faults.is_empty() => Exit::FOUND,
-            () if complete && (self.open_runs > 0 || self.signed < self.records) => Exit::INCOMPLETE,
+            () if complete && !self.is_whole() => Exit::INCOMPLETE,
             () => Exit::SUCCESS,
         }
     }
@@ -205,6 +236,11 @@ impl Found {
                 "witnesses": self.cosigned.map(|cosigned| cosigned.of),
                 "quorum": self.cosigned.map(|cosigned| cosigned.quorum),
                 "open_runs": self.open,
+                "gaps": self.gaps,
+                "heartbeat": self.promise.as_ref().map(|promise| json!({
+                    "time": promise.last().time(),
+                    "every_us": u64::try_from(promise.every().as_micros()).unwrap_or(u64::MAX),
+                })),
                 "faults": self.faults,
                 "more_faults": self.more_faults,
             });
@@ -218,6 +254,15 @@ impl Found {
         }
         let unsigned = self.records.saturating_sub(self.signed);
         if exit == Exit::INCOMPLETE {
+            for gap in &self.gaps {
+                eprintln!("waxcell: {}", edge::printable(gap));
+            }
+            if self.faults.is_empty() && self.gap_count > 0 {
+                let count = self.gap_count;
+                eprintln!(
+                    "waxcell: not whole: {count} times there was no heartbeat although it was promised"
+                );
+            }
             if self.open_runs > 0 {
                 let open = self.open_runs;
                 eprintln!(
@@ -228,11 +273,11 @@ impl Found {
                 eprintln!(
                     "waxcell: not whole: {hidden} records were signed after the checkpoint that is shown, which is an older one; the next run shows the newest"
                 );
-            } else if self.faults.is_empty() {
+            } else if self.faults.is_empty() && unsigned > 0 {
                 eprintln!(
                     "waxcell: not whole: {unsigned} records are not signed yet; the next run signs them"
                 );
-            } else {
+            } else if !self.faults.is_empty() {
                 eprintln!(
                     "waxcell: not whole: the last write was never finished; the next run removes and records it"
                 );
@@ -261,6 +306,14 @@ impl Found {
         if self.erased > 0 {
             text += &format!("; {} values are erased", self.erased);
         }
+        match (self.gap_count, &self.promise) {
+            (0, None) => {}
+            (0, Some(promise)) => {
+                let every = humantime::format_duration(promise.every());
+                text += &format!("; a heartbeat every {every}, the last at {}", promise.last().time());
+            }
+            (count, _) => text += &format!("; {count} times without the heartbeat that was promised"),
+        }
         for key in &self.by {
             text += &format!("\nsigned by {key}");
             if !self.keys_named {
@@ -278,19 +331,7 @@ impl Found {
 fn keys(command: &Verify, log: &Log, trust: Option<&Trust>) -> Result<(Vec<VerifierKey>, bool), Stop> {
     let mut keys = trust.filter(|trust| trust.demanded).map_or(Vec::new(), |trust| trust.policy.log_keys());
     for given in &command.key {
-        match given.parse::<VerifierKey>() {
-            Ok(key) => keys.push(key),
-            Err(_) if Path::new(given).is_file() => {
-                let text = read(Path::new(given))?;
-                for line in String::from_utf8_lossy(&text).lines().filter(|line| !line.trim().is_empty()) {
-                    let key = line.trim().parse();
-                    keys.push(key.map_err(|error| unchecked(format!("in `{given}`: {error}")))?);
-                }
-            }
-            Err(error) => {
-                return Err(unchecked(format!("`{given}` is neither a key nor a file with keys: {error}")));
-            }
-        }
+        keys.extend(given_keys(given).map_err(|error| unchecked(edge::with_causes(&error)))?);
     }
     if keys.is_empty() {
         let beside = log.keys().map_err(|error| unchecked(edge::with_causes(&error)))?;
@@ -357,12 +398,14 @@ fn one(path: &Path, command: &Verify, state: Option<&Path>) -> Result<String, St
     if keys.is_empty() {
         return Err(unchecked("no key to check the proof with: name the public key of the log with --key"));
     }
-    let record = proof.extra.as_deref().unwrap_or_default();
+    let proven = Proven::of(proof.extra.as_deref().unwrap_or_default());
+    let record = proven.record;
     let policy = match &trust {
         Some(trust) => trust.policy.clone().with_logs(&keys),
         None => Policy::of_logs(&keys),
     };
     let signed = proof.verify(&leaf_hash(record), &policy).map_err(|error| wrong(&error))?;
+    let disclosed = proven.values().map_err(|error| wrong(&error))?;
     let value: serde_json::Value = serde_json::from_slice(record).unwrap_or_default();
     let field = |name: &str| value[name].as_str().unwrap_or("?").to_owned();
     let verdict = value["verdict"].as_str().map(|verdict| format!(", {verdict}")).unwrap_or_default();
@@ -374,6 +417,9 @@ fn one(path: &Path, command: &Verify, state: Option<&Path>) -> Result<String, St
         field("run"),
         field("time"),
     );
+    for Apart { path, value, .. } in disclosed {
+        text += &format!("disclosed: {} is {}\n", edge::printable(&path), value.unwrap_or_default());
+    }
     for signature in &signed.signatures {
         text += &format!("signed by {}\n", signature.key);
     }

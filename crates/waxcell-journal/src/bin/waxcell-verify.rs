@@ -8,21 +8,23 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use waxcell_journal::tlog::{Checkpoint, Policy, Proof, SignedCheckpoint, VerifierKey};
-use waxcell_journal::{Demands, Log, LogError, leaf_hash};
+use waxcell_journal::{Apart, Cosigned, Demands, Log, LogError, Moment, Proven, given_keys, leaf_hash};
 
 const USAGE: &str = "\
-usage: waxcell-verify --key KEY [--key KEY]... [--against CHECKPOINT] WHAT
+usage: waxcell-verify [--key KEY]... [--trust POLICY] [--against CHECKPOINT] WHAT
 
   WHAT        a proof (a file), a log (a folder with `checkpoint`), or a journal (a folder with `tlog`)
   --key       a public key of the log, NAME+ID+KEY, or a file with some, one a line
+  --trust     a policy (C2SP tlog-policy): its logs are trusted as those of --key are, and its quorum of witnesses must have cosigned
   --against   a checkpoint that was kept: the log has to go on from it
 
-exit code: 0 sound, 1 tampered, 2 incomplete (a run has no end on record), 3 could not be checked";
+Without --trust, or a `log` in its policy, a --key has to be named.
+exit code: 0 sound, 1 tampered, 2 incomplete (a run has no end on record, or a heartbeat that was promised is missing),
+3 could not be checked";
 
 const SOUND: u8 = 0;
 const TAMPERED: u8 = 1;
@@ -40,35 +42,43 @@ fn main() -> ExitCode {
 
 struct Arguments {
     keys: Vec<VerifierKey>,
+    /// The witnesses that must have signed.
+    trust: Option<Policy>,
     against: Option<PathBuf>,
     what: PathBuf,
 }
 
 impl Arguments {
     fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Arguments, String> {
-        let (mut keys, mut against, mut what) = (Vec::new(), None, None);
+        let (mut keys, mut trust, mut against, mut what) = (Vec::new(), None, None, None);
         while let Some(word) = words.next() {
             match word.to_str() {
-                Some("--key") => keys.extend(read_keys(&words.next().ok_or(USAGE)?)?),
+                Some("--key") => {
+                    let given = words.next().ok_or(USAGE)?;
+                    keys.extend(given_keys(&given.to_string_lossy()).map_err(|error| chain(&error))?);
+                }
+                Some("--trust") if trust.is_none() => trust = Some(policy(&words.next().ok_or(USAGE)?)?),
                 Some("--against") => against = Some(words.next().ok_or(USAGE)?.into()),
                 Some(option) if option.starts_with("--") => return Err(USAGE.to_owned()),
                 _ if what.is_some() => return Err(USAGE.to_owned()),
                 _ => what = Some(PathBuf::from(word)),
             }
         }
+        keys.extend(trust.iter().flat_map(Policy::log_keys));
         let what = what.filter(|_| !keys.is_empty()).ok_or(USAGE)?;
-        Ok(Arguments { keys, against, what })
+        Ok(Arguments { keys, trust, against, what })
+    }
+
+    /// What has to have been signed by whom.
+    fn policy(&self) -> Policy {
+        self.trust.clone().unwrap_or_else(|| Policy::of_logs(&[])).with_logs(&self.keys)
     }
 }
 
-fn read_keys(given: &OsString) -> Result<Vec<VerifierKey>, String> {
-    let wrong = |error: &dyn Display| format!("no key in `{}`: {error}", Path::new(given).display());
-    if let Some(Ok(key)) = given.to_str().map(str::parse) {
-        return Ok(vec![key]);
-    }
-    let text = std::fs::read_to_string(given).map_err(|error| wrong(&error))?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.map(|line| line.parse().map_err(|error| wrong(&error))).collect()
+fn policy(path: &OsString) -> Result<Policy, String> {
+    let named = |error: &dyn Error| format!("`{}`: {}", Path::new(path).display(), chain(error));
+    let text = std::fs::read(path).map_err(|error| named(&error))?;
+    Policy::parse(&text).map_err(|error| named(&error))
 }
 
 /// A log, or the journal that it was made from and the log.
@@ -90,6 +100,7 @@ fn folder(arguments: &Arguments) -> Result<u8, String> {
         }
     };
     let keys = log.successors(&arguments.keys).map_err(|error| chain(&error))?;
+    let cosigned = arguments.trust.as_ref().and_then(|policy| cosigned(policy, &signed, &mut faults));
     let kept = arguments.against.as_deref().map(|path| kept(path, &keys)).transpose()?;
     let against = kept.as_ref();
     let demands = Demands { signed: &signed, against, since: 0, records: true, progress: &mut |_| {} };
@@ -107,31 +118,61 @@ fn folder(arguments: &Arguments) -> Result<u8, String> {
         return Ok(TAMPERED);
     }
     println!("sound: {} records, signed by {}", report.records, signers(&signed));
+    let mut gaps = report.gaps;
+    if let Some(cosigned) = cosigned {
+        println!("{cosigned}");
+        let now = cosigned.time.and_then(Moment::by_wall);
+        gaps.extend(report.promise.zip(now).and_then(|(promise, now)| promise.gap_until(&now)));
+    }
+    gaps.iter().for_each(|gap| println!("{gap}"));
     for (run, index) in &report.open {
         println!("run {run}, which record {index} began, has no end on record");
     }
-    Ok(if report.open_runs > 0 { INCOMPLETE } else { SOUND })
+    Ok(if report.open_runs > 0 || !gaps.is_empty() { INCOMPLETE } else { SOUND })
 }
 
 fn proof(arguments: &Arguments) -> Result<u8, String> {
     let path = arguments.what.display();
     let bytes = std::fs::read(&arguments.what).map_err(|error| format!("cannot read `{path}`: {error}"))?;
     let verified = Proof::parse(&bytes).map_err(|error| chain(&error)).and_then(|proof| {
-        let record = proof.extra.clone().unwrap_or_default();
-        let signed = proof.verify(&leaf_hash(&record), &Policy::of_logs(&arguments.keys));
-        signed.map(|signed| (proof.index, record, signed)).map_err(|error| chain(&error))
+        let proven = Proven::of(proof.extra.as_deref().unwrap_or_default());
+        let policy = arguments.policy();
+        let signed = proof.verify(&leaf_hash(proven.record), &policy).map_err(|error| chain(&error))?;
+        let values = proven.values().map_err(|error| chain(&error))?;
+        println!("proved: record {}, signed by {}", proof.index, signers(&signed));
+        if arguments.trust.is_some() {
+            println!("{}", Cosigned::of(&policy, &signed));
+        }
+        println!("{}", shown(&String::from_utf8_lossy(proven.record)));
+        for Apart { path, value, .. } in values {
+            println!("disclosed: {} is {}", shown(&path), shown(&value.unwrap_or_default().to_string()));
+        }
+        Ok(())
     });
     match verified {
-        Ok((index, record, signed)) => {
-            println!("proved: record {index}, signed by {}", signers(&signed));
-            println!("{}", String::from_utf8_lossy(&record).escape_debug().to_string().replace("\\\"", "\""));
-            Ok(SOUND)
-        }
+        Ok(()) => Ok(SOUND),
         Err(why) => {
             eprintln!("waxcell-verify: `{path}` proves nothing: {why}");
             Ok(TAMPERED)
         }
     }
+}
+
+/// How many witnesses of a policy signed; what is lacking is a fault.
+fn cosigned(policy: &Policy, signed: &SignedCheckpoint, faults: &mut Vec<String>) -> Option<Cosigned> {
+    let logs: Vec<_> = signed.signatures.iter().map(|signature| signature.key.clone()).collect();
+    match SignedCheckpoint::open(signed.note.to_string().as_bytes(), &logs, &policy.witness_keys()) {
+        Err(error) => faults.push(chain(&error)),
+        Ok(opened) => {
+            faults.extend(policy.check(&opened).err().map(|error| error.to_string()));
+            return Some(Cosigned::of(policy, &opened));
+        }
+    }
+    None
+}
+
+fn shown(text: &str) -> String {
+    text.escape_debug().to_string().replace("\\\"", "\"")
 }
 
 fn kept(path: &Path, keys: &[VerifierKey]) -> Result<Checkpoint, String> {

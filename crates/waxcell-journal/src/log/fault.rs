@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::heartbeats::{Gap, Promise};
 use crate::tlog::BundleError;
 
 /// So many faults are listed; further ones are counted.
@@ -17,6 +18,12 @@ pub struct LogReport {
     pub open: Vec<(String, u64)>,
     /// How many there are.
     pub open_runs: u64,
+    /// The times without the heartbeat that was promised, at most the first hundred; no faults.
+    pub gaps: Vec<Gap>,
+    /// How many there are beyond those.
+    pub more_gaps: u64,
+    /// The heartbeat that is promised still.
+    pub promise: Option<Promise>,
     /// What is wrong, in the order in which it was found; at most the first hundred.
     pub faults: Vec<LogFault>,
     /// How many faults there are beyond those.
@@ -28,6 +35,14 @@ impl LogReport {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()
+    }
+
+    pub(crate) fn gap(&mut self, gap: Gap) {
+        if self.gaps.len() < MOST_FAULTS {
+            self.gaps.push(gap);
+        } else {
+            self.more_gaps += 1;
+        }
     }
 
     pub(crate) fn fault(&mut self, path: &str, index: Option<u64>, kind: LogFaultKind) {

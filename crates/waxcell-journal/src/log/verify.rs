@@ -1,6 +1,7 @@
 //! The verdict on a published log: one pass, one tile of each level in memory at a time.
 
 use super::fault::{LogFaultKind, LogReport, MOST_FAULTS};
+use super::heartbeats::{HEARTBEAT, Heartbeats};
 use super::record::{Effect, Fields, KEY, MAX_RECORD, VERSION, Whole};
 use super::runs::{PER_PASS, Runs};
 use super::seals::Seal;
@@ -45,9 +46,11 @@ impl Log {
             readable: true,
             seals: self.seals()?,
             naming: Vec::new(),
+            heartbeats: Heartbeats::default(),
             demands,
         };
         pass.all(size)?;
+        pass.report.promise = pass.heartbeats.promise();
         Ok(pass.report)
     }
 }
@@ -68,6 +71,7 @@ struct Pass<'a> {
     seals: Vec<Seal>,
     /// The records that name keys.
     naming: Vec<u64>,
+    heartbeats: Heartbeats,
 }
 
 impl Pass<'_> {
@@ -190,6 +194,12 @@ impl Pass<'_> {
                 };
                 if fields.kind == KEY {
                     self.naming.push(index);
+                }
+                if fields.kind == HEARTBEAT {
+                    match self.heartbeats.take(index, entry) {
+                        Ok(gap) => gap.into_iter().for_each(|gap| self.report.gap(gap)),
+                        Err(what) => self.report.fault(&path, Some(index), LogFaultKind::Form(what)),
+                    }
                 }
                 if let Some(whole) = fields.whole {
                     self.object(index, &whole)?;

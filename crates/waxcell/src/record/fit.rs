@@ -4,9 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use waxcell_journal::tlog::{MAX_WHOLE, to_canonical};
-use waxcell_journal::{MAX_OBJECT, MAX_PAYLOAD, Objects};
+use waxcell_journal::{MAX_OBJECT, MAX_PAYLOAD, Objects, SEALED_FIELDS, SEALED_ITEM};
 
-use super::sealed::{FIELDS, ITEM};
 use super::{hex, unhex};
 
 /// The folder of the published log, in that of the journal.
@@ -94,8 +93,8 @@ fn shorten(record: &mut Value, items: usize, characters: usize) {
     let mut left_out = Vec::new();
     for (name, value) in fields.iter_mut() {
         let list = match value {
-            Value::Array(list) if name != FIELDS => Some(list),
-            Value::Object(fields) => fields.get_mut(FIELDS).and_then(Value::as_array_mut),
+            Value::Array(list) if name != SEALED_FIELDS => Some(list),
+            Value::Object(fields) => fields.get_mut(SEALED_FIELDS).and_then(Value::as_array_mut),
             _ => None,
         };
         if let Some(list) = list.filter(|list| list.len() > items) {
@@ -122,7 +121,7 @@ fn cut_texts(value: &mut Value, characters: usize) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 // The beginning of a hash is no hash.
-                if [FIELDS, ITEM, "sha256"].contains(&name.as_str()) {
+                if [SEALED_FIELDS, SEALED_ITEM, "sha256"].contains(&name.as_str()) {
                     continue;
                 }
                 // The beginning of a path is another path.

@@ -1,23 +1,14 @@
 //! Values that a record holds only the digest of, as RFC 9901 has it: `_sd` in place of fields, `{"...": digest}` in
 //! place of items of lists. What says the values lies beside the log, and can be erased.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
-use waxcell_journal::{digest_of, disclosed, disclosure_of};
+use waxcell_journal::{SEALED_FIELDS, SEALED_ITEM, digest_of, disclosure_of};
 
 use super::{hex, unhex};
 use crate::secrets::Secrets;
 
-/// The field with the digests of fields.
-pub(super) const FIELDS: &str = "_sd";
-/// The only field of an object that stands for an item of a list.
-pub(super) const ITEM: &str = "...";
-/// What is shown in place of a value that was erased.
-pub(crate) const ERASED: &str = "<erased>";
-
 /// Fields whose texts are ours, or hashes: no secrets.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "boot",
     "changes_sha256",
     "digests",
@@ -28,6 +19,7 @@ const OURS: [&str; 14] = [
     "run",
     "sha256",
     "started_index",
+    "state",
     "time",
     "type",
     "v",
@@ -68,7 +60,7 @@ impl Sealing<'_> {
         if !digests.is_empty() {
             // Their order would tell which is which.
             digests.sort();
-            open.insert(FIELDS.to_owned(), digests.into());
+            open.insert(SEALED_FIELDS.to_owned(), digests.into());
         }
         open
     }
@@ -88,7 +80,7 @@ impl Sealing<'_> {
                 }
                 if !digests.is_empty() {
                     digests.sort();
-                    open.insert(FIELDS.to_owned(), digests.into());
+                    open.insert(SEALED_FIELDS.to_owned(), digests.into());
                 }
                 Value::Object(open)
             }
@@ -99,7 +91,7 @@ impl Sealing<'_> {
 
     fn item(&mut self, item: Value, always: bool) -> Value {
         if always || self.is_secret("", &item) {
-            return json!({ITEM: self.disclose(&json!([salt(), item]))});
+            return json!({SEALED_ITEM: self.disclose(&json!([salt(), item]))});
         }
         self.within(item, false, false)
     }
@@ -150,72 +142,12 @@ fn cover_at(name: &str, value: &mut Value, always: bool, sealing: &Sealing<'_>) 
     }
 }
 
-/// A value that a record keeps apart: where it stood, and its digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Apart {
-    /// Names and numbers from the top, with dots between them; of a field as far as its disclosure tells.
-    pub(crate) path: String,
-    pub(crate) digest: String,
-}
-
-/// Puts the values back that are disclosed, and says of the others that they are erased. Gives all that were apart.
-pub(crate) fn open(record: &mut Value, texts: &BTreeMap<String, String>) -> Vec<Apart> {
-    let mut found = Vec::new();
-    open_at(record, "", texts, &mut found);
-    found
-}
-
-fn open_at(value: &mut Value, path: &str, texts: &BTreeMap<String, String>, found: &mut Vec<Apart>) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    match value {
-        Value::Array(items) => {
-            for (number, item) in items.iter_mut().enumerate() {
-                let path = below(&number.to_string());
-                match item.get(ITEM).and_then(Value::as_str) {
-                    Some(digest) => {
-                        let digest = digest.to_owned();
-                        let parts = texts.get(&digest).and_then(|text| said(text));
-                        *item = parts.and_then(|mut parts| parts.pop()).unwrap_or_else(|| ERASED.into());
-                        found.push(Apart { path, digest });
-                    }
-                    None => open_at(item, &path, texts, found),
-                }
-            }
-        }
-        Value::Object(fields) => {
-            for (name, value) in fields.iter_mut().filter(|(name, _)| *name != FIELDS) {
-                open_at(value, &below(name), texts, found);
-            }
-            let Some(Value::Array(digests)) = fields.remove(FIELDS) else { return };
-            let mut erased = 0;
-            for digest in digests.iter().filter_map(Value::as_str) {
-                let parts = texts.get(digest).and_then(|text| said(text));
-                let name = match parts.as_deref() {
-                    Some([_, Value::String(name), value]) if !fields.contains_key(name) => {
-                        fields.insert(name.clone(), value.clone());
-                        below(name)
-                    }
-                    _ => {
-                        erased += 1;
-                        below("")
-                    }
-                };
-                found.push(Apart { path: name, digest: digest.to_owned() });
-            }
-            if erased > 0 {
-                fields.insert(ERASED.to_owned(), erased.into());
-            }
-        }
-        _ => {}
-    }
-}
-
-fn said(text: &str) -> Option<Vec<Value>> {
-    serde_json::from_slice(&disclosed(text)?).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use waxcell_journal::{ERASED, unseal};
+
     use super::*;
 
     const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
@@ -239,7 +171,7 @@ mod tests {
         assert_eq!(disclosures.len(), 8);
         let mut texts = texts(disclosures);
         let mut opened = sealed.clone();
-        let apart = open(&mut opened, &texts);
+        let apart = unseal(&mut opened, &texts);
         assert_eq!(opened, record);
         let paths: Vec<&str> = apart.iter().map(|one| one.path.as_str()).collect();
         for path in [
@@ -258,7 +190,7 @@ mod tests {
             texts.remove(&one.digest);
         }
         let mut opened = sealed;
-        open(&mut opened, &texts);
+        unseal(&mut opened, &texts);
         assert_eq!((&opened["args"], &opened["cwd"]), (&json!(["--bip", ERASED]), &Value::Null));
         assert_eq!(opened[ERASED], json!(1));
     }
