@@ -25,33 +25,44 @@ enum Origin {
 }
 
 impl Decoded<'_> {
-    /// Turns a place in the text into the place in the bytes that it came from.
-    pub(crate) fn place(&self, problem: &mut Problem) {
-        let Origin::OneByteEach = self.origin else {
-            let Origin::Shifted(by) = self.origin else { return };
-            problem.start += by;
-            problem.end += by;
-            return;
-        };
-        let characters = |end: usize| {
-            let end = self.text.floor_char_boundary(end);
-            self.text[..end].chars().count()
-        };
-        let line_start = start_of_line(&self.text.as_bytes()[..problem.start.min(self.text.len())]);
-        let (start, end) = (characters(problem.start), characters(problem.end));
-        problem.column = Some(start - characters(line_start) + 1);
-        problem.start = start;
-        problem.end = end;
+    /// Turns places in the text into the places in the bytes that they came from, and puts them in order.
+    pub(crate) fn place(&self, problems: &mut [Problem]) {
+        problems.sort_by_key(|problem| (problem.start, problem.rule.id));
+        match self.origin {
+            Origin::Shifted(by) => {
+                for problem in problems {
+                    problem.start += by;
+                    problem.end += by;
+                }
+            }
+            Origin::OneByteEach => self.count(problems),
+        }
+    }
+
+    /// Counts characters once, from one problem to the next.
+    fn count(&self, problems: &mut [Problem]) {
+        let (mut offset, mut characters, mut line_start) = (0, 0, 0);
+        for problem in problems {
+            let [start, end] = [problem.start, problem.end].map(|at| self.text.floor_char_boundary(at));
+            let between = &self.text[offset..start];
+            let after_line_end = start_of_line(between.as_bytes());
+            if after_line_end > 0 {
+                line_start = characters + between[..after_line_end].chars().count();
+            }
+            characters += between.chars().count();
+            offset = start;
+            problem.column = Some(characters - line_start + 1);
+            problem.start = characters;
+            problem.end = characters + self.text[start..end.max(start)].chars().count();
+        }
     }
 }
 
 pub(crate) fn decode(source: &[u8]) -> Result<Decoded<'_>, Problem> {
     if let Some(at) = source.iter().position(|&byte| byte == 0) {
         return Err(Problem {
-            rule: &rules::NUL_BYTE,
             start: at,
             end: at + 1,
-            column: None,
             message: match binary(source) {
                 Some(what) => format!("the script is {what}, not Python text"),
                 None => "NUL byte in the script".into(),
@@ -61,8 +72,9 @@ pub(crate) fn decode(source: &[u8]) -> Result<Decoded<'_>, Problem> {
             } else if source.starts_with(b"\xFF\xFE") || source.starts_with(b"\xFE\xFF") {
                 "this looks like UTF-16; save the file as UTF-8".into()
             } else {
-                "remove the byte; write it as `\\0` inside a string".into()
+                rules::NUL_BYTE.help.into()
             },
+            ..Problem::of(&rules::NUL_BYTE)
         });
     }
     let (body, bom) = match source.strip_prefix(BOM) {
@@ -72,12 +84,11 @@ pub(crate) fn decode(source: &[u8]) -> Result<Decoded<'_>, Problem> {
     let Some(declared) = declaration(body) else { return utf8(body, bom, false) };
     let name = declared.name;
     let problem = |message: String| Problem {
-        rule: &rules::UNDECODABLE,
         start: bom + declared.start,
         end: bom + declared.start + name.len(),
-        column: None,
         message,
         help: "save the file as UTF-8 and remove the declaration".into(),
+        ..Problem::of(&rules::UNDECODABLE)
     };
     let Some(codec) = Codec::find(name) else {
         return Err(problem(format!("the script declares the encoding `{name}`, which is not analysed")));
@@ -110,16 +121,14 @@ fn utf8(body: &[u8], bom: usize, declared: bool) -> Result<Decoded<'_>, Problem>
             let at = error.valid_up_to();
             let length = error.error_len().unwrap_or(body.len() - at);
             Err(Problem {
-                rule: &rules::UNDECODABLE,
                 start: bom + at,
                 end: bom + at + length,
-                column: None,
                 message: if declared || bom > 0 {
                     format!("byte 0x{:02x} is not UTF-8", body[at])
                 } else {
                     format!("byte 0x{:02x} is not UTF-8, and no other encoding is declared", body[at])
                 },
-                help: "save the file as UTF-8".into(),
+                ..Problem::of(&rules::UNDECODABLE)
             })
         }
     }
@@ -130,7 +139,6 @@ fn single_byte(body: &[u8], codec: Codec) -> Result<Decoded<'_>, Problem> {
     for (at, &byte) in body.iter().enumerate() {
         let Some(character) = codec.character(byte) else {
             return Err(Problem {
-                rule: &rules::UNDECODABLE,
                 start: at,
                 end: at + 1,
                 column: Some(at - start_of_line(&body[..at]) + 1),
@@ -139,6 +147,7 @@ fn single_byte(body: &[u8], codec: Codec) -> Result<Decoded<'_>, Problem> {
                     codec.name()
                 ),
                 help: "declare the encoding that the file really has, or save it as UTF-8".into(),
+                ..Problem::of(&rules::UNDECODABLE)
             });
         };
         text.push(character);

@@ -43,7 +43,7 @@ pub struct Finding {
 impl Finding {
     /// Whether this finding alone means that the script must not be run. A rule that is not in the registry blocks.
     pub fn blocks(&self) -> bool {
-        rules::find(self.rule).is_none_or(|rule| rule.blocks)
+        rules::find(self.rule).is_none_or(Rule::blocks)
     }
 }
 
@@ -108,6 +108,8 @@ pub struct Span {
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) rule: &'static Rule,
+    pub(crate) severity: Severity,
+    pub(crate) confidence: Confidence,
     pub(crate) start: usize,
     pub(crate) end: usize,
     /// How many characters of its line come before it, where bytes do not tell.
@@ -117,13 +119,28 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn located(self, lines: &Lines<'_>) -> Finding {
+    /// A finding at the beginning of the script, as the rule has it.
+    pub(crate) fn of(rule: &'static Rule) -> Problem {
+        Problem {
+            rule,
+            severity: rule.severity,
+            confidence: rule.confidence,
+            start: 0,
+            end: 0,
+            column: None,
+            message: rule.summary.into(),
+            help: rule.help.into(),
+        }
+    }
+
+    /// The finding at its place; `lines` has been asked for no place behind it.
+    pub(crate) fn located(self, lines: &mut Lines<'_>) -> Finding {
         let (line, column) = lines.position(self.start);
         let column = self.column.unwrap_or(column);
         Finding {
             rule: self.rule.id,
-            severity: self.rule.severity,
-            confidence: self.rule.confidence,
+            severity: self.severity,
+            confidence: self.confidence,
             message: self.message,
             span: Span { start: self.start, end: self.end, line, column },
             help: self.help,

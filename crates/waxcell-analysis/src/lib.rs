@@ -4,57 +4,87 @@
 //! and has no way to fail: whatever stops it from understanding a script is itself a finding, one that
 //! [blocks](Finding::blocks). A caller that runs nothing while [`Analysis::blocks`] is true fails closed.
 //!
-//! For now it answers one question: could the interpreter read this file, and can we? The parser stands behind one
-//! file, `parse.rs`; nothing of it is visible outside.
+//! Two questions are asked. [`analyse`]: could the interpreter read this file, and can we? [`scan`]: which [rules](RULES)
+//! does it break? The parser stands behind one file, `parse.rs`; of its tree nothing is visible outside.
 
+mod call;
+mod checks;
 mod codec;
+mod context;
 mod decode;
+mod dismantle;
 mod finding;
+mod found;
+mod glob;
+mod imports;
 mod lines;
+mod nosec;
+mod options;
 mod parse;
+mod profile;
 mod rules;
+mod scan;
+mod text;
+mod value;
 mod version;
+mod walk;
 
 pub use finding::{Analysis, Confidence, Finding, Severity, Span};
+pub use options::{
+    AssertUsed, HardcodedTmpDirectory, MarkupsafeXss, Options, ShellInjection, SslWithBadVersion, TryExcept,
+    WeakCryptographicKey,
+};
+pub use profile::{Profile, ProfileError};
 pub use rules::{RULES, Rule};
 pub use version::{ParseVersionError, PythonVersion};
 
+use finding::Problem;
 use lines::Lines;
+use scan::Script;
 
 /// The largest script that is analysed, in bytes; a larger one is refused unread.
 pub const MAX_SOURCE: usize = 8 << 20;
 
-/// The most findings of one rule that are reported; what follows is mostly an echo of the first.
+/// The most findings of one rule about what cannot be read that are reported; what follows is mostly an echo of the
+/// first.
 pub const MAX_PER_RULE: usize = 10;
 
-/// What there is to say about `source` if an interpreter of version `target` is to run it.
+/// Whether an interpreter of version `target` can read `source`, and we can: each finding is a reason why not.
 pub fn analyse(source: &[u8], target: PythonVersion) -> Analysis {
-    let lines = Lines::new(source);
-    let problems = problems(source, target);
-    let mut findings: Vec<Finding> = problems.into_iter().map(|problem| problem.located(&lines)).collect();
-    findings.sort_by_key(|finding| (finding.span.start, finding.rule));
-    Analysis { findings, lines: lines.count() }
+    analysis(source, problems(source, |text| parse::parse(text, target, |_, _| Vec::new())))
 }
 
-/// The steps, each of which needs the one before: a bounded size, text, a bounded depth, a syntax tree.
-fn problems(source: &[u8], target: PythonVersion) -> Vec<finding::Problem> {
+/// What [`analyse`] says; and if that is nothing, what the rules of `profile` say. `file` is the script's path, of which
+/// only patterns of the profile make anything.
+pub fn scan(file: &str, source: &[u8], target: PythonVersion, profile: &Profile) -> Analysis {
+    let scan = |text: &str| {
+        let script = Script { file, text, target };
+        parse::parse(text, target, |body, comments| scan::scan(&script, body, comments, profile))
+    };
+    analysis(source, problems(source, scan))
+}
+
+fn analysis(source: &[u8], problems: Vec<Problem>) -> Analysis {
+    let mut lines = Lines::new(source);
+    let count = lines.count();
+    let findings = problems.into_iter().map(|problem| problem.located(&mut lines)).collect();
+    Analysis { findings, lines: count }
+}
+
+/// The steps, each of which needs the one before: a bounded size, text, and what `read` finds in it. In the order of
+/// their places.
+fn problems(source: &[u8], read: impl FnOnce(&str) -> Vec<Problem>) -> Vec<Problem> {
     if source.len() > MAX_SOURCE {
-        return vec![finding::Problem {
-            rule: &rules::TOO_LARGE,
-            start: 0,
-            end: 0,
-            column: None,
+        return vec![Problem {
             message: format!("the script is {} bytes long; at most {MAX_SOURCE} are analysed", source.len()),
-            help: "move embedded data into a file that the script reads".into(),
+            ..Problem::of(&rules::TOO_LARGE)
         }];
     }
     let decoded = match decode::decode(source) {
         Ok(decoded) => decoded,
         Err(problem) => return vec![problem],
     };
-    let mut problems = parse::parse(&decoded.text, target);
-    for problem in &mut problems {
-        decoded.place(problem);
-    }
+    let mut problems = read(&decoded.text);
+    decoded.place(&mut problems);
     problems
 }

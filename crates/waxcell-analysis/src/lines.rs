@@ -1,13 +1,19 @@
 //! Lines and columns of a byte offset.
 
-/// A script's bytes, asked for positions. Nothing is stored: few findings ask, and most scripts have none.
+/// A script's bytes, asked for positions from front to back. Nothing is stored but where the last answer was: few
+/// findings ask, and most scripts have none.
 pub(crate) struct Lines<'a> {
     source: &'a [u8],
+    /// How far it has counted: an offset, with its line and column from 0.
+    offset: usize,
+    line: usize,
+    column: usize,
 }
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(source: &'a [u8]) -> Lines<'a> {
-        Lines { source }
+        let offset = if source.starts_with(BOM) { BOM.len() } else { 0 };
+        Lines { source, offset, line: 0, column: 0 }
     }
 
     /// How many lines there are; a last one without a line end counts.
@@ -17,20 +23,28 @@ impl<'a> Lines<'a> {
     }
 
     /// Line and column of `offset`, both from 1. The column counts UTF-8 characters (stray bytes count for
-    /// themselves).
-    pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
-        let offset = offset.min(self.source.len());
-        let mut before = &self.source[..offset];
+    /// themselves). What lies before the last answer is where that was.
+    pub(crate) fn position(&mut self, offset: usize) -> (usize, usize) {
+        let mut offset = offset.min(self.source.len());
         // Between CR and LF is still the line that they end together.
-        if before.last() == Some(&b'\r') && self.source.get(offset) == Some(&b'\n') {
-            before = &before[..offset - 1];
+        if offset > 0 && self.source[offset - 1] == b'\r' && self.source.get(offset) == Some(&b'\n') {
+            offset -= 1;
         }
-        let line_start = start_of_line(before);
-        let line = &before[line_start..];
-        let line = if line_start == 0 { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
-        (ends(before) + 1, characters(line) + 1)
+        if offset > self.offset {
+            let passed = &self.source[self.offset..offset];
+            let line_start = start_of_line(passed);
+            if line_start > 0 {
+                self.line += ends(passed);
+                self.column = 0;
+            }
+            self.column += characters(&passed[line_start..]);
+            self.offset = offset;
+        }
+        (self.line + 1, self.column + 1)
     }
 }
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Where the last line of `bytes` begins.
 pub(crate) fn start_of_line(bytes: &[u8]) -> usize {
@@ -69,10 +83,9 @@ mod tests {
     #[test]
     fn columns_count_characters() {
         let source = "\u{feff}né = 1\r\nx = 'ü' + €\ry".as_bytes();
-        let lines = Lines::new(source);
         let at = |needle: &str| {
             let text = std::str::from_utf8(source).unwrap();
-            lines.position(text.find(needle).unwrap())
+            Lines::new(source).position(text.find(needle).unwrap())
         };
         assert_eq!(at("n"), (1, 1));
         assert_eq!(at("= 1"), (1, 4));
@@ -81,7 +94,16 @@ mod tests {
         assert_eq!(at("x"), (2, 1));
         assert_eq!(at("€"), (2, 11));
         assert_eq!(at("y"), (3, 1));
-        assert_eq!(lines.position(usize::MAX), (3, 2));
+        assert_eq!(Lines::new(source).position(usize::MAX), (3, 2));
         assert_eq!(Lines::new(b"\xff\xfe = 1").position(3), (1, 4));
+    }
+
+    #[test]
+    fn from_answer_to_answer_is_as_from_the_beginning() {
+        let source = "\u{feff}né = 1\r\nx = 'ü' + €\ry\n\n\r\r\nz".as_bytes();
+        let mut lines = Lines::new(source);
+        for offset in (0..=source.len()).filter(|at| std::str::from_utf8(&source[*at..]).is_ok()) {
+            assert_eq!(lines.position(offset), Lines::new(source).position(offset), "{offset}");
+        }
     }
 }

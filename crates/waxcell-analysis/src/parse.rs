@@ -1,4 +1,5 @@
-//! The only file that knows the parser (`ruff_python_parser`, where every release may change everything).
+//! The only file that knows the parser (`ruff_python_parser`, where every release may change everything). Rules read the
+//! tree that it makes.
 //!
 //! Three dangers of a hostile script end here.
 //!
@@ -12,13 +13,12 @@
 //!
 //! *Volume.* Findings are bounded in number.
 
-use std::cell::RefCell;
-
 use ruff_python_ast::token::TokenKind;
-use ruff_python_ast::visitor::transformer::{self, Transformer};
-use ruff_python_ast::{self as ast, Expr, InterpolatedStringElement, Mod, Pattern, Stmt};
+use ruff_python_ast::{self as ast, Mod, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, lexer, parse_unchecked};
+use ruff_text_size::{Ranged, TextRange};
 
+use crate::dismantle::dismantle;
 use crate::finding::Problem;
 use crate::version::PythonVersion;
 use crate::{MAX_PER_RULE, rules};
@@ -42,43 +42,55 @@ const BASE_STACK: usize = 512 << 10;
 /// How many bytes may be read again only to find the place of a finding.
 const SEARCH_BUDGET: usize = 16 << 20;
 
-/// What is wrong with the syntax of `text` for an interpreter of version `target`. Offsets are those of `text`.
-pub(crate) fn parse(text: &str, target: PythonVersion) -> Vec<Problem> {
+/// What is wrong with the syntax of `text` for an interpreter of version `target`; if nothing is, what `read` makes of
+/// the syntax tree and the comments. Offsets are those of `text`. A tree is as deep as the bounds above allow: whoever
+/// reads it must not recurse from statement to statement or from expression to expression.
+pub(crate) fn parse(
+    text: &str,
+    target: PythonVersion,
+    read: impl FnOnce(&[Stmt], &mut dyn Iterator<Item = TextRange>) -> Vec<Problem>,
+) -> Vec<Problem> {
     if let Err(excess) = survey(text) {
         let at = place_of_excess(text, excess);
         return vec![Problem {
-            rule: &rules::TOO_DEEP,
             start: at,
             end: at,
-            column: None,
             message: excess.message(),
-            help: "split the expression or the block; data of this shape belongs in a file".into(),
+            ..Problem::of(&rules::TOO_DEEP)
         }];
     }
     let stack = BASE_STACK + lambdas(text) * LEVEL_STACK;
-    stacker::maybe_grow(stack, stack, || parse_bounded(text, target))
+    stacker::maybe_grow(stack, stack, || parse_bounded(text, target, read))
 }
 
-fn parse_bounded(text: &str, target: PythonVersion) -> Vec<Problem> {
+fn parse_bounded(
+    text: &str,
+    target: PythonVersion,
+    read: impl FnOnce(&[Stmt], &mut dyn Iterator<Item = TextRange>) -> Vec<Problem>,
+) -> Vec<Problem> {
     let version = ast::PythonVersion { major: target.major, minor: target.minor };
     let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module).with_target_version(version));
     let errors = parsed.errors().iter().take(MAX_PER_RULE).map(|error| Problem {
-        rule: &rules::SYNTAX_ERROR,
         start: error.location.start().to_usize(),
         end: error.location.end().to_usize(),
-        column: None,
         message: sentence(&error.error.to_string()),
         help: format!("correct the script; Python {target} does not read it either"),
+        ..Problem::of(&rules::SYNTAX_ERROR)
     });
     let unsupported = parsed.unsupported_syntax_errors().iter().take(MAX_PER_RULE).map(|error| Problem {
-        rule: &rules::UNSUPPORTED_SYNTAX,
         start: error.range.start().to_usize(),
         end: error.range.end().to_usize(),
-        column: None,
         message: sentence(&error.to_string()),
         help: format!("run it on another version of Python, or write it for Python {target}"),
+        ..Problem::of(&rules::UNSUPPORTED_SYNTAX)
     });
-    let problems = errors.chain(unsupported).collect();
+    let mut problems: Vec<Problem> = errors.chain(unsupported).collect();
+    if problems.is_empty()
+        && let Mod::Module(module) = parsed.syntax()
+    {
+        let comments = parsed.tokens().iter().filter(|token| token.kind() == TokenKind::Comment);
+        problems = read(&module.body, &mut comments.map(|token| token.range()));
+    }
     dismantle(parsed.into_syntax());
     problems
 }
@@ -344,83 +356,4 @@ impl Depth {
 
 fn is_string(closer: TokenKind) -> bool {
     matches!(closer, TokenKind::FStringEnd | TokenKind::TStringEnd)
-}
-
-/// Frees a syntax tree without recursion, however deep it is: every child is moved out of its parent before the parent
-/// is dropped.
-fn dismantle(tree: Mod) {
-    let parts = Parts::default();
-    match tree {
-        Mod::Expression(mut expression) => parts.visit_expr(&mut expression.body),
-        // One statement after the other: the list never holds more than the siblings along one path.
-        Mod::Module(module) => {
-            for statement in module.body {
-                parts.put(Part::Stmt(statement));
-                parts.drop_all();
-            }
-        }
-    }
-    parts.drop_all();
-}
-
-/// The parts of a tree that are still to be freed.
-#[derive(Default)]
-struct Parts(RefCell<Vec<Part>>);
-
-enum Part {
-    Stmt(Stmt),
-    Expr(Expr),
-    Pattern(Pattern),
-    Element(InterpolatedStringElement),
-}
-
-impl Parts {
-    fn put(&self, part: Part) {
-        self.0.borrow_mut().push(part);
-    }
-
-    fn take(&self) -> Option<Part> {
-        self.0.borrow_mut().pop()
-    }
-
-    fn drop_all(&self) {
-        while let Some(part) = self.take() {
-            match part {
-                Part::Stmt(mut stmt) => transformer::walk_stmt(self, &mut stmt),
-                Part::Expr(mut expr) => transformer::walk_expr(self, &mut expr),
-                Part::Pattern(mut pattern) => transformer::walk_pattern(self, &mut pattern),
-                Part::Element(mut element) => {
-                    transformer::walk_interpolated_string_element(self, &mut element);
-                }
-            }
-        }
-    }
-}
-
-/// Instead of visiting a child, takes it and leaves a leaf in its place.
-impl Transformer for Parts {
-    fn visit_stmt(&self, stmt: &mut Stmt) {
-        let leaf = ast::StmtPass { node_index: Default::default(), range: Default::default() };
-        self.put(Part::Stmt(std::mem::replace(stmt, Stmt::Pass(leaf))));
-    }
-
-    fn visit_expr(&self, expr: &mut Expr) {
-        let leaf = ast::ExprEllipsisLiteral::default();
-        self.put(Part::Expr(std::mem::replace(expr, Expr::EllipsisLiteral(leaf))));
-    }
-
-    fn visit_pattern(&self, pattern: &mut Pattern) {
-        let leaf =
-            ast::PatternMatchStar { node_index: Default::default(), range: Default::default(), name: None };
-        self.put(Part::Pattern(std::mem::replace(pattern, Pattern::MatchStar(leaf))));
-    }
-
-    fn visit_interpolated_string_element(&self, element: &mut InterpolatedStringElement) {
-        let leaf = ast::InterpolatedStringLiteralElement {
-            node_index: Default::default(),
-            range: Default::default(),
-            value: Box::default(),
-        };
-        self.put(Part::Element(std::mem::replace(element, InterpolatedStringElement::Literal(leaf))));
-    }
 }

@@ -1,52 +1,213 @@
-//! The registry of rules. One entry each; later rules bring a file of their own and one line here.
+//! The registry of rules: what is fixed about each, and what it looks at. A rule is one file below `rules/`, or one row
+//! of a table there, and one name in `RULES`.
 
+mod assert_used;
+mod bad_file_permissions;
+mod bind_all_interfaces;
+mod called_crypto;
+mod called_data;
+mod called_network;
+mod called_xml;
+mod django_sql;
+mod exec_used;
+mod flask_debug;
+mod hardcoded_tmp_directory;
+mod hashlib;
+mod imported;
+mod imported_xml;
+mod logging_listen;
+mod machine_learning;
+mod mark_safe;
+mod passwords;
+mod requests;
+mod shell;
+mod snmp;
+mod sql;
+mod ssh;
+mod tarfile_members;
+mod templates;
+mod tls;
+mod trojan_source;
+mod try_except;
+mod unreadable;
+mod weak_key;
+mod wildcard;
+mod yaml_load;
+
+use ruff_python_ast::{ExceptHandlerExceptHandler, StmtAssert, StmtFunctionDef};
+
+use crate::call::Call;
+use crate::context::Context;
 use crate::finding::{Confidence, Severity};
+use crate::found::Found;
+use crate::text::Text;
+
+pub(crate) use unreadable::{NUL_BYTE, SYNTAX_ERROR, TOO_DEEP, TOO_LARGE, UNDECODABLE, UNSUPPORTED_SYNTAX};
 
 /// What is fixed about a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// The name that policies, reports and documents use.
+    /// The name that policies, reports and documents use. Those of the form `B101` are Bandit's.
     pub id: &'static str,
-    /// How bad a finding of this rule is.
+    /// A longer name, which `# nosec` understands as well; Bandit's where it has one.
+    pub name: &'static str,
+    /// How bad a finding of this rule is, unless the finding says otherwise.
     pub severity: Severity,
-    /// How sure it is.
+    /// How sure it is, unless the finding says otherwise.
     pub confidence: Confidence,
+    /// The number of the weakness in the list of common ones (CWE), 0 if it is none.
+    pub cwe: u16,
+    /// What it means, in one line without a full stop.
+    pub summary: &'static str,
+    /// Why that matters, in a sentence or two.
+    pub why: &'static str,
+    /// What to do about it, in one line without a full stop.
+    pub help: &'static str,
+    /// A script that it finds fault with.
+    pub fires: &'static str,
+    /// The same done well, with which it does not.
+    pub silent: &'static str,
+    /// Where it differs from Bandit's rule of the same id on purpose, and why.
+    pub differs: Option<&'static str>,
+    pub(crate) check: Check,
+}
+
+/// What a rule looks at. Each function says at most one thing about what it is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Check {
+    /// Nothing: reading the script finds it.
+    Reading,
+    Assert(fn(&StmtAssert, &Context<'_>) -> Option<Found>),
+    Call(for<'a> fn(&Call<'a>, &Context<'a>) -> Option<Found>),
+    /// Calls of one of these qualified names.
+    Called(&'static [&'static str]),
+    /// The text as a whole.
+    File(fn(&Context<'_>) -> Option<Found>),
+    /// A function; like Bandit's, never one that is asynchronous.
+    Function(fn(&StmtFunctionDef, &Context<'_>) -> Option<Found>),
+    Handler(fn(&ExceptHandlerExceptHandler, &Context<'_>) -> Option<Found>),
+    /// Imports of what begins with one of these, in whatever way.
+    Imported(&'static [&'static str]),
+    Text(for<'a> fn(&Text<'a>, &Context<'a>) -> Option<Found>),
+}
+
+impl Rule {
     /// Whether one finding of this rule keeps the script from being run, whatever a policy says: the interpreter
     /// could not read it either, or we could not analyse it.
-    pub blocks: bool,
-    /// What it means, in one sentence without a full stop.
-    pub summary: &'static str,
+    pub fn blocks(&self) -> bool {
+        matches!(self.check, Check::Reading)
+    }
 }
-
-const fn unreadable(id: &'static str, summary: &'static str) -> Rule {
-    Rule { id, severity: Severity::High, confidence: Confidence::High, blocks: true, summary }
-}
-
-pub(crate) static NUL_BYTE: Rule =
-    unreadable("nul-byte", "the script holds a NUL byte, which no interpreter reads alike");
-pub(crate) static SYNTAX_ERROR: Rule = unreadable("syntax-error", "the script is not valid Python");
-pub(crate) static TOO_DEEP: Rule =
-    unreadable("too-deep", "brackets, blocks or operators are nested deeper than interpreters take");
-pub(crate) static TOO_LARGE: Rule = unreadable("too-large", "the script is larger than what is analysed");
-pub(crate) static UNDECODABLE: Rule =
-    unreadable("undecodable", "the bytes are not text in the encoding that the script declares");
-pub(crate) static UNSUPPORTED_SYNTAX: Rule =
-    unreadable("unsupported-syntax", "the script uses syntax that the interpreter's version does not have");
 
 /// Every rule, in the order of its id.
-pub static RULES: &[&Rule] =
-    &[&NUL_BYTE, &SYNTAX_ERROR, &TOO_DEEP, &TOO_LARGE, &UNDECODABLE, &UNSUPPORTED_SYNTAX];
+pub static RULES: &[&Rule] = &[
+    &assert_used::RULE,
+    &exec_used::RULE,
+    &bad_file_permissions::RULE,
+    &bind_all_interfaces::RULE,
+    &passwords::STRING,
+    &passwords::ARGUMENT,
+    &passwords::DEFAULT,
+    &hardcoded_tmp_directory::RULE,
+    &try_except::PASS,
+    &try_except::CONTINUE,
+    &requests::NO_TIMEOUT,
+    &flask_debug::RULE,
+    &tarfile_members::RULE,
+    &called_data::PICKLE,
+    &called_data::MARSHAL,
+    &called_crypto::HASHES,
+    &called_crypto::CIPHERS,
+    &called_crypto::CIPHER_MODES,
+    &called_data::MKTEMP,
+    &called_data::EVAL,
+    &called_data::MARK_SAFE,
+    &called_network::URLOPEN,
+    &called_crypto::RANDOM,
+    &called_network::TELNET,
+    &called_xml::C_ELEMENT_TREE,
+    &called_xml::ELEMENT_TREE,
+    &called_xml::EXPAT_READER,
+    &called_xml::EXPAT_BUILDER,
+    &called_xml::SAX,
+    &called_xml::MINIDOM,
+    &called_xml::PULLDOM,
+    &called_network::FTP,
+    &called_network::UNVERIFIED_CONTEXT,
+    &hashlib::RULE,
+    &imported::TELNET,
+    &imported::FTP,
+    &imported::PICKLE,
+    &imported::SUBPROCESS,
+    &imported_xml::ETREE,
+    &imported_xml::SAX,
+    &imported_xml::EXPAT,
+    &imported_xml::MINIDOM,
+    &imported_xml::PULLDOM,
+    &imported::XMLRPC,
+    &imported::HTTPOXY,
+    &imported::PYCRYPTO,
+    &imported::PYGHMI,
+    &requests::NO_VERIFICATION,
+    &tls::VERSION,
+    &tls::DEFAULT,
+    &tls::NO_VERSION,
+    &weak_key::RULE,
+    &yaml_load::RULE,
+    &ssh::HOST_KEYS,
+    &snmp::VERSION,
+    &snmp::PRIVACY,
+    &ssh::COMMAND,
+    &shell::SHELL_TRUE,
+    &shell::SHELL_FALSE,
+    &shell::OTHER_SHELL_TRUE,
+    &shell::SHELL,
+    &shell::NO_SHELL,
+    &shell::PARTIAL_PATH,
+    &sql::RULE,
+    &wildcard::RULE,
+    &django_sql::EXTRA,
+    &django_sql::RAW_SQL,
+    &logging_listen::RULE,
+    &trojan_source::RULE,
+    &machine_learning::PYTORCH,
+    &machine_learning::HUGGING_FACE,
+    &templates::JINJA2,
+    &templates::MAKO,
+    &mark_safe::RULE,
+    &templates::MARKUP,
+    &unreadable::NUL_BYTE,
+    &unreadable::SYNTAX_ERROR,
+    &unreadable::TOO_DEEP,
+    &unreadable::TOO_LARGE,
+    &unreadable::UNDECODABLE,
+    &unreadable::UNSUPPORTED_SYNTAX,
+];
+
+/// Where imports are compared with Bandit.
+const EVERY_MODULE: &str = "Bandit tells at most one finding of all rules about imports for a statement, so that of `import pickle, subprocess` only one is found.";
 
 pub(crate) fn find(id: &str) -> Option<&'static Rule> {
-    RULES.iter().copied().find(|rule| rule.id == id)
+    RULES.binary_search_by_key(&id, |rule| rule.id).ok().map(|at| RULES[at])
 }
 
 #[cfg(test)]
 mod tests {
-    use super::RULES;
+    use super::{RULES, find};
 
     #[test]
     fn ids_are_unique_and_in_order() {
         assert!(RULES.is_sorted_by(|a, b| a.id < b.id));
+        assert!(RULES.iter().all(|rule| find(rule.id).is_some_and(|found| found.name == rule.name)));
+    }
+
+    #[test]
+    fn what_rules_say_is_in_our_form() {
+        for rule in RULES {
+            for line in [rule.summary, rule.help] {
+                assert!(!line.is_empty() && !line.ends_with('.'), "{}: {line}", rule.id);
+            }
+            assert!(rule.why.ends_with('.'), "{}: {}", rule.id, rule.why);
+        }
     }
 }
