@@ -2,6 +2,7 @@
 
 mod export;
 mod heartbeat;
+mod proof;
 mod prove;
 mod redact;
 mod trust;

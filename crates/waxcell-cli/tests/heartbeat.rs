@@ -84,7 +84,7 @@ fn a_service_beats_until_it_is_told_to_end() {
 fn a_service_that_was_killed_leaves_a_gap() {
     let place = host();
     let service = beat(&place, every(&place, "1s"), 2);
-    let mut code = || verify(&place, &["--complete"]).code;
+    let code = || verify(&place, &["--complete"]).code;
     support::until(support::PATIENCE, "control: while it goes on", || code() == 0);
     let promised = verify(&place, &[]);
     assert!(promised.out().contains("a heartbeat every 1s"), "{promised:?}");

@@ -6,135 +6,18 @@
     reason = "a test fails where it stands, and starts programs"
 )]
 
+mod served;
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Place, Said, say};
-
-const POLICY: &str = "filesystem:\n  allowed_paths: [./data]\n";
-
-/// A witness that runs until this is dropped, with what it says.
-struct Served {
-    child: Child,
-    key: String,
-    url: String,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Served {
-    fn start(place: &Place, log: &str, listen: &str) -> Served {
-        Served::of(place.waxcell(&["witness", "serve", "--listen", listen, "--log", log]), place)
-    }
-
-    fn of(mut command: Command, place: &Place) -> Served {
-        let said = fs::OpenOptions::new().create(true).append(true).open(place.root().join("said")).unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = || {
-            let mut line = String::new();
-            out.read_line(&mut line).unwrap();
-            line.trim_end().to_owned()
-        };
-        let (key, url) = (line(), line());
-        assert!(
-            url.starts_with("http://"),
-            "{url}: {}",
-            fs::read_to_string(place.root().join("said")).unwrap()
-        );
-        Served { child, key, url }
-    }
-
-    fn address(&self) -> &str {
-        self.url.strip_prefix("http://").unwrap()
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address()).unwrap();
-        stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
-        stream
-    }
-
-    /// Sends a body; status and body of the answer.
-    fn submit(&self, body: &str) -> (u16, String) {
-        let mut stream = self.connect();
-        write!(
-            stream,
-            "POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        reply(&mut stream)
-    }
-}
-
-/// All of an answer, after which the connection ends.
-fn reply(stream: &mut TcpStream) -> (u16, String) {
-    let mut text = String::new();
-    let _ = stream.read_to_string(&mut text);
-    let status = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
-    (status, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
-}
-
-/// A host with one run on record.
-fn host() -> Place {
-    let place = Place::new(POLICY);
-    assert_eq!(place.run("print(1)").code, 0);
-    place
-}
-
-fn key(place: &Place) -> String {
-    say(&mut place.waxcell(&["audit", "key"])).out().trim().to_owned()
-}
-
-fn said_by(place: &Place) -> String {
-    fs::read_to_string(place.root().join("said")).unwrap()
-}
-
-/// Has a host ask these witnesses, of which `quorum` have to sign.
-fn set(place: &Place, witnesses: &[(&str, &str)], quorum: &str, more: &[&str]) {
-    let mut policy = String::new();
-    for (nth, (key, url)) in witnesses.iter().enumerate() {
-        policy += &format!("witness w{nth} {key} {url}\n");
-    }
-    let names: Vec<String> = (0..witnesses.len()).map(|nth| format!("w{nth}")).collect();
-    policy += &format!("group all-of-them {quorum} {}\nquorum all-of-them\n", names.join(" "));
-    let file = place.write("witnesses.policy", policy).display().to_string();
-    let done = say(&mut place.waxcell(&[&["audit", "witness", "set", &file], more].concat()));
-    assert_eq!(done.code, 0, "{done:?}");
-}
-
-fn verify(place: &Place, more: &[&str]) -> Said {
-    say(&mut place.waxcell(&[&["audit", "verify"], more].concat()))
-}
-
-fn verified(place: &Place) -> Value {
-    let said = verify(place, &["--json", "--complete"]);
-    assert_eq!(said.code, 0, "{said:?}");
-    said.report()
-}
-
-fn copy(from: &Path, to: &Path) {
-    let done = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(done.success());
-}
-
-/// What is sent to a witness that has signed nothing yet.
-fn first_submission(place: &Place) -> String {
-    format!("old 0\n\n{}", fs::read_to_string(place.journal().join("tlog/checkpoint")).unwrap())
-}
+use served::{POLICY, Served, copy, first_submission, host, key, reply, said_by, set, verified, verify};
+use support::{Place, say};
 
 #[test]
 fn two_hosts_watch_each_other() {
@@ -224,8 +107,8 @@ fn a_witness_that_answers_nothing_holds_nobody_up_for_long() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let b = host();
     let key_of_b = Served::start(&b, &key(&a), "127.0.0.1:0").key.clone();
-    set(&a, &[(&key_of_b, &format!("http://{}", silent.local_addr().unwrap()))], "1", &[]);
     let begun = Instant::now();
+    set(&a, &[(&key_of_b, &format!("http://{}", silent.local_addr().unwrap()))], "1", &[]);
     let run = a.run("print(1)");
     assert_eq!((run.code, run.err()), (0, String::new()));
     let took = begun.elapsed();
@@ -352,13 +235,14 @@ fn a_claim_without_a_signature_is_told_and_stops_nothing() {
     let (a, b) = (host(), host());
     let known = Served::start(&b, &key(&a), "127.0.0.1:0").key.clone();
     let liar = TcpListener::bind("127.0.0.1:0").unwrap();
-    set(&a, &[(&known, &format!("http://{}", liar.local_addr().unwrap()))], "1", &[]);
+    let url = format!("http://{}", liar.local_addr().unwrap());
     std::thread::spawn(move || {
         for mut stream in liar.incoming().map_while(Result::ok) {
             let _ = stream.read(&mut [0; 8192]);
             let _ = stream.write_all(b"HTTP/1.1 409 Conflict\r\nContent-Length: 4\r\n\r\n999\n");
         }
     });
+    set(&a, &[(&known, &url)], "1", &[]);
     for _ in 0..2 {
         let run = a.run("print(1)");
         assert!(run.code == 0 && run.out() == "1\n", "{run:?}");

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::DiskError;
 use crate::tlog::{
-    BundleError, Hash, Kind, OpenCheckpointError, Proof, SignedCheckpoint, TILE_WIDTH, Tile, TileError,
+    BundleError, Hash, Kind, Note, OpenCheckpointError, Proof, SignedCheckpoint, TILE_WIDTH, Tile, TileError,
     TileReader, VerifierKey, decode_bundle, inclusion_proof, tile_of,
 };
 pub use fault::{LogFault, LogFaultKind, LogReport};
@@ -158,6 +158,11 @@ impl Log {
         }
         let sealed = self.seals()?.into_iter().find(|seal| index < seal.size);
         let (of, note) = sealed.map_or((size, signed.note.clone()), |seal| (seal.size, seal.note));
+        self.prove_in(index, of, &note, size)
+    }
+
+    /// The proof that a record is among the first `of`, which a checkpoint has, of `size` that there are.
+    pub(crate) fn prove_in(&self, index: u64, of: u64, note: &Note, size: u64) -> Result<Proof, LogError> {
         let path = self.inclusion(index, of, size)?;
         Ok(Proof { extra: Some(self.record(index, size)?), index, path, checkpoint: note.to_string() })
     }

@@ -4,10 +4,12 @@
 //! `tlog-checkpoint` have it, in the folder `tlog`. `docs/journal-format.md` says what lies where.
 
 mod cosigned;
+mod count;
 mod epoch;
 mod evidence;
 mod head;
 pub(crate) mod key_file;
+mod silence;
 mod tiles;
 
 use std::path::{Path, PathBuf};
@@ -24,7 +26,8 @@ use crate::tlog::{
 };
 use crate::tlog::{dsse_envelope, tiles_of};
 use crate::witnesses::WitnessesError;
-pub use cosigned::{Asking, Claim, Cosigned};
+pub use cosigned::{Asking, Claim, Patience, Step};
+pub use count::Cosigned;
 pub use evidence::evidence;
 pub use key_file::KeyFileError;
 

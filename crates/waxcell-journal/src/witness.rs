@@ -6,9 +6,10 @@
 mod evidence;
 mod memory;
 mod refusal;
+mod successors;
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use sha2::{Digest, Sha256};
 
@@ -18,12 +19,13 @@ use crate::error::OpenError;
 use crate::lock::{self, Lock};
 use crate::publish::{KeyFileError, key_file};
 use crate::tlog::{
-    Checkpoint, CheckpointError, KeyKind, KeyName, Line, Note, PrivateKey, Signature, Submission,
+    Checkpoint, CheckpointError, KeyKind, KeyName, Line, Note, PrivateKey, Proof, Signature, Submission,
     VerifierKey, cosign, empty_root, verify_consistency,
 };
 pub use evidence::{Evidence, Sign};
 use memory::Memory;
 pub use refusal::Refusal;
+use successors::Successors;
 
 /// The witness cannot do its work.
 #[derive(Debug, thiserror::Error)]
@@ -72,11 +74,20 @@ pub struct Answer {
     pub evidence: Option<Evidence>,
 }
 
+/// What came of being shown that a log has changed its key.
+#[derive(Debug)]
+pub struct Followed {
+    /// The key that is known from now on; or why it is not.
+    pub outcome: Result<VerifierKey, Refusal>,
+    /// The log that it is about, if that is a known one.
+    pub origin: Option<String>,
+}
+
 /// A witness of some logs.
 #[derive(Debug)]
 pub struct Witness {
     key: PrivateKey,
-    logs: Vec<VerifierKey>,
+    logs: RwLock<Successors>,
     memory: Memory,
     evidence: Directory,
     lock: Lock,
@@ -120,6 +131,7 @@ impl Witness {
         }
         let memory = Memory::open(&directory.join("logs"), key.cosigner())?;
         let evidence = Directory::private(&directory.join("evidence"))?;
+        let logs = RwLock::new(Successors::open(&directory.join("seals"), logs)?);
         Ok(Witness { key, logs, memory, evidence, lock, turn: Mutex::new(()) })
     }
 
@@ -160,8 +172,7 @@ impl Witness {
     ) -> Result<Signature, Refusal> {
         let Submission { old, proof, checkpoint: note } = Submission::parse(body)?;
         let origin = note.text().split('\n').next().unwrap_or_default();
-        let keys: Vec<VerifierKey> =
-            self.logs.iter().filter(|key| key.name().as_str() == origin).cloned().collect();
+        let keys = self.logs().of(origin);
         if keys.is_empty() {
             return Err(Refusal::UnknownLog);
         }
@@ -177,6 +188,10 @@ impl Witness {
             Err(CheckpointError { fault: Line::EmptyRoot, .. }) => 0,
             Err(error) => return Err(Refusal::Checkpoint(*error)),
         };
+        // Whoever has a key that was to be destroyed makes no log of it.
+        if let Some(end) = authors.iter().find_map(|key| self.logs().end_of(key)).filter(|end| *end < size) {
+            return Err(Refusal::Over { end });
+        }
         if old > size {
             return Err(Refusal::OldIsMore { old, size });
         }
@@ -203,6 +218,8 @@ impl Witness {
         if now == 0 {
             return Err(WitnessError::Clock.into());
         }
+        // A clock that was set back takes nothing back that was said.
+        let now = last.map_or(now, |last| now.max(last.time));
         let cosignature = cosign(&self.key, &note, now).map_err(Refusal::Checkpoint)?;
         let mut cosigned = note;
         cosigned.add(cosignature.clone());
@@ -212,15 +229,51 @@ impl Witness {
         Ok(cosignature)
     }
 
+    /// Takes in that a log has changed its key: the body is the proof (C2SP `tlog-proof`) of the record that names the next
+    /// one, by the checkpoint that ends with it, which has to be the one that was cosigned last. What the proof shows is
+    /// durable before the key counts.
+    #[must_use]
+    pub fn follow(&self, body: &[u8]) -> Followed {
+        let mut origin = None;
+        let outcome = self.follow_to(body, &mut origin);
+        Followed { outcome, origin }
+    }
+
+    fn follow_to(&self, body: &[u8], known: &mut Option<String>) -> Result<VerifierKey, Refusal> {
+        let proof = Proof::parse(body)?;
+        let origin = proof.checkpoint.split('\n').next().unwrap_or_default();
+        if self.logs().of(origin).is_empty() {
+            return Err(Refusal::UnknownLog);
+        }
+        *known = Some(origin.to_owned());
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _held = self.lock.hold().map_err(WitnessError::from)?;
+        let mut logs = self.logs.write().unwrap_or_else(PoisonError::into_inner);
+        let shown = logs.judge(&proof).map_err(Refusal::Seal)?;
+        let last = self.memory.of(origin)?.map(|last| last.checkpoint);
+        let is_last = last
+            .as_ref()
+            .is_some_and(|last| (last.size(), last.root()) == (shown.seal.size(), shown.seal.root()));
+        if is_last {
+            logs.learn(&proof, &shown)?;
+        } else if !logs.knows(&shown) {
+            return Err(Refusal::Conflict { size: last.map_or(0, |last| last.size()) });
+        }
+        Ok(shown.next)
+    }
+
+    fn logs(&self) -> RwLockReadGuard<'_, Successors> {
+        self.logs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The checkpoint that was cosigned last for the log whose origin has this SHA-256, in lower-case hexadecimal.
     ///
     /// # Errors
     ///
     /// When what is remembered cannot be read or trusted.
     pub fn checkpoint(&self, origin_hash: &str) -> Result<Option<Note>, WitnessError> {
-        let origin =
-            self.logs.iter().map(|key| key.name().as_str()).find(|name| hash_of(name) == origin_hash);
-        let last = origin.map(|origin| self.memory.of(origin)).transpose()?.flatten();
+        let origin = self.logs().origins().find(|name| hash_of(name) == origin_hash).map(str::to_owned);
+        let last = origin.map(|origin| self.memory.of(&origin)).transpose()?.flatten();
         Ok(last.map(|last| last.note))
     }
 }
@@ -234,4 +287,6 @@ pub(crate) fn hash_of(origin: &str) -> String {
 struct Last {
     checkpoint: Checkpoint,
     note: Note,
+    /// When, in seconds since 1970.
+    time: u64,
 }

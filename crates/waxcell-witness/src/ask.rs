@@ -9,14 +9,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use waxcell_journal::tlog::Witness;
-use waxcell_journal::{Asking, Claim, Cosigned, PublishError, Publisher};
+use waxcell_journal::{Asking, Claim, Cosigned, Patience, PublishError, Publisher, Step};
 
 use crate::http::{Connection, MAX_HEAD, length};
 use crate::url::Url;
 
 /// The longest body of an answer that is taken in.
 const MAX_ANSWER: usize = 64 << 10;
-/// So many checkpoints a witness is sent: one by a guess, one by its answer, and one more where others came between.
+/// So often a witness is sent a checkpoint: by a guess, by its answer, and once more where others came between.
 const ATTEMPTS: u32 = 3;
 
 /// What came of asking.
@@ -32,24 +32,28 @@ pub struct Round {
     pub evidence: Vec<PathBuf>,
 }
 
-/// Asks the witnesses of a journal to cosign its newest checkpoint. Takes `longest` at most, but for the disk.
+/// Asks the witnesses of a journal to cosign its newest checkpoint, and the ends of epochs that they have not signed; shows
+/// those that do not know its key what has led to it. Takes `patience` at most, but for the disk.
 ///
 /// # Errors
 ///
 /// When the journal cannot be read or written. That nobody answers is no error.
-pub fn ask(publisher: &Publisher, longest: Duration) -> Result<Round, PublishError> {
-    let until = Instant::now() + longest;
+pub fn ask(publisher: &Publisher, patience: Patience) -> Result<Round, PublishError> {
+    let until = Instant::now() + patience.longest;
     let mut round = Round::default();
-    let Some(mut asking) = publisher.ask(longest)? else { return Ok(round) };
+    let Some(mut asking) = publisher.ask(patience)? else { return Ok(round) };
     let (send, receive) = mpsc::channel();
     let mut waiting = HashMap::new();
     for (nth, witness) in asking.open().into_iter().enumerate() {
         match witness.url.as_deref().unwrap_or_default().parse::<Url>() {
             Err(error) => round.silent.push(format!("{}: {error}", name(&witness))),
             Ok(url) => {
-                let submission = asking.submission(asking.last_of(&witness))?;
-                let one = Asked { witness, url, nth, attempts: 1, send: send.clone(), until };
-                one.post(submission.to_string());
+                let last = asking.last_of(&witness);
+                let Some(step) = asking.next_for(&witness, last, None) else { continue };
+                let send = send.clone();
+                let mut one =
+                    Asked { witness, url, nth, step, last, attempts: 0, has_shown: false, send, until };
+                one.submit(&asking, last)?;
                 waiting.insert(nth, one);
             }
         }
@@ -63,8 +67,10 @@ pub fn ask(publisher: &Publisher, longest: Duration) -> Result<Round, PublishErr
             waiting.insert(nth, one);
         }
     }
-    let late = waiting.values().map(|one| format!("{}: no answer in time", name(&one.witness)));
-    round.silent.extend(late);
+    for one in waiting.values() {
+        asking.heard(&one.witness, false);
+        round.silent.push(format!("{}: no answer in time", name(&one.witness)));
+    }
     round.cosigned = Some(asking.finish()?);
     Ok(round)
 }
@@ -77,6 +83,8 @@ fn name(witness: &Witness) -> String {
 /// What one exchange led to.
 enum Event {
     Submitted(io::Result<Reply>),
+    /// With what had been answered before to a checkpoint whose key was not known.
+    Followed(Reply, io::Result<Reply>),
     /// With what had been said before.
     Shown(String, io::Result<Reply>),
 }
@@ -86,7 +94,14 @@ struct Asked {
     witness: Witness,
     url: Url,
     nth: usize,
+    /// Which checkpoint it was sent last.
+    step: Step,
+    /// How many records it has signed, as far as that is known.
+    last: u64,
+    /// How often it was sent that.
     attempts: u32,
+    /// Whether it was shown then what has led to its key.
+    has_shown: bool,
     send: mpsc::Sender<(usize, Event)>,
     until: Instant,
 }
@@ -101,29 +116,24 @@ impl Asked {
     ) -> Result<bool, PublishError> {
         let who = name(&self.witness);
         match event {
-            Event::Submitted(Err(error)) => round.silent.push(format!("{who}: {error}")),
-            Event::Submitted(Ok(reply)) => match (reply.status, reply.size()) {
-                (200, _) => {
-                    if !asking.take(&self.witness, &reply.body) {
-                        round.silent.push(format!("{who}: its answer has no right signature"));
+            Event::Submitted(Err(error)) => {
+                asking.heard(&self.witness, !is_silence(&error));
+                round.silent.push(format!("{who}: {error}"));
+            }
+            Event::Submitted(Ok(reply)) => {
+                asking.heard(&self.witness, true);
+                return self.answered(reply, asking, round);
+            }
+            Event::Followed(before, followed) => {
+                match followed.ok().map(|reply| (reply.status, reply.size())) {
+                    Some((200, _)) => {
+                        self.submit(asking, self.last)?;
+                        return Ok(true);
                     }
+                    // It knows nothing of such requests, or of that epoch.
+                    _ => return self.next(asking, round, &format!("{} {}", before.status, before.words())),
                 }
-                (409, Some(size)) if size <= asking.size() && self.attempts < ATTEMPTS => {
-                    self.attempts += 1;
-                    self.post(asking.submission(size)?.to_string());
-                    return Ok(true);
-                }
-                (409, Some(size)) if size > asking.size() => {
-                    let said = format!("it has signed {size} records, and there are {}", asking.size());
-                    self.get(asking.origin_hash(), said);
-                    return Ok(true);
-                }
-                (422, _) => {
-                    self.get(asking.origin_hash(), format!("it refuses the proof: {}", reply.words()));
-                    return Ok(true);
-                }
-                (status, _) => round.silent.push(format!("{who}: {status} {}", reply.words())),
-            },
+            }
             Event::Shown(said, shown) => {
                 let claim = match shown.ok().filter(|reply| reply.status == 200) {
                     Some(reply) => asking.judge(&self.witness, reply.body.as_bytes())?,
@@ -139,14 +149,86 @@ impl Asked {
         Ok(false)
     }
 
-    fn post(&self, body: String) {
-        let request = format!(
+    /// What it says to a checkpoint.
+    fn answered(
+        &mut self,
+        reply: Reply,
+        asking: &mut Asking<'_>,
+        round: &mut Round,
+    ) -> Result<bool, PublishError> {
+        let who = name(&self.witness);
+        let sent = asking.size_of(self.step);
+        match (reply.status, reply.size()) {
+            (200, _) if asking.take(self.step, &self.witness, &reply.body) => {
+                self.last = sent;
+                return self.next(asking, round, "");
+            }
+            (200, _) => round.silent.push(format!("{who}: its answer has no right signature")),
+            (409, Some(size)) if size <= sent && self.attempts < ATTEMPTS => {
+                self.submit(asking, size)?;
+                return Ok(true);
+            }
+            // It has gone past the end of that epoch.
+            (409, Some(size)) if size > sent && !asking.is_newest(self.step) => {
+                self.last = size;
+                return self.next(asking, round, "");
+            }
+            (409, Some(size)) if size > asking.size() => {
+                let said = format!("it has signed {size} records, and there are {}", asking.size());
+                self.get(asking.origin_hash(), said);
+                return Ok(true);
+            }
+            (403, _) if !self.has_shown => match asking.change_of_keys(self.step)? {
+                Some(proof) => {
+                    self.has_shown = true;
+                    let posted = self.post("add-seal", &proof.to_string());
+                    self.exchange(posted, |followed| Event::Followed(reply, followed));
+                    return Ok(true);
+                }
+                None => return self.next(asking, round, &format!("403 {}", reply.words())),
+            },
+            (403, _) => return self.next(asking, round, &format!("403 {}", reply.words())),
+            (422, _) => {
+                self.get(asking.origin_hash(), format!("it refuses the proof: {}", reply.words()));
+                return Ok(true);
+            }
+            (status, _) => round.silent.push(format!("{who}: {status} {}", reply.words())),
+        }
+        Ok(false)
+    }
+
+    /// Goes on to what is to be signed next, if anything is. What it said, if that was no signature, is told at the end.
+    fn next(&mut self, asking: &Asking<'_>, round: &mut Round, said: &str) -> Result<bool, PublishError> {
+        match asking.next_for(&self.witness, self.last, Some(self.step)) {
+            Some(step) => {
+                (self.step, self.attempts, self.has_shown) = (step, 0, false);
+                self.submit(asking, self.last)?;
+                Ok(true)
+            }
+            None => {
+                if !said.is_empty() {
+                    round.silent.push(format!("{}: {said}", name(&self.witness)));
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    fn submit(&mut self, asking: &Asking<'_>, old: u64) -> Result<(), PublishError> {
+        self.attempts += 1;
+        self.last = old;
+        let body = asking.submission(self.step, old.min(asking.size_of(self.step)))?.to_string();
+        self.exchange(self.post("add-checkpoint", &body), Event::Submitted);
+        Ok(())
+    }
+
+    fn post(&self, path: &str, body: &str) -> String {
+        format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            self.url.path("add-checkpoint"),
+            self.url.path(path),
             self.url.address(),
             body.len(),
-        );
-        self.exchange(request, Event::Submitted);
+        )
     }
 
     fn get(&self, origin_hash: String, said: String) {
@@ -167,6 +249,11 @@ impl Asked {
             let _ = answer.send((self.nth, Event::Submitted(Err(error))));
         }
     }
+}
+
+/// Whether it is one that said nothing, and not one that says no.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
 }
 
 fn exchange(url: &Url, request: &str, until: Instant) -> io::Result<Reply> {

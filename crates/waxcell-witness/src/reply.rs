@@ -1,6 +1,6 @@
 //! What a witness answers, and what it says of that to its owner.
 
-use waxcell_journal::{Answer, Refusal, Sign};
+use waxcell_journal::{Answer, Followed, Refusal, Sign};
 
 use crate::http::reason;
 
@@ -59,11 +59,7 @@ pub(crate) fn of_submission(answer: &Answer) -> (Reply, Option<String>) {
     let origin = answer.origin.as_deref().unwrap_or_default();
     let mut reply = match &answer.outcome {
         Ok(cosignature) => Reply::new(200, format!("{cosignature}\n")),
-        Err(Refusal::Conflict { size }) => {
-            Reply { kind: "text/x.tlog.size", ..Reply::new(409, format!("{size}\n")) }
-        }
-        Err(Refusal::Failed(_)) => Reply::new(500, "the witness failed; its log says why\n"),
-        Err(refusal) => Reply::new(refusal.status(), format!("{refusal}\n")),
+        Err(refusal) => of_refusal(refusal),
     };
     let mut said = match &answer.outcome {
         Ok(_) => Some(format!("cosigned {origin}")),
@@ -93,4 +89,25 @@ pub(crate) fn of_submission(answer: &Answer) -> (Reply, Option<String>) {
         said = Some(format!("EVIDENCE: {origin} {what}; {kept}"));
     }
     (reply, said)
+}
+
+/// The answer to whoever shows that a log has changed its key, and a line as above.
+pub(crate) fn of_seal(followed: &Followed) -> (Reply, Option<String>) {
+    let origin = followed.origin.as_deref();
+    let said = |what: String| origin.map(|origin| format!("{what} {origin}"));
+    match &followed.outcome {
+        Ok(key) => (Reply::new(200, format!("{key}\n")), said(format!("follows to the key {key} of"))),
+        Err(refusal @ Refusal::Failed(error)) => (of_refusal(refusal), Some(format!("failed: {error}"))),
+        Err(refusal) => (of_refusal(refusal), said(format!("does not follow, since {refusal}:"))),
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Reply {
+    match refusal {
+        Refusal::Conflict { size } => {
+            Reply { kind: "text/x.tlog.size", ..Reply::new(409, format!("{size}\n")) }
+        }
+        Refusal::Failed(_) => Reply::new(500, "the witness failed; its log says why\n"),
+        refusal => Reply::new(refusal.status(), format!("{refusal}\n")),
+    }
 }

@@ -14,7 +14,7 @@ use waxcell_journal::Witness;
 use waxcell_journal::tlog::MAX_SUBMISSION;
 
 use crate::http::{Connection, Unread};
-use crate::reply::{Reply, of_submission};
+use crate::reply::{Reply, of_seal, of_submission};
 
 /// What a witness bears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +192,15 @@ impl Shared {
                 }
                 reply
             }
+            // Of our own: how a log that has changed its key goes on.
+            ("POST", "/add-seal") => {
+                let (reply, said) = of_seal(&self.witness.follow(&body));
+                if let Some(said) = said {
+                    (self.tell)(&said);
+                }
+                reply
+            }
+            (_, "/add-seal") => Reply::new(405, "a seal is sent by POST\n"),
             (_, "/add-checkpoint") => Reply::new(405, "a checkpoint is sent by POST\n"),
             (method, path) => {
                 let hash = path.strip_prefix('/').and_then(|path| path.strip_suffix("/checkpoint"));

@@ -39,6 +39,7 @@ mod verdict;
 mod view;
 mod views;
 mod violation;
+mod watchers;
 mod way;
 mod why;
 
@@ -58,6 +59,7 @@ pub use script::{Script, ScriptError};
 pub use state::{State, StateError};
 pub use verdict::Verdict;
 pub use violation::Violation;
+pub use watchers::record_witnesses;
 pub use waxcell_analysis::{Finding, PythonVersion};
 pub use waxcell_sandbox::{
     Enforced, Interrupts, ReceivedSignal, SignalSet, Stream, Switch, Switches, read_signal,

@@ -264,6 +264,11 @@ pub(crate) fn heartbeat(at: &str, caller: &Caller, more: Value) -> Value {
     with(extended(base("heartbeat", at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
 }
 
+/// `witnesses`: others watch the log from here on.
+pub(crate) fn witnesses(at: &str, caller: &Caller, more: Value) -> Value {
+    with(extended(base("witnesses", at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
+}
+
 /// `recovered`: an unfinished write of a process or machine that stopped was removed.
 pub(crate) fn recovered(at: &str, recovered: &Recovered) -> Value {
     with(

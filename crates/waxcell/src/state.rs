@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use waxcell_journal::{
-    AppendError, DisclosureError, Disclosures, Journal, Mark, OpenError, PublishError, Publisher,
+    AppendError, DisclosureError, Disclosures, Journal, Mark, OpenError, Patience, PublishError, Publisher,
 };
 use waxcell_journal::{Receipt, SpanId, SpanLock, SpanLockError};
 
@@ -284,7 +284,7 @@ impl State {
         if self.durable == 0 {
             return Ok(Vec::new());
         }
-        let cosigned = opened.publisher.publish(self.durable).and_then(|_| cosign(&opened.publisher));
+        let cosigned = opened.publisher.publish(self.durable).and_then(|_| cosign(&opened.publisher, false));
         cosigned.map(|round| round.claims).map_err(|source| self.publish_error(source))
     }
 
@@ -302,7 +302,7 @@ impl State {
         let seen = match opened.journal.durable() {
             Err(source) => return Err(self.append_error(source)),
             Ok(records) => opened.publisher.publish(records).and_then(|_| {
-                let round = cosign(&opened.publisher)?;
+                let round = cosign(&opened.publisher, true)?;
                 silent = round.silent.iter().chain(&round.claims).map(|one| format!("; {one}")).collect();
                 opened.publisher.demand_witnesses(records, now)
             }),
@@ -529,9 +529,9 @@ impl State {
 /// So long witnesses have to answer: longer than it takes, and not so long that anybody who waits for this process minds.
 const ASKING: Duration = Duration::from_secs(2);
 
-/// Asks the witnesses for their signatures.
-fn cosign(publisher: &Publisher) -> Result<waxcell_witness::Round, PublishError> {
-    let mut round = waxcell_witness::ask(publisher, ASKING)?;
+/// Asks the witnesses for their signatures; also those that were silent lately, if everything depends on it.
+fn cosign(publisher: &Publisher, insists: bool) -> Result<waxcell_witness::Round, PublishError> {
+    let mut round = waxcell_witness::ask(publisher, Patience { longest: ASKING, insists })?;
     round.evidence.pop().map_or(Ok(round), |path| Err(PublishError::Evidence(path)))
 }
 

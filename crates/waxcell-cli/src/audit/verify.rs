@@ -5,13 +5,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::json;
-use waxcell_journal::tlog::{Checkpoint, Policy, Proof, SignedCheckpoint, VerifierKey};
-use waxcell_journal::{
-    Apart, Cosigned, Demands, Log, LogError, LogReport, Moment, Promise, Proven, given_keys, leaf_hash,
-};
+use waxcell_journal::tlog::{Checkpoint, SignedCheckpoint, VerifierKey};
+use waxcell_journal::{Cosigned, Demands, Log, LogError, LogReport, Moment, Promise, given_keys};
 
 use super::trust::Trust;
-use super::{NO_PLACE, unreadable};
+use super::{NO_PLACE, proof, unreadable};
 use crate::args::{Common, Verify};
 use crate::edge;
 use crate::exit::Exit;
@@ -24,7 +22,9 @@ const WORTH_SHOWING: u64 = 100_000;
 
 pub(super) fn run(command: &Verify, state: Option<&Path>, common: &Common) -> Exit {
     let verdict = match &command.proof {
-        Some(proof) => return told(one(proof, command, state), |text| edge::print(&text, Exit::SUCCESS)),
+        Some(proof) => {
+            return told(proof::check(proof, command, state), |text| edge::print(&text, Exit::SUCCESS));
+        }
         None => all(command, state, common),
     };
     told(verdict, |found| found.tell(command.complete, common))
@@ -42,12 +42,12 @@ fn told<T>(done: Result<T, Stop>, tell: impl FnOnce(T) -> Exit) -> Exit {
 }
 
 /// Why there is no more to say.
-struct Stop {
-    message: String,
-    exit: Exit,
+pub(super) struct Stop {
+    pub(super) message: String,
+    pub(super) exit: Exit,
 }
 
-fn unchecked(message: impl Into<String>) -> Stop {
+pub(super) fn unchecked(message: impl Into<String>) -> Stop {
     Stop { message: message.into(), exit: Exit::UNCHECKED }
 }
 
@@ -328,7 +328,11 @@ impl Found {
 }
 
 /// The keys to trust, and whether they were named by whoever asks.
-fn keys(command: &Verify, log: &Log, trust: Option<&Trust>) -> Result<(Vec<VerifierKey>, bool), Stop> {
+pub(super) fn keys(
+    command: &Verify,
+    log: &Log,
+    trust: Option<&Trust>,
+) -> Result<(Vec<VerifierKey>, bool), Stop> {
     let mut keys = trust.filter(|trust| trust.demanded).map_or(Vec::new(), |trust| trust.policy.log_keys());
     for given in &command.key {
         keys.extend(given_keys(given).map_err(|error| unchecked(edge::with_causes(&error)))?);
@@ -385,54 +389,7 @@ fn check(
     report
 }
 
-/// Checks one proof; what it proves, in words.
-fn one(path: &Path, command: &Verify, state: Option<&Path>) -> Result<String, Stop> {
-    let wrong = |error: &dyn std::error::Error| Stop {
-        message: format!("`{}` proves nothing: {}", path.display(), edge::with_causes(error)),
-        exit: Exit::FOUND,
-    };
-    let proof = Proof::parse(&read(path)?).map_err(|error| wrong(&error))?;
-    let beside = Log::at(&state.map(|state| state.join("journal/tlog")).unwrap_or_default());
-    let trust = Trust::of(command.trust.as_deref(), None).map_err(unchecked)?;
-    let (keys, named) = keys(command, &beside, trust.as_ref())?;
-    if keys.is_empty() {
-        return Err(unchecked("no key to check the proof with: name the public key of the log with --key"));
-    }
-    let proven = Proven::of(proof.extra.as_deref().unwrap_or_default());
-    let record = proven.record;
-    let policy = match &trust {
-        Some(trust) => trust.policy.clone().with_logs(&keys),
-        None => Policy::of_logs(&keys),
-    };
-    let signed = proof.verify(&leaf_hash(record), &policy).map_err(|error| wrong(&error))?;
-    let disclosed = proven.values().map_err(|error| wrong(&error))?;
-    let value: serde_json::Value = serde_json::from_slice(record).unwrap_or_default();
-    let field = |name: &str| value[name].as_str().unwrap_or("?").to_owned();
-    let verdict = value["verdict"].as_str().map(|verdict| format!(", {verdict}")).unwrap_or_default();
-    let mut text = format!(
-        "proved: record {} of {}, `{}`{verdict}, of run {}, made {}\n",
-        proof.index,
-        signed.checkpoint.size(),
-        field("type"),
-        field("run"),
-        field("time"),
-    );
-    for Apart { path, value, .. } in disclosed {
-        text += &format!("disclosed: {} is {}\n", edge::printable(&path), value.unwrap_or_default());
-    }
-    for signature in &signed.signatures {
-        text += &format!("signed by {}\n", signature.key);
-    }
-    if trust.is_some() {
-        text += &format!("{}\n", Cosigned::of(&policy, &signed));
-    }
-    if !named {
-        text += "(the key of this state directory: name the one you noted with --key)\n";
-    }
-    Ok(edge::printable_lines(&text))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Stop> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Stop> {
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes));
     opened.map_err(|error| unchecked(format!("cannot read `{}`: {error}", path.display())))?;

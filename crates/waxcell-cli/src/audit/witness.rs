@@ -1,10 +1,11 @@
 //! `waxcell audit witness`: who watches this log.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use waxcell_journal::{Publisher, Witnesses};
+use waxcell::State;
+use waxcell_journal::{Patience, Publisher, Witnesses, WitnessesError};
 use waxcell_witness::{Round, Url, ask};
 
 use super::NO_PLACE;
@@ -13,17 +14,15 @@ use crate::edge;
 use crate::exit::Exit;
 
 /// So long witnesses have to answer somebody who asks for their answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Patience = Patience { longest: Duration::from_secs(5), insists: true };
 
 pub(super) fn run(command: &Watchers, state: Option<&Path>, common: &Common) -> Exit {
     let done = state.ok_or_else(|| NO_PLACE.to_owned()).and_then(|state| {
         let journal = state.join("journal");
         match command {
-            Watchers::Set { file, require_within } => set(&journal, file, *require_within),
+            Watchers::Set { file, require_within } => set(state, file, *require_within),
             Watchers::Show => show(&journal, common),
-            Watchers::None => {
-                Witnesses::none(&journal).map(|()| Exit::SUCCESS).map_err(|error| edge::with_causes(&error))
-            }
+            Watchers::None => change(state, None, || Witnesses::none(&journal)),
         }
     });
     done.unwrap_or_else(|message| {
@@ -32,7 +31,7 @@ pub(super) fn run(command: &Watchers, state: Option<&Path>, common: &Common) -> 
     })
 }
 
-fn set(journal: &Path, file: &Path, within: Option<u64>) -> Result<Exit, String> {
+fn set(state: &Path, file: &Path, within: Option<u64>) -> Result<Exit, String> {
     let text = std::fs::read(file).map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
     let named = |error: &dyn std::error::Error| format!("`{}`: {}", file.display(), edge::with_causes(error));
     let witnesses = Witnesses::new(&text, within).map_err(|error| named(&error))?;
@@ -40,13 +39,29 @@ fn set(journal: &Path, file: &Path, within: Option<u64>) -> Result<Exit, String>
     for url in &urls {
         url.parse::<Url>().map_err(|error| named(&error))?;
     }
-    witnesses.set(journal).map_err(|error| edge::with_causes(&error))?;
+    let exit = change(state, Some(&witnesses), || witnesses.set(&state.join("journal")))?;
     if urls.is_empty() {
         edge::advise(
             "no witness of this policy has an address, so nobody is asked: add `http://ADDRESS:PORT` to its line",
         );
     }
-    Ok(Exit::SUCCESS)
+    Ok(exit)
+}
+
+/// Records the change before it is made. A crash in between leaves a record of what the same command then does.
+fn change(
+    directory: &Path,
+    witnesses: Option<&Witnesses>,
+    make: impl FnOnce() -> Result<(), WitnessesError>,
+) -> Result<Exit, String> {
+    let caller = edge::caller().map_err(|error| format!("cannot tell the working directory: {error}"))?;
+    let mut state = State::at(Some(directory.to_owned()));
+    waxcell::record_witnesses(&mut state, witnesses, &caller, SystemTime::now())
+        .map_err(|error| edge::with_causes(&error))?;
+    let made = make().map_err(|error| edge::with_causes(&error));
+    // Those of now are the first to see it.
+    edge::rest(&state);
+    made.map(|()| Exit::SUCCESS)
 }
 
 fn show(journal: &Path, common: &Common) -> Result<Exit, String> {

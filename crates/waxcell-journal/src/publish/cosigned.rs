@@ -1,15 +1,16 @@
 //! Having the checkpoint cosigned: what witnesses are asked, what becomes of their answers, and what is demanded of them.
 //! Who speaks to them is elsewhere.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::count::Cosigned;
+use super::silence::{self, Silence};
 use super::{Head, PublishError, Publisher, evidence};
 use crate::lock::{Held, Lock};
 use crate::log::{MAX_CHECKPOINT, SEALS};
 use crate::tlog::{
-    Hash, Note, Policy, Signature, SignedCheckpoint, Submission, TileError, TileReader, VerifierKey, Witness,
+    Hash, Note, Proof, Signature, SignedCheckpoint, Submission, TileError, TileReader, VerifierKey, Witness,
     consistency_proof, root,
 };
 use crate::whole;
@@ -22,54 +23,8 @@ const COSIGNED: &str = "cosigned";
 const LOCK: &str = "witness.lock";
 /// Longer is no note here: it has to fit into a slot of the head, beside the tree.
 const MOST_BYTES: usize = 6000;
-
-/// How many witnesses signed a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cosigned {
-    /// As many.
-    pub by: usize,
-    /// Of so many.
-    pub of: usize,
-    /// Whether they are a quorum.
-    pub quorum: bool,
-    /// Since when they are one: what the last one needed says, in seconds since 1970. Nothing without a quorum or where
-    /// none is asked for.
-    pub time: Option<u64>,
-}
-
-impl Cosigned {
-    /// How many witnesses of a policy signed a checkpoint, which was opened with their keys.
-    #[must_use]
-    pub fn of(policy: &Policy, signed: &SignedCheckpoint) -> Cosigned {
-        let mut part = signed.clone();
-        part.cosignatures.clear();
-        let mut all = signed.cosignatures.clone();
-        all.sort_by_key(|one| std::cmp::Reverse(one.time));
-        let by = all.len();
-        let (mut quorum, mut time) = (policy.check(&part).is_ok(), None);
-        // The latest first: a single witness with a wrong clock makes nothing look younger than a quorum says.
-        for one in all {
-            if !quorum {
-                time = one.time;
-                part.cosignatures.push(one);
-                quorum = policy.check(&part).is_ok();
-            }
-        }
-        Cosigned { by, of: policy.witnesses().count(), quorum, time: time.filter(|_| quorum) }
-    }
-}
-
-impl fmt::Display for Cosigned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Cosigned { by, of, quorum, .. } = self;
-        match (by, quorum) {
-            (0, true) => write!(f, "signed, and cosigned by none of {of} witnesses"),
-            (0, false) => write!(f, "signed, and cosigned by none of {of} witnesses: that is no quorum"),
-            (_, true) => write!(f, "cosigned {by} of {of}"),
-            (_, false) => write!(f, "cosigned {by} of {of}: that is no quorum"),
-        }
-    }
-}
+/// So many epochs are looked back for seals that a witness has not signed.
+const EPOCHS: usize = 16;
 
 /// What is to be thought of a witness that says something else than this journal.
 #[derive(Debug)]
@@ -82,15 +37,40 @@ pub enum Claim {
     Proved(PathBuf),
 }
 
-/// The newest checkpoint on its way through the witnesses; one process at a time asks them.
+/// How long somebody waits for witnesses, and for which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// At most so long.
+    pub longest: Duration,
+    /// Also for those that did not answer in time lately.
+    pub insists: bool,
+}
+
+/// A checkpoint that a witness is to sign, of one [`Asking`]: the end of an epoch, or the newest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step(usize);
+
+/// A checkpoint with the signatures that have come.
+#[derive(Debug)]
+struct Target {
+    size: u64,
+    note: Note,
+    has_come: bool,
+    /// The epoch that ends with it.
+    epoch: Option<u64>,
+}
+
+/// The newest checkpoint on its way through the witnesses, with the ends of epochs before it; one process at a time asks them.
 #[derive(Debug)]
 pub struct Asking<'a> {
     publisher: &'a Publisher,
     witnesses: Witnesses,
     keys: Vec<VerifierKey>,
     head: Head,
-    /// With the signatures that have come.
-    note: Note,
+    /// In the order of the records, the newest last.
+    targets: Vec<Target>,
+    silence: Silence,
+    insists: bool,
     /// What a quorum signed last.
     last: Option<SignedCheckpoint>,
     _held: Held,
@@ -98,16 +78,17 @@ pub struct Asking<'a> {
 
 impl Publisher {
     /// Begins to have the newest checkpoint cosigned; waits for others who do so, but not longer than `patience`. Nothing
-    /// when nobody is to be asked, nothing was signed yet, all have cosigned it, or others ask for that long.
+    /// when nobody is to be asked, nothing was signed yet, all have cosigned it or were silent lately, or others ask for that
+    /// long.
     ///
     /// # Errors
     ///
     /// When the witnesses or the head cannot be read, or there is evidence.
-    pub fn ask(&self, patience: Duration) -> Result<Option<Asking<'_>>, PublishError> {
+    pub fn ask(&self, patience: Patience) -> Result<Option<Asking<'_>>, PublishError> {
         let Some(witnesses) = Witnesses::of(&self.path)? else { return Ok(None) };
         evidence::none(&self.path)?;
         let lock = Lock::open(&self.directory, LOCK)?;
-        let until = Instant::now() + patience;
+        let until = Instant::now() + patience.longest;
         let held = loop {
             match lock.try_hold()? {
                 Some(held) => break held,
@@ -116,10 +97,23 @@ impl Publisher {
             }
         };
         let Some(head) = self.head.read()? else { return Ok(None) };
-        let note = Note::parse(head.note.as_bytes())?;
+        let newest = Note::parse(head.note.as_bytes())?;
         let keys = self.log().keys()?;
         let last = self.cosigned(&witnesses, &keys)?;
-        let asking = Asking { publisher: self, witnesses, keys, head, note, last, _held: held };
+        let seals = self.log().seals()?;
+        let mut targets: Vec<Target> = seals[seals.len().saturating_sub(EPOCHS)..]
+            .iter()
+            .filter(|seal| seal.note.text() != newest.text())
+            .map(|seal| {
+                let (size, note, epoch) = (seal.size, seal.note.clone(), Some(seal.epoch));
+                Target { size, note, has_come: false, epoch }
+            })
+            .collect();
+        targets.push(Target { size: head.size(), note: newest, has_come: false, epoch: None });
+        let (silence, insists) = (Silence::read(&self.directory)?, patience.insists);
+        let publisher = self;
+        let asking =
+            Asking { publisher, witnesses, keys, head, targets, silence, insists, last, _held: held };
         Ok((!asking.open().is_empty()).then_some(asking))
     }
 
@@ -177,22 +171,26 @@ impl Publisher {
 }
 
 impl Asking<'_> {
-    /// Who can be asked and has not signed yet.
+    /// Who can be asked and has not signed the newest one yet.
     #[must_use]
     pub fn open(&self) -> Vec<Witness> {
-        let has = |key: &VerifierKey| !self.note.only(std::slice::from_ref(key)).signatures().is_empty();
+        let Some(newest) = self.targets.last() else { return Vec::new() };
+        let now = silence::now();
+        let is_left_alone = |key| !self.insists && self.silence.is_left_alone(key, now);
         let all = self.witnesses.policy.witnesses();
-        all.filter(|witness| witness.url.is_some() && !has(&witness.key)).cloned().collect()
+        all.filter(|one| one.url.is_some() && !newest.has(&one.key) && !is_left_alone(&one.key))
+            .cloned()
+            .collect()
     }
 
-    /// How many records the checkpoint has.
+    /// How many records the newest checkpoint has.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.head.size()
     }
 
     fn origin(&self) -> &str {
-        self.note.text().split('\n').next().unwrap_or_default()
+        self.head.note.split('\n').next().unwrap_or_default()
     }
 
     /// The SHA-256 of the log's origin, as paths of witnesses have it.
@@ -206,7 +204,38 @@ impl Asking<'_> {
     pub fn last_of(&self, witness: &Witness) -> u64 {
         let signed = self.last.as_ref();
         let by = signed.filter(|last| last.cosignatures.iter().any(|one| one.key == witness.key));
-        by.map_or(0, |last| last.checkpoint.size())
+        let seal = self.targets.iter().rev().find(|target| target.has(&witness.key));
+        by.map_or(0, |last| last.checkpoint.size()).max(seal.map_or(0, |target| target.size))
+    }
+
+    /// The next checkpoint that a witness is to sign who has signed `last` records: the end of an epoch that it has not
+    /// signed, or the newest one. An end that it has gone past it cannot sign any more.
+    #[must_use]
+    pub fn next_for(&self, witness: &Witness, last: u64, after: Option<Step>) -> Option<Step> {
+        let first = after.map_or(0, |Step(step)| step + 1);
+        let is_next = |at: &usize| {
+            let target = &self.targets[*at];
+            target.epoch.is_none() || (target.size >= last && !target.has(&witness.key))
+        };
+        (first..self.targets.len()).find(is_next).map(Step)
+    }
+
+    /// The newest checkpoint.
+    #[must_use]
+    pub fn newest(&self) -> Step {
+        Step(self.targets.len() - 1)
+    }
+
+    /// How many records the checkpoint of a step has.
+    #[must_use]
+    pub fn size_of(&self, Step(step): Step) -> u64 {
+        self.targets[step].size
+    }
+
+    /// Whether a step is for the newest checkpoint.
+    #[must_use]
+    pub fn is_newest(&self, Step(step): Step) -> bool {
+        self.targets[step].epoch.is_none()
     }
 
     /// What to send to a witness that signed `old` records last.
@@ -214,28 +243,55 @@ impl Asking<'_> {
     /// # Errors
     ///
     /// When tiles are missing, or the disk refuses.
-    pub fn submission(&self, old: u64) -> Result<Submission, PublishError> {
-        let size = self.head.size();
-        let proof = self.with_tiles(|mut read| consistency_proof(old, size, &mut read))?;
-        Ok(Submission { old, proof, checkpoint: self.note.only(&self.keys) })
+    pub fn submission(&self, Step(step): Step, old: u64) -> Result<Submission, PublishError> {
+        let Target { size, note, .. } = &self.targets[step];
+        let proof = self.with_tiles(|mut read| consistency_proof(old, *size, &mut read))?;
+        Ok(Submission { old, proof, checkpoint: note.only(&self.keys) })
+    }
+
+    /// What shows a witness, which has signed the end of the epoch before that of a step, that the log has changed its key
+    /// then. Nothing where that is no end of an epoch.
+    ///
+    /// # Errors
+    ///
+    /// When tiles are missing, or the disk refuses.
+    pub fn change_of_keys(&self, Step(step): Step) -> Result<Option<Proof>, PublishError> {
+        let Some(seal) = self.targets[..step].last() else { return Ok(None) };
+        let _held = self.publisher.lock.hold()?;
+        let size = self.publisher.head.read()?.map_or(0, |head| head.size());
+        Ok(Some(self.publisher.log().prove_in(
+            seal.size - 1,
+            seal.size,
+            &seal.note.only(&self.keys),
+            size,
+        )?))
     }
 
     /// Takes in what a witness answered: whether its right signature is in it. Anything else in it is left out.
-    pub fn take(&mut self, witness: &Witness, answer: &str) -> bool {
+    pub fn take(&mut self, Step(step): Step, witness: &Witness, answer: &str) -> bool {
+        let target = &mut self.targets[step];
         let own = |line| {
             let signature = Signature::parse(line).ok()?;
-            let mut alone = Note::new(self.note.text()).ok()?;
+            let mut alone = Note::new(target.note.text()).ok()?;
             alone.add(signature.clone());
             alone.open(std::slice::from_ref(&witness.key)).is_ok().then_some(signature)
         };
         let Some(signature) = answer.lines().find_map(own) else { return false };
-        let mut note = self.note.clone();
+        let mut note = target.note.clone();
         note.add(signature);
         let fits = note.to_string().len() <= MOST_BYTES;
         if fits {
-            self.note = note;
+            (target.note, target.has_come) = (note, true);
         }
         fits
+    }
+
+    /// Notes whether a witness has said anything in time.
+    pub fn heard(&mut self, witness: &Witness, answered: bool) {
+        match answered {
+            true => self.silence.remove(&witness.key),
+            false => self.silence.add(&witness.key, silence::now()),
+        }
     }
 
     /// Judges what a witness showed as the last checkpoint of this log that it has signed.
@@ -291,33 +347,45 @@ impl Asking<'_> {
     /// # Errors
     ///
     /// When the disk refuses.
-    pub fn finish(self) -> Result<Cosigned, PublishError> {
-        let text = self.note.to_string();
+    pub fn finish(mut self) -> Result<Cosigned, PublishError> {
+        if self.silence != Silence::read(&self.publisher.directory)? {
+            self.silence.keep(&self.publisher.directory)?;
+        }
+        let newest = self.targets.pop();
+        let text = newest.as_ref().map_or(self.head.note.clone(), |newest| newest.note.to_string());
         let witnesses = self.witnesses.policy.witness_keys();
         let signed = SignedCheckpoint::open(text.as_bytes(), &self.keys, &witnesses)?;
         let cosigned = self.witnesses.count(&signed);
-        if text == self.head.note {
-            return Ok(cosigned);
-        }
-        if cosigned.quorum {
+        let has_come = text != self.head.note;
+        if has_come && cosigned.quorum {
             // A crash here leaves it out of the checkpoint until the witnesses are asked again.
             whole::place(&self.publisher.directory, COSIGNED, text.as_bytes())?;
         }
         let _held = self.publisher.lock.hold()?;
         // The end of an epoch is kept for good, and is what its records are proved by.
-        for seal in self.publisher.log().seals()?.iter().filter(|seal| seal.note.text() == self.note.text()) {
-            let path = format!("{SEALS}/{}", seal.epoch);
-            self.publisher.public.place(&path, self.note.to_string().as_bytes(), true)?;
+        let of_newest =
+            self.publisher.log().seals()?.into_iter().filter(|seal| seal.note.text() == signed.note.text());
+        let of_newest: Vec<u64> = of_newest.filter(|_| has_come).map(|seal| seal.epoch).collect();
+        let before = self.targets.iter().filter(|target| target.has_come);
+        let seals = before.filter_map(|target| Some((target.epoch?, target.note.to_string())));
+        for (epoch, note) in seals.chain(of_newest.into_iter().map(|epoch| (epoch, text.clone()))) {
+            self.publisher.public.place(&format!("{SEALS}/{epoch}"), note.as_bytes(), true)?;
         }
         // A crash here leaves the head without them, and the witnesses are asked again.
         let newest = self.publisher.head.read()?;
         // Where others have signed more meanwhile, theirs is the checkpoint to be shown.
-        if newest.as_ref() == Some(&self.head) {
+        if has_come && newest.as_ref() == Some(&self.head) {
             let head = Head { note: text, ..self.head.clone() };
             self.publisher.head.replace(newest.as_ref(), &head)?;
             self.publisher.show(&head)?;
         }
         Ok(cosigned)
+    }
+}
+
+impl Target {
+    fn has(&self, key: &VerifierKey) -> bool {
+        !self.note.only(std::slice::from_ref(key)).signatures().is_empty()
     }
 }
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 use super::support::scratch;
 use crate::disk::faults::{Manner, Plan, under};
 use crate::tlog::*;
-use crate::{Claim, Entry, Journal, Log, Mark, PublishError, Publisher, SpanId, Witnesses, WitnessesError};
+use crate::{
+    Claim, Entry, Journal, Log, Mark, Patience, PublishError, Publisher, SpanId, Witnesses, WitnessesError,
+};
 
 const NOW: u64 = 1_790_000_000;
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Patience = Patience { longest: Duration::from_millis(100), insists: true };
 
 /// A journal with its publisher, and two witnesses beside it.
 struct Watched {
@@ -59,10 +61,10 @@ impl Watched {
         for (one, witness) in asking.open().iter().zip(&self.witnesses).take(count) {
             let mut old = asking.last_of(one);
             for _ in 0..2 {
-                let body = asking.submission(old)?.to_string();
+                let body = asking.submission(asking.newest(), old)?.to_string();
                 match witness.add_checkpoint(body.as_bytes(), now).outcome {
                     Ok(line) => {
-                        assert!(asking.take(one, &format!("{line}\n")));
+                        assert!(asking.take(asking.newest(), one, &format!("{line}\n")));
                         taken += 1;
                         break;
                     }
@@ -113,17 +115,17 @@ fn what_is_no_right_signature_does_not_get_in() {
     watched.grow(5);
     let mut asking = watched.publisher.ask(PATIENCE).unwrap().unwrap();
     let [a, b] = asking.open().try_into().unwrap();
-    let body = asking.submission(0).unwrap().to_string();
+    let body = asking.submission(asking.newest(), 0).unwrap().to_string();
     let right = watched.witnesses[0].add_checkpoint(body.as_bytes(), NOW).outcome.unwrap().to_string();
     let other = watched.witnesses[1].add_checkpoint(body.as_bytes(), NOW).outcome.unwrap().to_string();
     let end = right.len() - 5;
     let wrong =
         format!("{}{}{}", &right[..end], if &right[end..=end] == "A" { "B" } else { "A" }, &right[end + 1..]);
     for answer in ["", "\n\n", "nonsense", "\u{2014} a b", &wrong, &other] {
-        assert!(!asking.take(&a, answer), "{answer}");
+        assert!(!asking.take(asking.newest(), &a, answer), "{answer}");
     }
-    assert!(asking.take(&a, &format!("nonsense\n{wrong}\n{other}\n{right}\n")));
-    assert!(!asking.take(&b, &right), "somebody else's");
+    assert!(asking.take(asking.newest(), &a, &format!("nonsense\n{wrong}\n{other}\n{right}\n")));
+    assert!(!asking.take(asking.newest(), &b, &right), "somebody else's");
     assert_eq!(asking.finish().unwrap().by, 1);
     assert_eq!(watched.check(), (1, false));
     let note = watched.publisher.newest().unwrap().unwrap().0;
@@ -137,14 +139,14 @@ fn signatures_for_a_checkpoint_of_before_are_not_put_under_another() {
     let first = Publisher::open(&watched.place(), "host").unwrap();
     let mut asking = first.ask(PATIENCE).unwrap().unwrap();
     let witness = asking.open().remove(0);
-    let body = asking.submission(0).unwrap().to_string();
+    let body = asking.submission(asking.newest(), 0).unwrap().to_string();
     let line = watched.witnesses[0].add_checkpoint(body.as_bytes(), NOW).outcome.unwrap().to_string();
     // One at a time.
     assert!(watched.publisher.ask(PATIENCE).unwrap().is_none());
     watched.grow(400);
     // A proof can still be made, from the tiles of the larger tree.
-    assert_eq!(asking.submission(2).unwrap().proof.len(), 1);
-    assert!(asking.take(&witness, &line));
+    assert_eq!(asking.submission(asking.newest(), 2).unwrap().proof.len(), 1);
+    assert!(asking.take(asking.newest(), &witness, &line));
     assert!(asking.finish().unwrap().quorum);
     assert_eq!(watched.check(), (0, false));
     // That it was seen then is known all the same.
@@ -300,9 +302,9 @@ fn a_disk_that_fails_leaves_a_whole_log() {
                 // The witnesses have disks of their own.
                 let mut asking = watched.publisher.ask(PATIENCE).unwrap().unwrap();
                 for (one, witness) in asking.open().iter().zip(&watched.witnesses) {
-                    let body = asking.submission(0).unwrap().to_string();
+                    let body = asking.submission(asking.newest(), 0).unwrap().to_string();
                     let line = witness.add_checkpoint(body.as_bytes(), NOW).outcome.unwrap().to_string();
-                    assert!(asking.take(one, &line));
+                    assert!(asking.take(asking.newest(), one, &line));
                 }
                 let (done, reached) = under(plan, || asking.finish());
                 if !reached {
@@ -340,10 +342,14 @@ fn of_many_witnesses_as_many_sign_as_there_is_room_for() {
     let policy = lines.collect::<String>() + "quorum w0\n";
     Witnesses::new(policy.as_bytes(), None).unwrap().set(&watched.place()).unwrap();
     let mut asking = watched.publisher.ask(PATIENCE).unwrap().unwrap();
-    let checkpoint = asking.submission(0).unwrap().checkpoint;
+    let checkpoint = asking.submission(asking.newest(), 0).unwrap().checkpoint;
     let mut taken = 0;
     for (one, key) in asking.open().iter().zip(&keys) {
-        taken += usize::from(asking.take(one, &cosign(key, &checkpoint, NOW).unwrap().to_string()));
+        taken += usize::from(asking.take(
+            asking.newest(),
+            one,
+            &cosign(key, &checkpoint, NOW).unwrap().to_string(),
+        ));
     }
     assert!((15..32).contains(&taken), "{taken}");
     asking.finish().unwrap();

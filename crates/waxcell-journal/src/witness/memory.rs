@@ -27,9 +27,9 @@ impl Memory {
         let Some(bytes) = whole::read(&self.folder, &name, most)? else { return Ok(None) };
         let last = || {
             let note = Note::parse(&bytes).ok()?;
-            note.open(std::slice::from_ref(&self.own)).ok()?;
+            let time = note.open(std::slice::from_ref(&self.own)).ok()?.verified.first()?.time?;
             let checkpoint: Checkpoint = note.text().parse().ok()?;
-            (checkpoint.origin() == origin).then_some(Last { checkpoint, note })
+            (checkpoint.origin() == origin).then_some(Last { checkpoint, note, time })
         };
         Ok(Some(last().ok_or_else(|| WitnessError::Memory(self.folder.path_of(&name)))?))
     }

@@ -1,7 +1,7 @@
 //! Why a checkpoint is not cosigned, and with which status of HTTP that is said.
 
 use super::WitnessError;
-use crate::tlog::{CheckpointError, Line, NoteError, ProofError, SubmissionError};
+use crate::tlog::{CheckpointError, Line, NoteError, ProofError, ProofFileError, SubmissionError};
 
 /// Why a checkpoint is not cosigned.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,18 @@ pub enum Refusal {
     /// It is not shown to continue the one that was cosigned last.
     #[error("invalid consistency proof: {0}")]
     Proof(ProofError),
+    /// The key that signed it is one of an epoch that is over.
+    #[error("the log has changed its key after {end} records; this is signed by the old one")]
+    Over {
+        /// How many entries the epoch ended with.
+        end: u64,
+    },
+    /// What is to show a change of keys is no proof.
+    #[error("{0}")]
+    NoProof(#[from] ProofFileError),
+    /// It does not show that the log has changed its key.
+    #[error("this shows no change of keys: {0}")]
+    Seal(String),
     /// The witness could not do its work.
     #[error(transparent)]
     Failed(#[from] WitnessError),
@@ -45,10 +57,14 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Refusal::Checkpoint(CheckpointError { fault: Line::EmptyRoot, .. }) | Refusal::Proof(_) => 422,
-            Refusal::Form(_) | Refusal::Checkpoint(_) | Refusal::OldIsMore { .. } => 400,
+            Refusal::Checkpoint(CheckpointError { fault: Line::EmptyRoot, .. })
+            | Refusal::Proof(_)
+            | Refusal::Seal(_) => 422,
+            Refusal::Form(_) | Refusal::NoProof(_) | Refusal::Checkpoint(_) | Refusal::OldIsMore { .. } => {
+                400
+            }
             Refusal::UnknownLog => 404,
-            Refusal::Signature(_) => 403,
+            Refusal::Signature(_) | Refusal::Over { .. } => 403,
             Refusal::Conflict { .. } => 409,
             Refusal::Failed(_) => 500,
         }

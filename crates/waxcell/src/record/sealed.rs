@@ -8,7 +8,7 @@ use super::{hex, unhex};
 use crate::secrets::Secrets;
 
 /// Fields whose texts are ours, or hashes: no secrets.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "boot",
     "changes_sha256",
     "digests",
@@ -24,6 +24,7 @@ const OURS: [&str; 15] = [
     "type",
     "v",
     "verdict",
+    "vkey",
 ];
 /// Fields that are sealed whatever is in them.
 const ALWAYS: [&str; 2] = ["args", "args_hex"];
