@@ -8,7 +8,7 @@ use crate::version::PythonVersion;
 use crate::walk::Node;
 
 /// How many steps all rules together may take that are more than one a node. No script that a person wrote comes near.
-const BUDGET: usize = 16 << 20;
+const BUDGET: usize = 4 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Context<'a> {

@@ -39,22 +39,43 @@ impl Decoded<'_> {
         }
     }
 
-    /// Counts characters once, from one problem to the next.
+    /// Counts characters once from one start to the next, and once from one end to the next.
     fn count(&self, problems: &mut [Problem]) {
-        let (mut offset, mut characters, mut line_start) = (0, 0, 0);
-        for problem in problems {
-            let [start, end] = [problem.start, problem.end].map(|at| self.text.floor_char_boundary(at));
-            let between = &self.text[offset..start];
-            let after_line_end = start_of_line(between.as_bytes());
-            if after_line_end > 0 {
-                line_start = characters + between[..after_line_end].chars().count();
-            }
-            characters += between.chars().count();
-            offset = start;
-            problem.column = Some(characters - line_start + 1);
-            problem.start = characters;
-            problem.end = characters + self.text[start..end.max(start)].chars().count();
+        let mut counted = Counted { text: &self.text, offset: 0, characters: 0, line_start: 0 };
+        for problem in &mut *problems {
+            problem.start = counted.upto(problem.start);
+            problem.column = Some(problem.start - counted.line_start + 1);
         }
+        let mut by_end: Vec<&mut Problem> = problems.iter_mut().collect();
+        by_end.sort_by_key(|problem| problem.end);
+        let mut counted = Counted { text: &self.text, offset: 0, characters: 0, line_start: 0 };
+        for problem in by_end {
+            problem.end = counted.upto(problem.end);
+        }
+    }
+}
+
+/// How many characters of a text have been counted.
+struct Counted<'t> {
+    text: &'t str,
+    offset: usize,
+    characters: usize,
+    /// How many of them come before the current line.
+    line_start: usize,
+}
+
+impl Counted<'_> {
+    /// How many there are before this offset, which is not before the last one that was asked for.
+    fn upto(&mut self, offset: usize) -> usize {
+        let offset = self.text.floor_char_boundary(offset);
+        let between = &self.text[self.offset..offset];
+        let line_start = start_of_line(between.as_bytes());
+        if line_start > 0 {
+            self.line_start = self.characters + between[..line_start].chars().count();
+        }
+        self.characters += between.chars().count();
+        self.offset = offset;
+        self.characters
     }
 }
 

@@ -11,7 +11,7 @@ use ruff_python_ast::{Expr, StmtImport, StmtImportFrom};
 
 /// No dotted name that means anything is longer, in bytes. A longer one stands for nothing, so that a name of a
 /// megabyte is not copied for each of its uses.
-const MAX_NAME: usize = 1000;
+pub(crate) const MAX_NAME: usize = 1000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Imports<'a> {

@@ -53,13 +53,10 @@ pub(crate) fn start_of_line(bytes: &[u8]) -> usize {
 
 /// How many line ends: LF, CRLF (one) and lone CR, as the interpreter's universal newlines have it.
 fn ends(bytes: &[u8]) -> usize {
-    let mut previous = 0;
-    let mut count = 0;
-    for &byte in bytes {
-        count += usize::from(byte == b'\r' || (byte == b'\n' && previous != b'\r'));
-        previous = byte;
-    }
-    count
+    let count = |end: u8| bytes.iter().filter(|&&byte| byte == end).count();
+    let (feeds, returns) = (count(b'\n'), count(b'\r'));
+    let both = if returns > 0 { bytes.windows(2).filter(|pair| pair == b"\r\n").count() } else { 0 };
+    feeds + returns - both
 }
 
 /// How many characters: each maximal piece of valid UTF-8 by its characters, every other byte by itself.

@@ -132,11 +132,13 @@ impl Excess {
 
 /// Checks every bound before the parser sees the text.
 fn survey(text: &str) -> Result<(), Excess> {
-    if lambdas(text) > MAX_LAMBDAS {
+    // Nothing is counted in a text that has not the room for so many.
+    if text.len() > MAX_LAMBDAS * "lambda".len() && lambdas(text) > MAX_LAMBDAS {
         return Err(Excess::Lambdas);
     }
     let interpolates = survey_tokens(text)?;
-    if interpolates && hidden(text) > MAX_HIDDEN { Err(Excess::Hidden) } else { Ok(()) }
+    let hides = interpolates && text.len() > MAX_HIDDEN && hidden(text) > MAX_HIDDEN;
+    if hides { Err(Excess::Hidden) } else { Ok(()) }
 }
 
 /// Checks the bounds on the token stream; tells whether there are f-strings or t-strings in it.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use waxcell_analysis::{Analysis, MAX_PER_RULE, MAX_SOURCE, PythonVersion, analyse};
+use waxcell_analysis::{Analysis, MAX_PER_RULE, MAX_SOURCE, Profile, PythonVersion, analyse, scan};
 
 /// What makes the parser take what follows for code where the lexer alone takes it for a string.
 const HIDE: &str = "f'''{a''' #\n";
@@ -21,6 +21,10 @@ fn judged(name: &str, source: &str) -> Analysis {
     let first = analysis.findings.first().map(|finding| (finding.rule, finding.span));
     println!("{name}: {} bytes, {took:?}, {:?}", source.len(), first);
     assert!(took < PATIENCE, "{name} took {took:?}");
+    let scanned = scan("script.py", source.as_bytes(), TARGET, &Profile::default());
+    let took = start.elapsed();
+    assert!(took < 2 * PATIENCE, "{name} took {took:?} with a scan");
+    assert_eq!(scanned.blocks(), analysis.blocks(), "{name}");
     analysis
 }
 
@@ -271,7 +275,10 @@ fn soup() {
         let length = if round % 40 == 0 { 50_000 } else { random(300) };
         let source: String = (0..length).map(|_| chosen[random(kinds)]).collect();
         let start = Instant::now();
-        blocked += usize::from(analyse(source.as_bytes(), TARGET).blocks());
+        let analysis = analyse(source.as_bytes(), TARGET);
+        blocked += usize::from(analysis.blocks());
+        let scanned = scan("script.py", source.as_bytes(), TARGET, &Profile::default());
+        assert_eq!(scanned.blocks(), analysis.blocks(), "{source}");
         assert!(start.elapsed() < PATIENCE, "{source}");
     }
     assert!(blocked > rounds / 2 && blocked < rounds, "{blocked} of {rounds}");

@@ -1,5 +1,4 @@
 //! Every rule on its own examples, and what a profile makes of them.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use waxcell_analysis::{
     Analysis, Confidence, Options, Profile, ProfileError, PythonVersion, RULES, Severity, analyse, scan,

@@ -106,7 +106,7 @@ impl<'a, 'c> Scope<'a, 'c> {
     fn start_of_line(&self, at: TextSize) -> TextSize {
         let before = &self.context.text.as_bytes()[..at.to_usize()];
         let start = start_of_line(before);
-        self.context.spend((before.len() - start) / 64);
+        self.context.spend((before.len() - start) / 16);
         TextSize::try_from(start).unwrap_or_default()
     }
 

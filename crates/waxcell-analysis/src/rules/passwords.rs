@@ -8,6 +8,7 @@ use crate::call::Call;
 use crate::context::Context;
 use crate::finding::{Confidence, Severity};
 use crate::found::Found;
+use crate::imports::MAX_NAME;
 use crate::text::Text;
 use crate::value::{is_constant, string};
 use crate::walk::Node;
@@ -92,11 +93,13 @@ fn default(function: &StmtFunctionDef, _: &Context<'_>) -> Option<Found> {
 }
 
 fn is_named_so(target: &Expr) -> bool {
-    match target {
-        Expr::Name(name) => names_a_password(&name.id),
-        Expr::Attribute(attribute) => names_a_password(&attribute.attr),
-        _ => false,
-    }
+    let name = match target {
+        Expr::Name(name) => name.id.as_str(),
+        Expr::Attribute(attribute) => attribute.attr.as_str(),
+        _ => return false,
+    };
+    // One name may be compared with many strings.
+    name.len() <= MAX_NAME && names_a_password(name)
 }
 
 /// Whether one of the words of a name, which underscores part, is one for a password.

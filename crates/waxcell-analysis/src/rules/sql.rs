@@ -102,36 +102,50 @@ fn joined(text: &Text<'_>, parent: &Expr, root: &ExprBinOp, context: &Context<'_
 
 /// Whether a text has the words of a query, in any case, with anything between them.
 fn is_query(text: &str) -> bool {
-    let mut at = 0;
-    let bytes = text.as_bytes();
-    while let Some(next) = bytes[at..].iter().position(|byte| b"sSdDiIuU".contains(byte)) {
-        at += next;
-        let rest = &text[at..];
-        let found = match bytes[at] | 0x20 {
-            b's' => follow(rest, "select").is_some_and(|rest| last(rest, "from", "")),
-            b'u' => follow(rest, "update").is_some_and(|rest| last(rest, "set", "")),
-            b'd' => follow(rest, "delete").and_then(|rest| follow(rest.trim_start(), "from")).is_some(),
-            _ => follow(rest, "insert")
-                .and_then(|rest| follow(rest.trim_start(), "into"))
-                .is_some_and(|rest| last(rest, "values", "(")),
+    // Behind the first beginning is most text: where that has no end, no later one has.
+    let (mut select, mut update, mut insert) = (true, true, true);
+    for (at, byte) in text.bytes().enumerate() {
+        let found = match byte | 0x20 {
+            b's' if select => follow(text, at, "select").is_some_and(|rest| {
+                select = false;
+                has(rest, "from", "")
+            }),
+            b'u' if update => follow(text, at, "update").is_some_and(|rest| {
+                update = false;
+                has(rest, "set", "")
+            }),
+            b'i' if insert => {
+                let into = follow(text, at, "insert").and_then(|rest| follow(rest.trim_start(), 0, "into"));
+                into.is_some_and(|rest| {
+                    insert = false;
+                    has(rest, "values", "(")
+                })
+            }
+            b'd' => {
+                follow(text, at, "delete").is_some_and(|rest| follow(rest.trim_start(), 0, "from").is_some())
+            }
+            _ => false,
         };
         if found {
             return true;
         }
-        at += 1;
     }
     false
 }
 
-/// What follows a word and the blank behind it.
-fn follow<'t>(text: &'t str, word: &str) -> Option<&'t str> {
-    let (start, rest) = text.split_at_checked(word.len())?;
+/// What follows a word at this place and the blank behind it.
+fn follow<'t>(text: &'t str, at: usize, word: &str) -> Option<&'t str> {
+    let found = text.as_bytes().get(at..at + word.len())?;
+    if !found.eq_ignore_ascii_case(word.as_bytes()) {
+        return None;
+    }
+    let rest = &text[at + word.len()..];
     let blank = rest.chars().next().filter(|c| c.is_whitespace())?;
-    start.eq_ignore_ascii_case(word).then(|| &rest[blank.len_utf8()..])
+    Some(&rest[blank.len_utf8()..])
 }
 
 /// Whether a word is anywhere in the text, with a blank or one of these characters behind it.
-fn last(text: &str, word: &str, or: &str) -> bool {
+fn has(text: &str, word: &str, or: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.windows(word.len()).enumerate().any(|(at, window)| {
         window.eq_ignore_ascii_case(word.as_bytes())
@@ -154,6 +168,8 @@ mod tests {
             "update t set x = 1",
             "selected: select x from y",
             "with x as (select 1 from y )",
+            "insert into t; insert into t values (1)",
+            "select update t set x",
         ] {
             assert!(is_query(query), "{query}");
         }
@@ -166,6 +182,7 @@ mod tests {
             "insert into t value (1)",
             "update x",
             "updates set x",
+            "from select select ",
             "",
             "é",
         ] {

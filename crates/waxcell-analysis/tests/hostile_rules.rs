@@ -1,0 +1,81 @@
+//! Scripts made to have rules take the square of their length, or more: a megabyte of each is scanned in bounded time.
+
+use std::time::{Duration, Instant};
+
+use waxcell_analysis::{Profile, PythonVersion, scan};
+
+const TARGET: PythonVersion = PythonVersion::new(3, 13);
+
+/// What a debug build on a busy machine may take; a quadratic step takes minutes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const MEGABYTE: usize = 1_000_000;
+
+/// A beginning, and what follows as often as there is room for it.
+fn filled(start: &str, repeated: &str) -> String {
+    let times = MEGABYTE.saturating_sub(start.len()) / repeated.len();
+    start.to_owned() + &repeated.repeat(times)
+}
+
+fn half(start: &str, middle: &str, end: &str) -> String {
+    let half = |part: &str| part.repeat(MEGABYTE / 2 / part.len());
+    format!("{start}{}{}", half(middle), half(end))
+}
+
+fn scripts() -> Vec<(&'static str, String)> {
+    let django = "from django.utils.safestring import mark_safe\n";
+    let name = "a".repeat(MEGABYTE / 2);
+    let chain = |part: &str| format!("x = {}x\n", part.repeat(4_900));
+    let doubling: String = (0..200)
+        .map(|n| format!("x{n} = '%s%s' % (x{before}, x{before})\n", before = n.max(1) - 1))
+        .collect();
+    let doubling = format!("{django}x0 = ''\n{doubling}mark_safe(x199)\n");
+    vec![
+        ("sums of strings", filled("", &chain("'a' + "))),
+        ("sums of beginnings of queries", filled("", &chain("'select ' + "))),
+        (
+            "one string of beginnings",
+            format!("'{}'.format(x)\n", "select insert into update ".repeat(38_000)),
+        ),
+        ("one string of blanks", format!("'{}'.format(x)\n", "delete  ".repeat(120_000))),
+        ("pieces of an f-string", filled("", &format!("x = {}\n", "f'select {x}' ".repeat(2_000)))),
+        ("a dictionary of passwords", filled("x = {", "'password': 'x',") + "}\n"),
+        ("comparisons", filled("password", " == 'a'") + "\n"),
+        ("comparisons with a long name", format!("pwd_{name}{}\n", " == 'a'".repeat(70_000))),
+        ("imports and calls", half("", "import paramik\n", "x.exec_command()\n")),
+        ("imports between calls", filled("", "import paramik; x.exec_command()\n")),
+        ("a long alias", half(&format!("import {name} as x\n"), "x.y();", "x();")),
+        ("a long alias from", half(&format!("from {name} import x\n"), "x.y();", "x();")),
+        ("long chains of names", filled("", &format!("x{}()\n", ".a".repeat(9_000)))),
+        ("chains of calls", filled("", &format!("x{}\n", ".extra(x)".repeat(4_000)))),
+        ("safe markup of many lines", half(django, "x = 'a'\n", "mark_safe(x)\n")),
+        ("safe markup in one line", half(django, "x = 'a';", "mark_safe(x);")),
+        ("safe markup that doubles", filled(&doubling, "mark_safe(x199)\n")),
+        ("safe markup in a circle", filled(django, "a = b\nb = a\nmark_safe(a)\n")),
+        ("comments", filled("", "eval(x) # nosec B101\n")),
+        ("comments in a call", filled("f(", "x, # nosec B101\n") + "shell=True)\n"),
+        ("findings in one line", filled("", "eval(x);")),
+        ("findings in one line of Latin-1", filled("# coding: latin-1\nx\n", "eval(x);")),
+        ("chains of Latin-1", filled("# coding: latin-1\n", &format!("x{}\n", ".extra(x)".repeat(4_000)))),
+        ("keywords", filled("f(", "shell=x,") + ")\n"),
+        ("a long command", filled("import os\nos.system(['tar'", ",'a'") + "])\n"),
+        ("assertions", filled("", "assert x\n")),
+    ]
+}
+
+#[test]
+fn a_megabyte_of_anything_is_scanned_in_bounded_time() {
+    for (name, script) in scripts() {
+        let start = Instant::now();
+        let analysis = scan("script.py", script.as_bytes(), TARGET, &Profile::default());
+        let took = start.elapsed();
+        let count = analysis.findings.len();
+        println!(
+            "{name}: {} bytes, {took:?}, {count} findings, {:?}",
+            script.len(),
+            analysis.findings.first()
+        );
+        assert!(took < PATIENCE, "{name} took {took:?}");
+        assert!(!analysis.blocks(), "{name} is no script: {:?}", analysis.findings.first());
+    }
+}
