@@ -4,6 +4,7 @@ mod cosigned;
 mod damage;
 mod epoch;
 mod faults;
+mod follow;
 mod log;
 mod lot;
 mod model;

@@ -188,10 +188,6 @@ impl Witness {
             Err(CheckpointError { fault: Line::EmptyRoot, .. }) => 0,
             Err(error) => return Err(Refusal::Checkpoint(*error)),
         };
-        // Whoever has a key that was to be destroyed makes no log of it.
-        if let Some(end) = authors.iter().find_map(|key| self.logs().end_of(key)).filter(|end| *end < size) {
-            return Err(Refusal::Over { end });
-        }
         if old > size {
             return Err(Refusal::OldIsMore { old, size });
         }
@@ -199,6 +195,10 @@ impl Witness {
         // From here to the cosignature nobody else looks or remembers.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let _held = self.lock.hold().map_err(WitnessError::from)?;
+        // Whoever has a key that was to be destroyed makes no log of it.
+        if let Some(end) = authors.iter().find_map(|key| self.logs().end_of(key)).filter(|end| *end < size) {
+            return Err(Refusal::Over { end });
+        }
         let last = self.memory.of(origin)?;
         let (last_size, last_root) =
             last.as_ref().map_or((0, empty_root()), |last| (last.checkpoint.size(), *last.checkpoint.root()));

@@ -127,7 +127,10 @@ impl Ocsf {
                 "activity_name": exported.kind(),
                 "type_uid": 99,
                 "type_name": "Base Event: Other",
-                "message": format!("{} of run {}", exported.kind(), exported.text("run")),
+                "message": match exported.text("run") {
+                    run if run.bytes().all(|digit| digit == b'0') => exported.kind().to_owned(),
+                    run => format!("{} of run {run}", exported.kind()),
+                },
                 "unmapped": {exported.kind(): rest(&exported.record)},
             }),
         );
