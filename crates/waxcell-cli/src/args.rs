@@ -122,6 +122,9 @@ pub(crate) enum Command {
     /// Watch the logs of others: cosign their checkpoints, and never one that does not go on from the last
     #[command(subcommand)]
     Witness(WitnessCommand),
+    /// Hold the key of a record in a process of its own, under another user: it signs what goes on from what it signed last
+    #[command(subcommand)]
+    Signer(SignerCommand),
     /// What this host can enforce, and what is missing
     Doctor,
     /// Run the attack corpus against this host: exit code 0 if every case is contained or this host cannot show it, else 1
@@ -370,10 +373,20 @@ pub(crate) enum Audit {
     /// Sign all that is on record, and print the checkpoint: keep it where nobody can change it
     Checkpoint,
     /// Print the public keys that check what is signed here, the first one first
-    Key {
-        /// Let another key follow the present one first, which is destroyed: what it signed, nobody can sign anew
-        #[arg(long)]
-        rotate: bool,
+    #[command(after_help = OF_KEY)]
+    Key(KeyArgs),
+    /// Go on where the key is lost or in wrong hands, or where the record holds less than was signed
+    #[command(after_help = OF_RECOVER)]
+    Recover {
+        /// The file with the recovery key: ends the present epoch, and lets a new key follow
+        #[arg(long, value_name = "FILE", required_unless_present = "accept_loss")]
+        key: Option<PathBuf>,
+        /// Begin another log: the old one is kept beside it, and the first record says what was lost
+        #[arg(long, conflicts_with = "key")]
+        accept_loss: bool,
+        /// Why: goes into the record
+        #[arg(long, value_name = "TEXT", conflicts_with = "key")]
+        reason: Option<String>,
     },
     /// Who watches this log from elsewhere
     #[command(subcommand)]
@@ -394,6 +407,54 @@ pub(crate) enum Watchers {
     Show,
     /// Ask nobody any more
     None,
+}
+
+const OF_KEY: &str = "\
+Examples:
+  waxcell audit key --new-recovery /media/stick/recovery.key   then carry it away
+  waxcell audit key --recovery 'host/waxcell-1c2d3e4f+9a8b7c6d+AX...'
+  waxcell audit key --signer /run/waxcell/signer.sock          after `waxcell signer serve` there";
+
+const OF_RECOVER: &str = "\
+Exit codes: 0 done, 1 there is nothing to recover from, 3 not done; 2 wrong usage.";
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// Let another key follow the present one first, which is destroyed: what it signed, nobody can sign anew
+    #[arg(long, group = "change")]
+    pub(crate) rotate: bool,
+    /// Let the key of the signer at this socket follow the present one, which is destroyed; the signer is asked from then on
+    #[arg(long, value_name = "SOCKET", group = "change")]
+    pub(crate) signer: Option<PathBuf>,
+    /// Name the recovery key, once for all: it may end an epoch whose own key is lost or in wrong hands
+    #[arg(long, value_name = "KEY", group = "change")]
+    pub(crate) recovery: Option<String>,
+    /// Draw a recovery key into this new file, and print its public part; nothing is named yet
+    #[arg(long, value_name = "FILE", group = "change")]
+    pub(crate) new_recovery: Option<PathBuf>,
+    /// With --new-recovery on another machine: the name of the log, which its public keys begin with
+    #[arg(long, value_name = "NAME", requires = "new_recovery")]
+    pub(crate) origin: Option<String>,
+}
+
+const OF_SIGNER: &str = "\
+Example:
+  waxcell --state /var/lib/waxcell-signer signer serve --socket /run/waxcell/signer.sock --user waxcell";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SignerCommand {
+    /// Sign what the journal that was moved here asks for, until this is ended
+    #[command(after_help = OF_SIGNER)]
+    Serve {
+        /// The socket to listen at; what is left of an earlier one is removed
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+        /// Who may ask: the user of the journal, by name or number [default: the one who runs this]
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
+    },
+    /// Print the public key that checks what is signed here
+    Key,
 }
 
 const OF_WITNESS: &str = "\

@@ -2,8 +2,10 @@
 
 mod export;
 mod heartbeat;
+mod key;
 mod proof;
 mod prove;
+mod recover;
 mod redact;
 mod trust;
 mod verify;
@@ -41,8 +43,9 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
         }
         Audit::Heartbeat { every } => heartbeat::run(*every, state, common),
         Audit::Checkpoint => prove::checkpoint(state, common),
-        Audit::Key { rotate: false } => prove::key(state),
-        Audit::Key { rotate: true } => prove::rotate(state),
+        Audit::Key(command) => key::run(command, state),
+        Audit::Recover { key: Some(file), .. } => recover::by_key(file, state),
+        Audit::Recover { reason, .. } => recover::accept_loss(reason.as_deref(), state, common),
         Audit::Witness(command) => witness::run(command, state, common),
     }
 }

@@ -63,6 +63,16 @@ fn name_of(list: &str, id: u32) -> Option<String> {
     found.map(str::to_owned)
 }
 
+/// The number of a user, given as one or by a name in `/etc/passwd`.
+pub(crate) fn user_of(given: &str) -> Option<u32> {
+    let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == given).then(|| fields.nth(1)?.parse().ok())?
+    });
+    named.or_else(|| given.parse().ok())
+}
+
 /// Where runs are recorded, if there is a place for it.
 pub(crate) fn state_directory(common: &Common) -> Option<PathBuf> {
     if let Some(directory) = &common.state {

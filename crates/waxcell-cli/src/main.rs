@@ -13,6 +13,7 @@ mod policy;
 mod quarantine;
 mod report_file;
 mod run;
+mod signer;
 mod why;
 mod witness;
 
@@ -35,6 +36,7 @@ fn main() -> std::process::ExitCode {
         Command::Attack(attack) => attack::run(attack, common),
         Command::Quarantine(quarantine) => quarantine::run(quarantine, common),
         Command::Witness(witness) => witness::run(witness, common),
+        Command::Signer(signer) => signer::run(signer, common),
         Command::Doctor => doctor::run(common),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -123,6 +123,14 @@ pub(crate) fn rename(directory: impl AsFd, from: &str, to: &str, path: &Path) ->
     after(path)
 }
 
+/// Puts what has a name in two directories each into the place of the other, at once.
+pub(crate) fn exchange(a: impl AsFd, b: impl AsFd, name: &str, path: &Path) -> Result<(), DiskError> {
+    before("exchange", path)?;
+    rustix::fs::renameat_with(a, name, b, name, rustix::fs::RenameFlags::EXCHANGE)
+        .map_err(|error| DiskError::new("exchange", path, error))?;
+    after(path)
+}
+
 pub(crate) fn unlink(directory: impl AsFd, name: &str, path: &Path) -> Result<(), DiskError> {
     before("remove", path)?;
     rustix::fs::unlinkat(directory, name, rustix::fs::AtFlags::empty())

@@ -140,3 +140,14 @@ pub struct Recovered {
     /// How many bytes at the end of the segment file were missing and have been put back as zeros.
     pub missing: u64,
 }
+
+/// The text of an error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}

@@ -31,12 +31,14 @@ mod header;
 mod journal;
 mod lock;
 mod log;
+mod loss;
 mod objects;
 mod publish;
 mod reader;
 mod report;
 mod segment;
 mod shared;
+mod signer;
 mod span_lock;
 mod spare;
 mod state;
@@ -62,13 +64,20 @@ pub use fuzzing::{
 };
 pub use given::{GivenKeysError, given_keys};
 pub use journal::{Entry, Journal, MAX_GROUP, OpenSpan, Receipt};
-pub use log::{Demands, Gap, Log, LogError, LogFault, LogFaultKind, LogReport, Moment, Promise, Seal};
+pub use log::{
+    Demands, Gap, Log, LogError, LogFault, LogFaultKind, LogReport, Moment, Promise, Recovery, Seal,
+};
+pub use loss::{Loss, LossError};
 pub use objects::{GetError, MAX_OBJECT, Objects, PutError};
-pub use publish::{Asking, Claim, Cosigned, KeyFileError, Patience, PublishError, Publisher, Step, evidence};
+pub use publish::{
+    Asking, Claim, Cosigned, KeyFileError, Patience, PublishError, Publisher, RecoveryError, Step, evidence,
+    new_recovery_key,
+};
 pub use reader::{Reader, Record};
 pub use report::{Fault, FaultKind, Report};
 pub use segment::SEGMENT_BYTES;
 pub use shared::{Pending, SharedJournal};
+pub use signer::{MAX_REQUEST, Signer, SignerError, SignerFailure, Signing};
 pub use span_lock::{Pause, SpanLock};
 pub use spare::CLOSING_RESERVE;
 pub use state::{MAX_OPEN_SPANS, MarkFault};

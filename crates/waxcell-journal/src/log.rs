@@ -18,9 +18,9 @@ use crate::tlog::{
 };
 pub use fault::{LogFault, LogFaultKind, LogReport};
 pub use heartbeats::{Gap, Moment, Promise};
-pub(crate) use record::Fields;
-pub(crate) use seals::SEALS;
-pub use seals::Seal;
+pub(crate) use record::{Fields, RECOVERY as RECOVERY_RECORD};
+pub(crate) use seals::{RECOVERY, SEALS};
+pub use seals::{Recovery, Seal};
 pub use verify::Demands;
 
 /// The name of the signed head in a log's folder.
@@ -82,6 +82,9 @@ pub enum LogError {
         /// What is wrong.
         what: String,
     },
+    /// What names the recovery key does not.
+    #[error("what names the recovery key does not: {0}")]
+    Recovery(String),
     /// The tree is smaller.
     #[error("the log has {size} records, so there is no record {index}")]
     NoSuchRecord {
@@ -114,8 +117,8 @@ impl Log {
     pub fn checkpoint(&self, keys: &[VerifierKey]) -> Result<SignedCheckpoint, LogError> {
         let note =
             self.read(CHECKPOINT, MAX_CHECKPOINT)?.ok_or_else(|| LogError::NoLog(self.folder.clone()))?;
-        let seals = self.seals()?;
-        seals::open(&note, &seals, keys)
+        let (seals, recovery) = (self.seals()?, self.recovery()?);
+        seals::open(&note, &seals, recovery.as_ref(), keys)
             .map_err(|source| LogError::Checkpoint { folder: self.folder.clone(), source })
     }
 

@@ -8,7 +8,9 @@ mod count;
 mod epoch;
 mod evidence;
 mod head;
+mod holder;
 pub(crate) mod key_file;
+mod recovery;
 mod silence;
 mod tiles;
 
@@ -20,19 +22,20 @@ use crate::error::{AppendError, OpenError, ReadError};
 use crate::lock::Lock;
 use crate::log::{CHECKPOINT, KEYS, Log, LogError, MAX_CHECKPOINT};
 use crate::reader::Reader;
-use crate::tlog::{
-    Checkpoint, Frontier, Hash, Kind, Note, NoteError, OpenCheckpointError, PrivateKey, TILE_WIDTH,
-    VerifierKey,
-};
+use crate::signer::SignerError;
+use crate::tlog::{Frontier, Hash, Kind, NoteError, OpenCheckpointError, TILE_WIDTH, VerifierKey};
 use crate::tlog::{dsse_envelope, tiles_of};
 use crate::witnesses::WitnessesError;
+pub(crate) use cosigned::COSIGNED;
 pub use cosigned::{Asking, Claim, Patience, Step};
 pub use count::Cosigned;
+pub(crate) use evidence::FOLDER as EVIDENCE;
 pub use evidence::evidence;
 pub use key_file::KeyFileError;
+pub use recovery::{RecoveryError, new_recovery_key};
 
-use head::HeadFile;
-pub(crate) use head::{Head, NAME as HEAD, Signed, signed_head};
+pub(crate) use head::{Head, HeadFile, NAME as HEAD, Signed, signed_head};
+use holder::Holder;
 use tiles::{Growth, Public};
 
 /// The folder with the log, in the directory of the journal.
@@ -45,6 +48,18 @@ pub enum PublishError {
     /// The key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// The signer that holds the key did not do what was asked.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The key is not here, so nothing but checkpoints can be signed.
+    #[error("the key is with the signer at `{}`, which signs checkpoints and nothing else", .0.display())]
+    CheckpointsAlone(PathBuf),
+    /// The key cannot be moved to a signer, since it is with one already.
+    #[error("the key is with the signer at `{}` already", .0.display())]
+    WithSigner(PathBuf),
+    /// The recovery key cannot be named or used.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
     /// The directory or a file in it cannot be trusted.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -132,8 +147,16 @@ impl PublishError {
     /// Whether the journal is not what was signed: then somebody changed it.
     #[must_use]
     pub fn is_evidence(&self) -> bool {
-        use PublishError::{Evidence, Head, Raced, Rewritten, Shrunk};
-        matches!(self, Evidence(_) | Head(_) | Raced(_) | Shrunk { .. } | Rewritten { .. })
+        use PublishError::{Evidence, Head, Raced, Rewritten, Shrunk, Signer};
+        matches!(
+            self,
+            Evidence(_)
+                | Head(_)
+                | Raced(_)
+                | Shrunk { .. }
+                | Rewritten { .. }
+                | Signer(SignerError::Against { .. })
+        )
     }
 }
 
@@ -161,14 +184,19 @@ impl Publisher {
         let directory = Directory::private(directory)?;
         let lock = Lock::open(&directory, LOCK)?;
         let public = Public::new(path.join(PUBLIC));
-        if directory.has(head::NAME)? && directory.has(key_file::NAME)? && !directory.has(epoch::NEXT)? {
-            key_file::load(&directory, key_file::NAME)?;
+        let has_key = directory.has(key_file::NAME)?;
+        let holds = has_key || directory.has(holder::SIGNER)?;
+        let changes = directory.has(key_file::NEXT)? || directory.has(holder::MOVING)?;
+        if directory.has(head::NAME)? && holds && !changes {
+            if has_key {
+                key_file::load(&directory, key_file::NAME)?;
+            }
             let head = HeadFile::open(&directory)?;
             return Ok(Publisher { directory, path, lock, head, public });
         }
         // Something is to be made or finished, by one process alone.
         let held = lock.hold()?;
-        if !directory.has(head::NAME)? && !directory.has(key_file::NAME)? {
+        if !directory.has(head::NAME)? && !directory.has(key_file::NAME)? && !changes && !holds {
             key_file::create(&directory, key_file::NAME, &key_file::new_name(host, "waxcell", &directory)?)?;
         }
         let head = HeadFile::open(&directory)?;
@@ -196,16 +224,20 @@ impl Publisher {
     pub fn sign_envelope(&self, payload_type: &str, payload: &[u8]) -> Result<String, PublishError> {
         evidence::none(&self.path)?;
         let _held = self.lock.hold()?;
-        Ok(dsse_envelope(&self.current()?, payload_type, payload))
+        match self.current()? {
+            Holder::Key(key) => Ok(dsse_envelope(&key, payload_type, payload)),
+            Holder::Signer(signer, _) => Err(PublishError::CheckpointsAlone(signer.socket())),
+        }
     }
 
-    /// How many records were signed.
+    /// How many records were signed, also as the signer says, if there is one and it answers.
     ///
     /// # Errors
     ///
     /// When the head cannot be read or is damaged.
     pub fn signed(&self) -> Result<u64, PublishError> {
-        Ok(self.head.read()?.map_or(0, |head| head.size()))
+        let here = self.head.read()?.map_or(0, |head| head.size());
+        Ok(here.max(self.signed_elsewhere()?))
     }
 
     /// The folder with the log.
@@ -224,12 +256,23 @@ impl Publisher {
         evidence::none(&self.path)?;
         let _held = self.lock.hold()?;
         // Another process may have begun another epoch meanwhile.
-        let key = self.current()?;
-        self.publish_with(&key, records)
+        let holder = self.current()?;
+        self.show_key(&holder.verifier())?;
+        self.publish_with(&holder, records)
     }
 
-    fn publish_with(&self, key: &PrivateKey, records: u64) -> Result<String, PublishError> {
-        self.show_key(&key.verifier())?;
+    /// Publishes, and looks also where nothing is new whether what was signed is still there.
+    pub(crate) fn republish(&self, records: u64) -> Result<(), PublishError> {
+        self.publish(records)?;
+        let _held = self.lock.hold()?;
+        let head = self.head.read()?;
+        self.grow(head.as_ref(), head.as_ref().map_or(0, Head::size)).map(|_| ())
+    }
+
+    fn publish_with(&self, holder: &Holder, records: u64) -> Result<String, PublishError> {
+        // What its signer has signed, whoever asked for that may have died before it was known here.
+        let signed = holder.signed();
+        let records = records.max(signed);
         let before = self.head.read()?;
         let before = match before {
             Some(head) => {
@@ -246,10 +289,14 @@ impl Publisher {
         // The tiles come first: they are nothing but what the records lead to, so those that nobody signs do no harm. A
         // crash here leaves tiles wider than the checkpoint asks for.
         let frontier = self.grow(before.as_ref(), records)?;
+        if frontier.size() < signed {
+            return Err(PublishError::Shrunk { records: frontier.size(), signed });
+        }
 
         // Before the signature is seen by anybody, the head is durable. A crash before leaves what was; after it, the
         // head is ahead of the checkpoint, which is put in its place by whoever comes next.
-        let head = sign(key, before.as_ref().map_or(0, Head::size), frontier)?;
+        let note = holder.sign(&frontier, &self.public)?.to_string();
+        let head = Head { before: before.as_ref().map_or(0, Head::size), frontier, note };
         self.head.replace(before.as_ref(), &head)?;
         self.show(&head)?;
         Ok(head.note)
@@ -314,17 +361,17 @@ impl Publisher {
         self.public.place(KEYS, &keys, true)
     }
 
+    /// The keys that may have signed a checkpoint of this log: those of its epochs, and that which ends one in their place.
+    fn keys(&self) -> Result<Vec<VerifierKey>, PublishError> {
+        let mut keys = self.log().keys()?;
+        keys.extend(self.log().recovery()?.map(|recovery| recovery.key));
+        Ok(keys)
+    }
+
     /// The log as it is shown.
     fn log(&self) -> Log {
         Log::at(self.public.path())
     }
-}
-
-fn sign(key: &PrivateKey, before: u64, frontier: Frontier) -> Result<Head, PublishError> {
-    let checkpoint = Checkpoint::new(key.name(), frontier.size(), frontier.root());
-    let mut note = Note::new(checkpoint.to_string())?;
-    note.sign(key);
-    Ok(Head { before, frontier, note: note.to_string() })
 }
 
 /// The state of the tree over the first `size` leaves, which is a multiple of 256 that leaves out less than 256.

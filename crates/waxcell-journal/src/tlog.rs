@@ -7,7 +7,7 @@
 //! Bytes from outside are read with bounds and without trust: no function here panics on them, and what is written
 //! from a value that was read is what was read, byte for byte.
 
-mod base64;
+pub(crate) mod base64;
 mod bundle;
 mod canonical;
 mod checkpoint;
@@ -18,7 +18,7 @@ mod key;
 mod note;
 mod policy;
 mod proof;
-mod submission;
+pub(crate) mod submission;
 mod tile;
 mod tile_reader;
 mod tree;

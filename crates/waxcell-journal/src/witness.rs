@@ -22,6 +22,7 @@ use crate::tlog::{
     Checkpoint, CheckpointError, KeyKind, KeyName, Line, Note, PrivateKey, Proof, Signature, Submission,
     VerifierKey, cosign, empty_root, verify_consistency,
 };
+pub(crate) use evidence::keep as keep_evidence;
 pub use evidence::{Evidence, Sign};
 use memory::Memory;
 pub use refusal::Refusal;

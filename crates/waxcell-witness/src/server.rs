@@ -95,7 +95,7 @@ pub fn serve(
 }
 
 /// Whether it was the connection that failed, and not the socket.
-fn passes(error: &io::Error) -> bool {
+pub(crate) fn passes(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable, TimedOut,
     };
@@ -104,7 +104,7 @@ fn passes(error: &io::Error) -> bool {
     kinds.contains(&error.kind())
 }
 
-fn is_shortage(error: &io::Error) -> bool {
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
     // EMFILE, ENFILE, ENOMEM, ENOBUFS.
     matches!(error.raw_os_error(), Some(24 | 23 | 12 | 105))
 }

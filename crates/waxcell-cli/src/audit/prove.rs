@@ -1,4 +1,4 @@
-//! `waxcell audit prove`, `checkpoint` and `key`: what is given to those who check.
+//! `waxcell audit prove` and `checkpoint`: what is given to those who check.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -61,7 +61,7 @@ fn proof(state: &Path, run: Option<&str>, record: Option<u64>, disclose: &[Strin
     // What would not convince anybody is not given away.
     let record = proof.extra.take().unwrap_or_default();
     let leaf = waxcell_journal::leaf_hash(&record);
-    let keys = log.keys().map_err(told)?;
+    let keys = log.successors(&log.keys().map_err(told)?).map_err(told)?;
     proof.verify(&leaf, &waxcell_journal::tlog::Policy::of_logs(&keys)).map_err(|error| {
         format!("the log is damaged, `waxcell audit verify` says where: {}", edge::with_causes(&error))
     })?;
@@ -141,7 +141,7 @@ fn newest(state: Option<&Path>) -> Result<(String, Option<Cosigned>), String> {
     newest.ok_or_else(|| "nothing was signed".to_owned())
 }
 
-fn told(done: Result<String, String>) -> Exit {
+pub(super) fn told(done: Result<String, String>) -> Exit {
     match done {
         Ok(text) => edge::print(&text, Exit::SUCCESS),
         Err(message) => {
@@ -152,7 +152,7 @@ fn told(done: Result<String, String>) -> Exit {
 }
 
 /// A journal that is there: asking for a checkpoint begins none.
-fn opened(state: Option<&Path>) -> Result<(Publisher, Journal), String> {
+pub(super) fn opened(state: Option<&Path>) -> Result<(Publisher, Journal), String> {
     let journal = state.ok_or(NO_PLACE)?.join("journal");
     waxcell_journal::Reader::last(&journal, 1).map_err(|error| unreadable(&error))?;
     let publisher =
@@ -164,27 +164,4 @@ fn opened(state: Option<&Path>) -> Result<(Publisher, Journal), String> {
         return Err(waxcell_journal::PublishError::Shrunk { records, signed }.to_string());
     }
     Ok((publisher, journal))
-}
-
-/// Prints the public keys of the log, the first one first.
-pub(super) fn key(state: Option<&Path>) -> Exit {
-    told(state.ok_or_else(|| NO_PLACE.to_owned()).and_then(|state| {
-        let log = Log::at(&state.join("journal/tlog"));
-        let keys = log.keys().map_err(|error| edge::with_causes(&error))?;
-        if keys.is_empty() {
-            return Err("nothing was signed there yet: the first run makes the key".to_owned());
-        }
-        Ok(keys.iter().map(|key| format!("{key}\n")).collect())
-    }))
-}
-
-/// Lets another key follow the present one, which is destroyed; prints it.
-pub(super) fn rotate(state: Option<&Path>) -> Exit {
-    told(opened(state).and_then(|(publisher, mut journal)| {
-        let time = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
-        let key = publisher.rotate(&mut journal, &time).map_err(|error| edge::with_causes(&error))?;
-        // The end of the old epoch, while the witnesses know its key alone.
-        super::witness::cosign(&publisher)?;
-        Ok(format!("{key}\n"))
-    }))
 }

@@ -135,6 +135,14 @@ pub enum LogFaultKind {
     /// A record names another key, and the epoch was not sealed with it.
     #[error("the record names another key, and no seal ends with it")]
     Unsealed,
+    /// What names the recovery key signs other records.
+    #[error(
+        "the records are not those that were signed when the recovery key was named: they were rewritten"
+    )]
+    Recovery,
+    /// A record names a recovery key, and it is not the one that counts.
+    #[error("the record names a recovery key, and no checkpoint that is kept ends with it")]
+    OtherRecovery,
     /// A checkpoint of before is not one of this log.
     #[error(
         "the checkpoint of {size} records that was kept is not one of this log: it was rewritten or forked"

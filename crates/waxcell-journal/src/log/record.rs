@@ -7,6 +7,9 @@ use crate::tlog::{Hash, VerifierKey};
 /// The type of a record that names the key of the next epoch.
 pub(crate) const KEY: &str = "key";
 
+/// The type of a record that names the recovery key.
+pub(crate) const RECOVERY: &str = "recovery";
+
 /// The longest record that is taken in, in bytes.
 pub(crate) const MAX_RECORD: usize = 16 * 1024;
 
@@ -74,6 +77,11 @@ impl Fields<'_> {
             return None;
         }
         Some((self.epoch?, self.vkey.as_deref()?.parse().ok()?))
+    }
+
+    /// The recovery key, if the record names one.
+    pub(crate) fn recovery_key(&self) -> Option<VerifierKey> {
+        if self.kind == RECOVERY { self.vkey.as_deref()?.parse().ok() } else { None }
     }
 
     pub(crate) fn effect(&self) -> Effect {

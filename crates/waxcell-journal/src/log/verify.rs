@@ -2,10 +2,10 @@
 
 use super::fault::{LogFaultKind, LogReport, MOST_FAULTS};
 use super::heartbeats::{HEARTBEAT, Heartbeats};
-use super::record::{Effect, Fields, KEY, MAX_RECORD, VERSION, Whole};
+use super::record::{Effect, Fields, KEY, MAX_RECORD, RECOVERY as RECOVERY_RECORD, VERSION, Whole};
 use super::runs::{PER_PASS, Runs};
-use super::seals::Seal;
-use super::{Log, LogError, MAX_TILE, SEALS};
+use super::seals::{Recovery, Seal};
+use super::{Log, LogError, MAX_TILE, RECOVERY, SEALS};
 use crate::objects::{GetError, Objects};
 use crate::tlog::{
     Checkpoint, Frontier, Hash, Kind, Node, SignedCheckpoint, TILE_WIDTH, Tile, decode_bundle,
@@ -45,8 +45,10 @@ impl Log {
             above: Vec::new(),
             readable: true,
             seals: self.seals()?,
+            recovery: self.recovery()?,
             naming: Vec::new(),
             heartbeats: Heartbeats::default(),
+            naming_recovery: Vec::new(),
             demands,
         };
         pass.all(size)?;
@@ -69,9 +71,12 @@ struct Pass<'a> {
     /// Whether all records could be read.
     readable: bool,
     seals: Vec<Seal>,
+    recovery: Option<Recovery>,
     /// The records that name keys.
     naming: Vec<u64>,
     heartbeats: Heartbeats,
+    /// Those that name a recovery key.
+    naming_recovery: Vec<u64>,
 }
 
 impl Pass<'_> {
@@ -121,14 +126,18 @@ impl Pass<'_> {
     /// Whether the tree so far is the one that was sealed.
     fn at_seal(&mut self) {
         let size = self.by_records.size();
+        let is_ours = |root: &Hash| *root == self.by_records.root() || *root == self.by_tiles.root();
+        if self.recovery.as_ref().is_some_and(|named| named.size == size && !is_ours(&named.root)) {
+            self.report.fault(RECOVERY, Some(size - 1), LogFaultKind::Recovery);
+        }
         let Some(seal) = self.seals.iter().find(|seal| seal.size == size) else { return };
-        if seal.root != self.by_records.root() && seal.root != self.by_tiles.root() {
+        if !is_ours(&seal.root) {
             let (path, epoch) = (format!("{SEALS}/{}", seal.epoch), seal.epoch);
             self.report.fault(&path, Some(size - 1), LogFaultKind::Seal { epoch });
         }
     }
 
-    /// Whether every record that names a key ends an epoch, and epochs follow each other.
+    /// Whether every record that names a key ends an epoch, and epochs follow each other; and whether there is one recovery key.
     fn epochs(&mut self) {
         let ends: Vec<u64> = self.seals.iter().map(|seal| seal.size - 1).collect();
         if !ends.is_sorted_by(|a, b| a < b) {
@@ -139,6 +148,12 @@ impl Pass<'_> {
         for index in std::mem::take(&mut self.naming) {
             if !ends.contains(&index) && Some(index) != last {
                 self.report.fault(SEALS, Some(index), LogFaultKind::Unsealed);
+            }
+        }
+        let named = self.recovery.as_ref().map(|named| named.size - 1);
+        for index in std::mem::take(&mut self.naming_recovery) {
+            if named != Some(index) {
+                self.report.fault(RECOVERY, Some(index), LogFaultKind::OtherRecovery);
             }
         }
     }
@@ -200,6 +215,9 @@ impl Pass<'_> {
                         Ok(gap) => gap.into_iter().for_each(|gap| self.report.gap(gap)),
                         Err(what) => self.report.fault(&path, Some(index), LogFaultKind::Form(what)),
                     }
+                }
+                if fields.kind == RECOVERY_RECORD {
+                    self.naming_recovery.push(index);
                 }
                 if let Some(whole) = fields.whole {
                     self.object(index, &whole)?;

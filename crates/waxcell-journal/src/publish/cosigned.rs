@@ -18,7 +18,7 @@ use crate::witness::hash_of;
 use crate::witnesses::Witnesses;
 
 /// The last checkpoint that a quorum cosigned.
-const COSIGNED: &str = "cosigned";
+pub(crate) const COSIGNED: &str = "cosigned";
 /// Held by whoever asks the witnesses.
 const LOCK: &str = "witness.lock";
 /// Longer is no note here: it has to fit into a slot of the head, beside the tree.
@@ -98,7 +98,7 @@ impl Publisher {
         };
         let Some(head) = self.head.read()? else { return Ok(None) };
         let newest = Note::parse(head.note.as_bytes())?;
-        let keys = self.log().keys()?;
+        let keys = self.keys()?;
         let last = self.cosigned(&witnesses, &keys)?;
         let seals = self.log().seals()?;
         let mut targets: Vec<Target> = seals[seals.len().saturating_sub(EPOCHS)..]
@@ -127,7 +127,7 @@ impl Publisher {
         evidence::none(&self.path)?;
         let Some(witnesses) = Witnesses::of(&self.path)? else { return Ok(()) };
         let Some(within) = witnesses.within.filter(|_| records > 0) else { return Ok(()) };
-        let last = self.cosigned(&witnesses, &self.log().keys()?)?;
+        let last = self.cosigned(&witnesses, &self.keys()?)?;
         let seen = last.map(|last| (last.checkpoint.size(), witnesses.count(&last).time.unwrap_or(0)));
         match seen {
             Some((size, time)) if size >= records || now.saturating_sub(time) <= within => Ok(()),
@@ -150,7 +150,7 @@ impl Publisher {
             None => None,
             Some(witnesses) => {
                 let keys = witnesses.policy.witness_keys();
-                let signed = SignedCheckpoint::open(head.note.as_bytes(), &self.log().keys()?, &keys)?;
+                let signed = SignedCheckpoint::open(head.note.as_bytes(), &self.keys()?, &keys)?;
                 Some(witnesses.count(&signed))
             }
         };

@@ -4,20 +4,18 @@
 //! *seal*: signed by the old key, kept for good. Whoever takes the machine later has the new key only, and cannot make
 //! another seal.
 
-use serde_json::json;
+use std::path::Path;
 
-use super::key_file::{self, KeyFileError};
-use super::{PublishError, Publisher, evidence};
-use crate::directory::Directory;
-use crate::disk;
+use serde_json::{Map, Value, json};
+
+use super::holder::{Holder, Next};
+use super::{PublishError, Publisher, evidence, key_file};
 use crate::frame::{Mark, SpanId};
 use crate::journal::Journal;
 use crate::log::{Fields, SEALS};
 use crate::reader::Reader;
-use crate::tlog::{PrivateKey, VerifierKey, to_canonical};
-
-/// The key of the next epoch, while it takes over.
-pub(crate) const NEXT: &str = "key.next";
+use crate::signer::{Client, Order, SignerError};
+use crate::tlog::{VerifierKey, to_canonical};
 
 impl Publisher {
     /// Begins a new epoch: draws a key, has the present one sign its name, and destroys that. `time` is put into the
@@ -29,60 +27,126 @@ impl Publisher {
     pub fn rotate(&self, journal: &mut Journal, time: &str) -> Result<VerifierKey, PublishError> {
         evidence::none(&self.path)?;
         let _held = self.lock.hold()?;
-        let key = self.current()?;
-        let next = key_file::create(&self.directory, NEXT, key.name())?;
+        let holder = self.current()?;
+        let next = match &holder {
+            Holder::Key(key) => Next::Key(key_file::create(&self.directory, key_file::NEXT, key.name())?),
+            Holder::Signer(client, _) => {
+                let strange = || SignerError::Strange(client.socket());
+                let key = client.ask(&Order::Next)?.next.ok_or_else(strange)?;
+                Next::Signed(client.clone(), key)
+            }
+        };
+        self.change(journal, &holder, &next, time)
+    }
+
+    /// Begins a new epoch with the key of a signer, which draws it; the present key is destroyed. From then on the signer at
+    /// this socket is asked for every signature.
+    ///
+    /// # Errors
+    ///
+    /// See [`PublishError`]. What was begun is finished by whoever publishes next.
+    pub fn move_to_signer(
+        &self,
+        journal: &mut Journal,
+        socket: &Path,
+        time: &str,
+    ) -> Result<VerifierKey, PublishError> {
+        evidence::none(&self.path)?;
+        let _held = self.lock.hold()?;
+        let holder = self.current()?;
+        if let Holder::Signer(client, _) = &holder {
+            return Err(PublishError::WithSigner(client.socket()));
+        }
+        let standing = Client::at(socket).ask(&Order::Begin(holder.name()))?;
+        if standing.last.is_some() {
+            return Err(SignerError::Used(socket.to_owned()).into());
+        }
+        if *standing.key.name() != holder.name() {
+            return Err(SignerError::Strange(socket.to_owned()).into());
+        }
+        self.begin_moving(socket, &standing.key)?;
+        self.change(journal, &holder, &Next::Moved(standing.key), time)
+    }
+
+    fn change(
+        &self,
+        journal: &mut Journal,
+        holder: &Holder,
+        next: &Next,
+        time: &str,
+    ) -> Result<VerifierKey, PublishError> {
         // A crash here leaves a key that nobody named; it is thrown away.
-        let index = self.name_next(journal, &key, &next, time)?;
+        let index = self.name_next(journal, &holder.verifier(), next, time, None)?;
         // A crash here leaves a key that has a record: whoever publishes next goes on from here.
-        self.seal(&key, &next, index + 1)?;
+        self.seal(holder, next, index + 1)?;
         Ok(next.verifier())
     }
 
-    /// The key that signs now. A change of keys that was cut off is finished first, or undone if no record names the next
-    /// key. The lock must be held.
-    pub(super) fn current(&self) -> Result<PrivateKey, PublishError> {
-        let missing = || KeyFileError::Missing(self.directory.path_of(key_file::NAME));
-        let Some(next) = key_file::load(&self.directory, NEXT)? else {
-            return Ok(key_file::load(&self.directory, key_file::NAME)?.ok_or_else(missing)?);
+    /// Who signs now. A change of keys that was cut off is finished first, or undone if no record names the next
+    /// key; and so is the naming of a recovery key. The lock must be held.
+    pub(super) fn current(&self) -> Result<Holder, PublishError> {
+        let Some(next) = self.pending()? else {
+            let holder = self.holder()?;
+            self.finish_naming(&holder)?;
+            return Ok(holder);
         };
         // Its seal may be there, and the old key destroyed already.
         if self.log().seals()?.iter().any(|seal| seal.next == next.verifier()) {
-            self.take_over()?;
-            return Ok(next);
+            self.take_over(&next)?;
+            return self.holder();
         }
-        let key = key_file::load(&self.directory, key_file::NAME)?.ok_or_else(missing)?;
+        let holder = self.holder()?;
         match self.naming(&next.verifier())? {
             Some(index) => {
-                self.seal(&key, &next, index + 1)?;
-                Ok(next)
+                self.seal(&holder, &next, index + 1)?;
+                self.holder()
             }
             None => {
-                disk::unlink(&self.directory, NEXT, &self.directory.path_of(NEXT))?;
-                Ok(key)
+                self.withdraw(&next)?;
+                self.holder()
             }
         }
     }
 
-    fn name_next(
+    /// Records the next key, and by which other one that is done than the present, if by one.
+    pub(super) fn name_next(
         &self,
         journal: &mut Journal,
-        key: &PrivateKey,
-        next: &PrivateKey,
+        present: &VerifierKey,
+        next: &Next,
         time: &str,
+        by: Option<&VerifierKey>,
     ) -> Result<u64, PublishError> {
-        let epoch = self.log().seals()?.len() + 2;
+        let mut fields = json!({
+            "epoch": self.log().seals()?.len() + 2,
+            "vkey": next.verifier().to_string(),
+            "previous": present.to_string(),
+        });
+        if let (Some(by), Value::Object(fields)) = (by, &mut fields) {
+            fields.insert("recovery".to_owned(), by.to_string().into());
+        }
+        self.note(journal, "key", time, fields)
+    }
+
+    /// Appends a record of the log's own; gives its number.
+    pub(crate) fn note(
+        &self,
+        journal: &mut Journal,
+        kind: &str,
+        time: &str,
+        fields: Value,
+    ) -> Result<u64, PublishError> {
         let record = |index: u64| {
-            to_canonical(&json!({
-                "v": 1,
-                "type": "key",
-                "index": index,
-                "run": SpanId::NONE.to_string(),
-                "time": time,
-                "epoch": epoch,
-                "vkey": next.verifier().to_string(),
-                "previous": key.verifier().to_string(),
-            }))
-            .unwrap_or_default()
+            let mut record = match fields {
+                Value::Object(fields) => fields,
+                _ => Map::new(),
+            };
+            record.insert("v".to_owned(), 1.into());
+            record.insert("type".to_owned(), kind.into());
+            record.insert("index".to_owned(), index.into());
+            record.insert("run".to_owned(), SpanId::NONE.to_string().into());
+            record.insert("time".to_owned(), time.into());
+            to_canonical(&Value::Object(record)).unwrap_or_default()
         };
         let receipt = journal.append_with(Mark::None, SpanId::NONE, record);
         Ok(receipt.map_err(|error| PublishError::Append(Box::new(error)))?.index())
@@ -90,37 +154,40 @@ impl Publisher {
 
     /// The record that names a key, among those that no seal covers.
     fn naming(&self, next: &VerifierKey) -> Result<Option<u64>, PublishError> {
+        Ok(self.unsealed()?.filter(|(_, key)| key == next).map(|(index, _)| index))
+    }
+
+    /// The first record behind the last seal that names a key.
+    pub(super) fn unsealed(&self) -> Result<Option<(u64, VerifierKey)>, PublishError> {
         let from = self.log().seals()?.last().map_or(0, |seal| seal.size);
         for record in Reader::from_index(&self.path, from)? {
             let record = record?;
             let named = Fields::of(&record.payload).ok().and_then(|fields| fields.next_key());
-            if named.is_some_and(|(_, key)| key == *next) {
-                return Ok(Some(record.index));
+            if let Some((_, key)) = named {
+                return Ok(Some((record.index, key)));
             }
         }
         Ok(None)
     }
 
     /// Signs the last `size` records of an epoch with its key, keeps that as its seal, and lets the next key take over.
-    fn seal(&self, key: &PrivateKey, next: &PrivateKey, size: u64) -> Result<(), PublishError> {
-        let note = self.publish_with(key, size)?;
-        let epoch = self.log().seals()?.len() + 1;
-        self.public.place(&format!("{SEALS}/{epoch}"), note.as_bytes(), true)?;
-        self.show_key(&next.verifier())?;
+    fn seal(&self, holder: &Holder, next: &Next, size: u64) -> Result<(), PublishError> {
+        self.show_key(&holder.verifier())?;
+        self.end_epoch(holder, &next.verifier(), size)?;
         // A crash here leaves the seal and both keys; the old one is of no use any more.
-        self.take_over()
+        self.take_over(next)
     }
 
-    /// Destroys the old key and puts the next into its place.
-    fn take_over(&self) -> Result<(), PublishError> {
-        let path = self.directory.path_of(key_file::NAME);
-        if self.directory.has(key_file::NAME)? {
-            // What file systems that never write in place keep of it, this does not reach.
-            let file = self.directory.open(key_file::NAME, false)?;
-            disk::zero(&file, 0, key_file::MAX_TEXT as usize, &path)?;
-            disk::sync_all(&file, &path)?;
-        }
-        disk::rename(&self.directory, NEXT, key_file::NAME, &path)?;
-        Ok(Directory::sync(&self.directory, false)?)
+    /// Keeps the checkpoint over the first `size` records as the seal of the present epoch.
+    pub(super) fn end_epoch(
+        &self,
+        holder: &Holder,
+        next: &VerifierKey,
+        size: u64,
+    ) -> Result<(), PublishError> {
+        let note = self.publish_with(holder, size)?;
+        let epoch = self.log().seals()?.len() + 1;
+        self.public.place(&format!("{SEALS}/{epoch}"), note.as_bytes(), true)?;
+        self.show_key(next)
     }
 }

@@ -9,7 +9,7 @@ use crate::directory::Directory;
 use crate::disk::DiskError;
 use crate::whole;
 
-const FOLDER: &str = "evidence";
+pub(crate) const FOLDER: &str = "evidence";
 
 /// What a witness has shown against the journal in a directory, if anything.
 ///

@@ -8,12 +8,15 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
 use crate::directory::Directory;
-use crate::disk::DiskError;
+use crate::disk::{self, DiskError};
 use crate::error::OpenError;
 use crate::tlog::{KeyError, KeyName, PrivateKey};
 use crate::whole;
 
 pub(crate) const NAME: &str = "key";
+
+/// The key of the next epoch, while it takes over.
+pub(crate) const NEXT: &str = "key.next";
 
 /// Longer than any key: a name has at most 255 bytes here.
 pub(crate) const MAX_TEXT: u64 = 1024;
@@ -22,7 +25,7 @@ pub(crate) const MAX_TEXT: u64 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// Checkpoints were signed, and the key that signed them is not there.
-    #[error("the key that signs checkpoints, `{}`, is missing; put it back", .0.display())]
+    #[error("the key that signs checkpoints, `{}`, is missing; put it back, or let another follow it with `waxcell audit recover`", .0.display())]
     Missing(PathBuf),
     /// Others may know it.
     #[error("others may read the key `{}` (mode {mode:03o}), so anybody may know it: run `chmod 600` on it and let another follow it", path.display())]
@@ -81,6 +84,25 @@ pub(crate) fn create(
     // A crash within leaves a key that signed nothing; it is written over by the next one.
     whole::place(directory, name, key.to_text().as_bytes())?;
     Ok(key)
+}
+
+/// Overwrites the key, if it is there. It is of no use any more.
+pub(crate) fn destroy(directory: &Directory) -> Result<(), KeyFileError> {
+    let path = directory.path_of(NAME);
+    if directory.has(NAME)? {
+        // What file systems that never write in place keep of it, this does not reach.
+        let file = directory.open(NAME, false)?;
+        disk::zero(&file, 0, MAX_TEXT as usize, &path)?;
+        disk::sync_all(&file, &path)?;
+    }
+    Ok(())
+}
+
+/// Destroys the key, and puts the next one into its place.
+pub(crate) fn follow(directory: &Directory) -> Result<(), KeyFileError> {
+    destroy(directory)?;
+    disk::rename(directory, NEXT, NAME, &directory.path_of(NAME))?;
+    Ok(directory.sync(false)?)
 }
 
 /// The name of a new log or witness: that of the host, what it is, and random letters, since a host may have several.

@@ -8,13 +8,13 @@ use crate::disk::faults::{Manner, Plan, under};
 use crate::tlog::{Policy, VerifierKey, leaf_hash};
 use crate::{Demands, Journal, Log, LogError, LogFaultKind, LogReport, Mark, Publisher, Reader, SpanId};
 
-const TIME: &str = "2026-11-28T12:00:00.000000Z";
+pub(super) const TIME: &str = "2026-11-28T12:00:00.000000Z";
 
-fn open(directory: &Path) -> (Publisher, Journal) {
+pub(super) fn open(directory: &Path) -> (Publisher, Journal) {
     (Publisher::open(directory, "host").unwrap(), Journal::open(directory).unwrap())
 }
 
-fn append(journal: &mut Journal, count: usize) {
+pub(super) fn append(journal: &mut Journal, count: usize) {
     for _ in 0..count {
         let record = |index| {
             format!(r#"{{"index":{index},"run":"{:032x}","type":"refused","v":1}}"#, index + 1).into_bytes()
@@ -23,7 +23,7 @@ fn append(journal: &mut Journal, count: usize) {
     }
 }
 
-fn verify(log: &Log, key: &VerifierKey) -> Result<LogReport, LogError> {
+pub(super) fn verify(log: &Log, key: &VerifierKey) -> Result<LogReport, LogError> {
     let signed = log.checkpoint(std::slice::from_ref(key))?;
     log.verify(Demands { signed: &signed, against: None, since: 0, records: true, progress: &mut |_| {} })
 }

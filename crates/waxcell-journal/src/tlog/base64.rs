@@ -4,15 +4,15 @@ use base64ct::{Base64, Encoding};
 
 use super::tree::Hash;
 
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     Base64::encode_string(bytes)
 }
 
 /// Only what [`encode`] gives is read: otherwise one signature or hash would have several texts.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     Base64::decode_vec(text).ok()
 }
 
-pub(super) fn decode_hash(text: &str) -> Option<Hash> {
+pub(crate) fn decode_hash(text: &str) -> Option<Hash> {
     decode(text)?.try_into().ok()
 }

@@ -54,20 +54,25 @@ impl Submission {
         if bytes.len() > MAX_SUBMISSION {
             return Err(SubmissionError::TooLong(bytes.len()));
         }
-        let mut rest = bytes;
-        let old = line(&mut rest).and_then(|line| decimal(line.strip_prefix("old ")?));
-        let old = old.ok_or(SubmissionError::Old)?;
-        let mut proof = Vec::new();
-        loop {
-            let at = proof.len() + 2;
-            match line(&mut rest) {
-                Some("") => break,
-                Some(_) if proof.len() == MAX_HASHES => return Err(SubmissionError::TooManyHashes),
-                Some(hash) => proof.push(base64::decode_hash(hash).ok_or(SubmissionError::Hash(at))?),
-                None => return Err(SubmissionError::Hash(at)),
-            }
-        }
+        let (old, proof, rest) = head(bytes)?;
         Ok(Submission { old, proof, checkpoint: Note::parse(rest)? })
+    }
+}
+
+/// The size that a body begins with, the proof, and what follows.
+pub(crate) fn head(bytes: &[u8]) -> Result<(u64, Vec<Hash>, &[u8]), SubmissionError> {
+    let mut rest = bytes;
+    let old = line(&mut rest).and_then(|line| decimal(line.strip_prefix("old ")?));
+    let old = old.ok_or(SubmissionError::Old)?;
+    let mut proof = Vec::new();
+    loop {
+        let at = proof.len() + 2;
+        match line(&mut rest) {
+            Some("") => return Ok((old, proof, rest)),
+            Some(_) if proof.len() == MAX_HASHES => return Err(SubmissionError::TooManyHashes),
+            Some(hash) => proof.push(base64::decode_hash(hash).ok_or(SubmissionError::Hash(at))?),
+            None => return Err(SubmissionError::Hash(at)),
+        }
     }
 }
 

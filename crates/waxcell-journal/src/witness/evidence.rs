@@ -41,7 +41,7 @@ pub struct Evidence {
 }
 
 /// Keeps both notes, once however often they are shown. The lock must be held.
-pub(super) fn keep(folder: &Directory, sign: Sign, origin: &str, last: &Note, shown: &Note) -> Evidence {
+pub(crate) fn keep(folder: &Directory, sign: Sign, origin: &str, last: &Note, shown: &Note) -> Evidence {
     let hash = |text: &str| hash_of(text)[..16].to_owned();
     let name = format!("{}-{sign}-{}", hash(origin), hash(shown.text()));
     let file = || {
