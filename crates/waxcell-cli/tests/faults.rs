@@ -1,5 +1,5 @@
 //! Faults from outside: every call that changes files fails once, or the process is killed at it, in the first run of a journal, in a
-//! later one, when keys change, and when a checkpoint is made. Whatever happens: what was said to be on record is, the next run goes
+//! later one, when keys change, when a checkpoint is made, and when another log begins. Whatever happens: what was said to be on record is, the next run goes
 //! on, and the whole record is sound and signed.
 
 mod support;
@@ -11,8 +11,18 @@ use support::{Place, Said, say, types};
 const STRACE: &str = "/usr/bin/strace";
 
 /// Calls that change files, as the journal makes them.
-const CALLS: [&str; 9] =
-    ["pwrite64", "fdatasync", "fsync", "renameat", "unlinkat", "unlink", "mkdir", "ftruncate", "rmdir"];
+const CALLS: [&str; 10] = [
+    "pwrite64",
+    "fdatasync",
+    "fsync",
+    "renameat",
+    "renameat2",
+    "unlinkat",
+    "unlink",
+    "mkdir",
+    "ftruncate",
+    "rmdir",
+];
 
 /// What becomes of the call: not made, and an error or the end of the process. (That it is made and fails all the same, and that half
 /// of it is made, the tests of the journal's crate order from inside.)
@@ -29,7 +39,7 @@ struct Scenario {
     most: usize,
 }
 
-const SCENARIOS: [Scenario; 4] = [
+const SCENARIOS: [Scenario; 5] = [
     Scenario { name: "first run", command: &["run", "script.py"], begun: false, threads: true, most: 14 },
     Scenario { name: "run", command: &["run", "script.py"], begun: true, threads: false, most: 14 },
     Scenario {
@@ -38,6 +48,13 @@ const SCENARIOS: [Scenario; 4] = [
         begun: true,
         threads: false,
         most: 30,
+    },
+    Scenario {
+        name: "recover",
+        command: &["audit", "recover", "--accept-loss"],
+        begun: true,
+        threads: false,
+        most: 14,
     },
     Scenario { name: "checkpoint", command: &["audit", "checkpoint"], begun: true, threads: false, most: 14 },
 ];
@@ -77,6 +94,12 @@ fn strikes(scenario: &Scenario, call: &str, fault: &str, nth: usize) -> bool {
         acknowledged = place.records().len();
         assert!(acknowledged >= 5, "{acknowledged}");
     }
+    if scenario.name == "recover" {
+        let segment = place.journal().join("00000000.log");
+        let short = std::fs::read(&segment).expect("a segment");
+        assert_eq!(say(&mut place.waxcell(&["run", "script.py"])).code, 0);
+        std::fs::write(&segment, short).expect("a segment");
+    }
     let (said, met) = inject(&place, scenario.command, scenario.threads, call, fault, nth);
     if !met {
         return false;
@@ -92,6 +115,14 @@ fn strikes(scenario: &Scenario, call: &str, fault: &str, nth: usize) -> bool {
         if said.code == 0 {
             acknowledged += 2;
         }
+    }
+    if scenario.name == "recover" {
+        // Either it was done, and there is nothing more to recover from, or it can be done now.
+        let again = say(&mut place.waxcell(scenario.command));
+        assert!([0, 1].contains(&again.code), "{what}: {said:?}, then {again:?}");
+        let kept = std::fs::read_dir(place.state()).expect("a folder").flatten();
+        assert_eq!(kept.filter(|entry| entry.path().join("journal/head").exists()).count(), 1, "{what}");
+        acknowledged = 1;
     }
     let next = say(&mut place.waxcell(&["run", "script.py"]));
     assert_eq!((next.code, next.out()), (0, "ran\n".to_owned()), "{what}: {said:?}, then {next:?}");

@@ -164,7 +164,7 @@ impl Signer {
         };
         let done = if keys.failed { Err(SignerFailure::Failed.into()) } else { self.obey(order, &mut keys) };
         let (reply, told) = match done {
-            Ok(standing) => (Reply::Done(standing), said),
+            Ok(standing) => (Reply::Done(Box::new(standing)), said),
             Err(Refusal::Refused(why)) => (Reply::Refused(why.clone()), Some(format!("refused: {why}"))),
             Err(Refusal::Against(why)) => (Reply::Against(why.clone()), Some(format!("EVIDENCE: {why}"))),
             Err(Refusal::Failed(error)) => {

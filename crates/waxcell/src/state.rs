@@ -170,10 +170,10 @@ impl StateError {
                 "name a directory of your own with --state DIR or WAXCELL_STATE; only you may write to it (`chmod go-w`)",
             ),
             StateError::Open { source, .. } if matches!(**source, OpenError::Corrupt(_)) => Some(
-                "`waxcell audit verify` lists what is wrong; keep the directory, it is evidence, and record elsewhere with --state DIR or WAXCELL_STATE",
+                "`waxcell audit verify` lists what is wrong; keep the directory, it is evidence, and record elsewhere with --state DIR or WAXCELL_STATE, or begin another log beside it with `waxcell audit recover --accept-loss`",
             ),
             StateError::Publish { source, .. } if source.is_evidence() => Some(
-                "keep the directory, it is evidence, and record elsewhere with --state DIR or WAXCELL_STATE",
+                "keep the directory, it is evidence, and record elsewhere with --state DIR or WAXCELL_STATE, or begin another log beside it with `waxcell audit recover --accept-loss`",
             ),
             StateError::Unseen { .. } => Some(
                 "bring a witness back, or ask for less with `waxcell audit witness set FILE --require-within SECONDS`",

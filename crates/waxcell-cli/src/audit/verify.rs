@@ -79,6 +79,8 @@ struct Found {
     gap_count: u64,
     /// The heartbeat that is promised still.
     promise: Option<Promise>,
+    /// The epochs that the recovery key has ended.
+    recovered: Vec<u64>,
     /// Whether another checkpoint is there than before.
     moved: bool,
 }
@@ -163,6 +165,7 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
     if let Some(behind) = own_report.and_then(|own| own.behind(report.records)) {
         found.fault(behind);
     }
+    found.recovered = log.recovered().map_err(|error| unchecked(edge::with_causes(&error)))?;
     found.by = signed.signatures.iter().map(|signature| signature.key.to_string()).collect();
     found.take(&signed, report, command.log.is_some());
     found.at_the_end(command.log.is_none());
@@ -231,6 +234,7 @@ impl Found {
                 "keys": self.by,
                 "keys_named": self.keys_named,
                 "erased": self.erased,
+                "recovered_epochs": self.recovered,
                 "state": if self.cosigned.is_some_and(|cosigned| cosigned.by > 0) { "cosigned" } else { "signed" },
                 "cosigned": self.cosigned.map(|cosigned| cosigned.by),
                 "witnesses": self.cosigned.map(|cosigned| cosigned.of),
@@ -319,6 +323,9 @@ impl Found {
             if !self.keys_named {
                 text += "\n(the key that lies beside the log: compare it with the one you noted, or name that with --key)";
             }
+        }
+        for epoch in &self.recovered {
+            text += &format!("\nepoch {epoch} was ended by the recovery key");
         }
         if let Some(cosigned) = &self.cosigned {
             text += &format!("\n{cosigned}");

@@ -106,6 +106,17 @@ impl Log {
         Ok(Chain::of(&self.seals()?, self.recovery()?.as_ref(), trusted).known)
     }
 
+    /// The epochs that the recovery key has ended, as their seals say.
+    ///
+    /// # Errors
+    ///
+    /// See [`seals`](Self::seals) and [`recovery`](Self::recovery).
+    pub fn recovered(&self) -> Result<Vec<u64>, LogError> {
+        let Some(recovery) = self.recovery()? else { return Ok(Vec::new()) };
+        let by = [recovery.key];
+        Ok(self.seals()?.iter().filter(|seal| seal.note.open(&by).is_ok()).map(|seal| seal.epoch).collect())
+    }
+
     /// How many records the checkpoint says that there are.
     pub(super) fn unchecked_size(&self) -> Result<Option<u64>, LogError> {
         let note = self.read(super::CHECKPOINT, MAX_CHECKPOINT)?;

@@ -29,7 +29,9 @@ impl Publisher {
         let _held = self.lock.hold()?;
         let holder = self.current()?;
         let next = match &holder {
-            Holder::Key(key) => Next::Key(key_file::create(&self.directory, key_file::NEXT, key.name())?),
+            Holder::Key(key) => {
+                Next::Key(Box::new(key_file::create(&self.directory, key_file::NEXT, key.name())?))
+            }
             Holder::Signer(client, _) => {
                 let strange = || SignerError::Strange(client.socket());
                 let key = client.ask(&Order::Next)?.next.ok_or_else(strange)?;

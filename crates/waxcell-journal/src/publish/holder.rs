@@ -22,14 +22,14 @@ const MAX_SIGNER: u64 = 8192;
 
 /// Who signs in an epoch.
 pub(super) enum Holder {
-    Key(PrivateKey),
-    Signer(Client, Standing),
+    Key(Box<PrivateKey>),
+    Signer(Client, Box<Standing>),
 }
 
 /// Who will sign in the next one.
 pub(super) enum Next {
     /// A key in a file, which was made ready.
-    Key(PrivateKey),
+    Key(Box<PrivateKey>),
     /// The key that the signer has made ready.
     Signed(Client, VerifierKey),
     /// A signer that has not signed anything yet.
@@ -95,7 +95,7 @@ impl Publisher {
     /// Who holds the key now. The lock must be held.
     pub(super) fn holder(&self) -> Result<Holder, PublishError> {
         if let Some(key) = key_file::load(&self.directory, key_file::NAME)? {
-            return Ok(Holder::Key(key));
+            return Ok(Holder::Key(Box::new(key)));
         }
         let Some(client) = self.signer()? else {
             return Err(KeyFileError::Missing(self.directory.path_of(key_file::NAME)).into());
@@ -107,13 +107,13 @@ impl Publisher {
             let (socket, key) = (client.socket(), standing.key.to_string());
             return Err(SignerError::OtherKey { socket, key }.into());
         }
-        Ok(Holder::Signer(client, standing))
+        Ok(Holder::Signer(client, Box::new(standing)))
     }
 
     /// Who shall hold it next, if that was begun. The lock must be held.
     pub(super) fn pending(&self) -> Result<Option<Next>, PublishError> {
         if let Some(key) = key_file::load(&self.directory, key_file::NEXT)? {
-            return Ok(Some(Next::Key(key)));
+            return Ok(Some(Next::Key(Box::new(key))));
         }
         if let Some(moving) = self.moving()? {
             return Ok(Some(moving));

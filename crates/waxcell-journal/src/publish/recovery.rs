@@ -189,20 +189,20 @@ impl Publisher {
         let missing = || KeyFileError::Missing(self.directory.path_of(key_file::NAME));
         let present = self.log().keys()?.pop().ok_or_else(missing)?;
         let log = key.name().clone();
-        let recovery = Holder::Key(key);
+        let recovery = Holder::Key(Box::new(key));
         let made = key_file::load(&self.directory, key_file::NEXT)?;
         if let Some((index, next)) = self.unsealed()? {
             // A change of keys was begun, perhaps by this.
             self.end_epoch(&recovery, &next, index + 1)?;
             if let Some(made) = made.filter(|made| made.verifier() == next) {
-                self.take_over(&Next::Key(made))?;
+                self.take_over(&Next::Key(Box::new(made)))?;
                 return Ok(next);
             }
             // That key is as lost as the one before.
         }
         self.remove(MOVING)?;
         self.remove(NAMING)?;
-        let next = Next::Key(key_file::create(&self.directory, key_file::NEXT, &log)?);
+        let next = Next::Key(Box::new(key_file::create(&self.directory, key_file::NEXT, &log)?));
         // A crash here leaves a key that nobody named.
         let by = recovery.verifier();
         let index = self.name_next(&mut journal, &present, &next, time, Some(&by))?;

@@ -86,7 +86,7 @@ impl Client {
         let answer = exchange(&self.socket, order.to_string().as_bytes())
             .map_err(|source| SignerError::Silent { socket: socket(), source })?;
         match Reply::parse(&answer).ok_or_else(|| SignerError::Strange(socket()))? {
-            Reply::Done(standing) => Ok(standing),
+            Reply::Done(standing) => Ok(*standing),
             Reply::Refused(why) => Err(SignerError::Refused { socket: socket(), why }),
             Reply::Against(why) => Err(SignerError::Against { socket: socket(), why }),
             Reply::Failed(why) => Err(SignerError::Failed { socket: socket(), why }),

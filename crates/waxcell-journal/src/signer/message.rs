@@ -104,7 +104,7 @@ impl Standing {
 /// What a signer says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    Done(Standing),
+    Done(Box<Standing>),
     Refused(String),
     /// Refused, because of another tree than the one that was signed.
     Against(String),
@@ -118,7 +118,8 @@ impl fmt::Display for Reply {
             Reply::Refused(why) => writeln!(f, "refused {}", line(why)),
             Reply::Against(why) => writeln!(f, "against {}", line(why)),
             Reply::Failed(why) => writeln!(f, "failed {}", line(why)),
-            Reply::Done(Standing { key, next, last }) => {
+            Reply::Done(standing) => {
+                let Standing { key, next, last } = &**standing;
                 writeln!(f, "done\nkey {key}")?;
                 if let Some(next) = next {
                     writeln!(f, "next {next}")?;
@@ -154,7 +155,7 @@ impl Reply {
             Some(line) => Some(line.strip_prefix("next ")?.parse().ok()?),
         };
         let last = if note.is_empty() { None } else { Some(Note::parse(note.as_bytes()).ok()?) };
-        Some(Reply::Done(Standing { key, next, last }))
+        Some(Reply::Done(Box::new(Standing { key, next, last })))
     }
 }
 
@@ -190,15 +191,32 @@ mod tests {
             Reply::Refused("no".to_owned()),
             Reply::Against("you".to_owned()),
             Reply::Failed("so".to_owned()),
-            Reply::Done(Standing { key: vkey.clone(), next: None, last: None }),
-            Reply::Done(Standing { key: vkey.clone(), next: Some(vkey.clone()), last: None }),
-            Reply::Done(Standing { key: vkey.clone(), next: None, last: Some(note.clone()) }),
-            Reply::Done(Standing { key: vkey.clone(), next: Some(vkey), last: Some(note) }),
+            Reply::Done(Box::new(Standing { key: vkey.clone(), next: None, last: None })),
+            Reply::Done(Box::new(Standing { key: vkey.clone(), next: Some(vkey.clone()), last: None })),
+            Reply::Done(Box::new(Standing { key: vkey.clone(), next: None, last: Some(note.clone()) })),
+            Reply::Done(Box::new(Standing { key: vkey.clone(), next: Some(vkey), last: Some(note) })),
         ] {
             assert_eq!(Reply::parse(reply.to_string().as_bytes()), Some(reply));
         }
         for none in ["", "done", "done\n", "done\nkey x\n\n", "yes\n", "done\n\n"] {
             assert_eq!(Reply::parse(none.as_bytes()), None, "{none:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_an_order_or_none(noise in "(waxcell-signer/1 )?(status|begin|next|forget|follow|sign|)[ \\n-~]{0,80}") {
+            if let Ok(order) = Order::parse(noise.as_bytes()) {
+                proptest::prop_assert_eq!(order.to_string(), noise.clone());
+            }
+        }
+
+        #[test]
+        fn any_bytes_have_an_answer(noise in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let _ = (Order::parse(&noise), Reply::parse(&noise));
+            for first in ["done\nkey ", "refused ", "done\n\n"] {
+                let _ = Reply::parse(&[first.as_bytes(), &noise].concat());
+            }
         }
     }
 }

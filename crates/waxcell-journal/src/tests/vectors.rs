@@ -4,11 +4,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
+
 use super::support::{check, scratch, segment_file, span};
 use crate::frame::{Frame, seed};
 use crate::header::Header;
 use crate::state::State;
-use crate::{MAX_PAYLOAD, Mark, OpenSpan, SEGMENT_BYTES, SpanId, leaf_hash, verify};
+use crate::tlog::{
+    Checkpoint, Frontier, KeyName, Note, PrivateKey, VerifierKey, encode_bundle, to_canonical,
+};
+use crate::{Log, MAX_PAYLOAD, Mark, OpenSpan, SEGMENT_BYTES, SpanId, leaf_hash, verify};
 
 const JOURNAL: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
@@ -126,6 +131,9 @@ fn print_the_vectors() {
         }
         println!("```\n");
     };
+    for (name, text) in recovery() {
+        println!("```text {name}\n{text}```\n");
+    }
     show("genesis", &State::empty(&JOURNAL).chain);
     show("header-0", &Header::of(JOURNAL, 0, &State::empty(&JOURNAL)).encode());
     for (nth, frame) in frames.iter().enumerate() {
@@ -133,4 +141,81 @@ fn print_the_vectors() {
         show(&format!("record-{nth}"), frame);
     }
     show("header-1", &Header::of(JOURNAL, 1, &state).encode());
+}
+
+/// The blocks of text on the page, by the name that stands after `text` in the fence.
+fn texts() -> HashMap<String, String> {
+    let page = page();
+    let mut texts = HashMap::new();
+    for block in page.split("\n```text ").skip(1) {
+        if let Some((name, text)) = block.split_once('\n')
+            && let Some((text, _)) = text.split_once("```")
+        {
+            texts.insert(name.to_owned(), text.to_owned());
+        }
+    }
+    texts
+}
+
+/// A log of two records: the first names its recovery key, by which the second ends the first epoch.
+fn recovery() -> [(&'static str, String); 5] {
+    let name = KeyName::new("host/waxcell-00010203").unwrap();
+    let key = |seed| PrivateKey::from_seed(name.clone(), &[seed; 32]);
+    let (log, recovery, next) = (key(1), key(2), key(3));
+    let naming = json!({
+        "v": 1, "type": "recovery", "index": 0, "run": "0".repeat(32), "time": "2026-11-28T12:00:00.000000Z",
+        "vkey": recovery.verifier().to_string(),
+    });
+    let ending = json!({
+        "v": 1, "type": "key", "index": 1, "run": "0".repeat(32), "time": "2026-11-29T12:00:00.000000Z",
+        "epoch": 2, "previous": log.verifier().to_string(), "vkey": next.verifier().to_string(),
+        "recovery": recovery.verifier().to_string(),
+    });
+    let records = [naming, ending].map(|record| to_canonical(&record).unwrap());
+    let mut frontier = Frontier::new();
+    let mut signed = |record: &[u8], by: &PrivateKey| {
+        frontier.append(leaf_hash(record));
+        let checkpoint = Checkpoint::new(&name, frontier.size(), frontier.root());
+        let mut note = Note::new(checkpoint.to_string()).unwrap();
+        note.sign(by);
+        note.to_string()
+    };
+    let notes = [signed(&records[0], &log), signed(&records[1], &recovery)];
+    let [naming, ending] = records.map(|record| format!("{}\n", String::from_utf8(record).unwrap()));
+    let keys = format!("{}\n{}\n{}\n", log.verifier(), recovery.verifier(), next.verifier());
+    let [named, seal] = notes;
+    [
+        ("recovery-keys", keys),
+        ("recovery-record", naming),
+        ("recovery", named),
+        ("recovery-key-record", ending),
+        ("recovery-seal", seal),
+    ]
+}
+
+#[test]
+fn the_recovery_statement_on_the_page_is_what_is_written_and_is_accepted() {
+    let texts = texts();
+    for (name, text) in recovery() {
+        assert_eq!(texts.get(name), Some(&text), "{name}");
+    }
+    // A log out of these, by the first key alone.
+    let home = scratch();
+    let put = |path: &str, bytes: &[u8]| {
+        let path = home.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    let record = |name: &str| texts[name].trim_end().as_bytes().to_vec();
+    let records = [record("recovery-record"), record("recovery-key-record")];
+    put("tile/entries/000.p/2", &encode_bundle(&records).unwrap());
+    put("tile/0/000.p/2", records.each_ref().map(|record| leaf_hash(record)).as_flattened());
+    put("recovery", texts["recovery"].as_bytes());
+    put("seals/1", texts["recovery-seal"].as_bytes());
+    put("checkpoint", texts["recovery-seal"].as_bytes());
+    let keys: Vec<VerifierKey> = texts["recovery-keys"].lines().map(|line| line.parse().unwrap()).collect();
+    let log = Log::at(home.path());
+    assert!(super::epoch::verify(&log, &keys[0]).unwrap().is_sound());
+    assert!(super::epoch::verify(&log, &keys[2]).is_err(), "that key has signed nothing yet");
+    assert_eq!(log.successors(&keys[..1]).unwrap(), keys);
 }
