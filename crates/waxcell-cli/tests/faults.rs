@@ -54,7 +54,7 @@ const SCENARIOS: [Scenario; 5] = [
         command: &["audit", "recover", "--accept-loss"],
         begun: true,
         threads: false,
-        most: 14,
+        most: 8,
     },
     Scenario { name: "checkpoint", command: &["audit", "checkpoint"], begun: true, threads: false, most: 14 },
 ];
