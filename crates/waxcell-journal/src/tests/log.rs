@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::support::scratch;
-use crate::tlog::{Checkpoint, Kind, SignedCheckpoint, Tile, decode_bundle, encode_bundle};
+use crate::tlog::{Checkpoint, Kind, Note, PrivateKey, SignedCheckpoint, Tile, decode_bundle, encode_bundle};
 use crate::{
     Demands, Entry, Journal, Log, LogError, LogFaultKind, LogReport, Mark, Objects, Publisher, SpanId,
 };
@@ -240,6 +240,23 @@ fn a_log_that_was_rolled_back_or_forked_is_not_the_one_that_was_kept() {
     // A checkpoint by another key says nothing at all.
     let refused = other.log().checkpoint(&[place.publisher.verifier().unwrap()]);
     assert!(matches!(refused, Err(LogError::Checkpoint { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_size_that_nobody_can_have_is_given_up_soon() {
+    let mut place = Place::new();
+    place.grow(300, record);
+    let signed = place.signed();
+    let key = fs::read_to_string(place.publisher.folder().with_file_name("key")).unwrap();
+    let key = PrivateKey::from_text(key.trim_end()).unwrap();
+    let promise = Checkpoint::new(key.name(), 1 << 62, *signed.checkpoint.root());
+    let mut note = Note::new(promise.to_string()).unwrap();
+    note.sign(&key);
+    fs::write(place.publisher.folder().join("checkpoint"), note.to_string()).unwrap();
+    let report = place.verify(None, 0);
+    let missing = |fault: &&crate::LogFault| fault.kind == LogFaultKind::Missing;
+    assert!(report.faults.iter().filter(missing).count() > 90, "{:?}", report.faults);
+    assert!(report.more_faults < 1000, "{}", report.more_faults);
 }
 
 #[test]
