@@ -69,8 +69,8 @@ pub enum PublishError {
     /// The journal cannot be read.
     #[error("cannot read the journal")]
     Read(#[from] ReadError),
-    /// Both copies of the last signed head are damaged.
-    #[error("`{}` is damaged: which head was signed last cannot be told", .0.display())]
+    /// Both copies of the last signed head are damaged, or they are gone and a checkpoint is there.
+    #[error("`{}` is damaged or was taken away: which head was signed last cannot be told", .0.display())]
     Head(PathBuf),
     /// Another process wrote the head although it did not hold the lock.
     #[error("`{}` was changed by somebody who did not hold the lock", .0.display())]
@@ -282,6 +282,10 @@ impl Publisher {
                     return Ok(head.note);
                 }
                 Some(head)
+            }
+            // No checkpoint is shown before its head is durable: whoever signs from the beginning now might sign another tree.
+            None if self.public.read(CHECKPOINT, MAX_CHECKPOINT)?.is_some() => {
+                return Err(PublishError::Head(self.path.join(HEAD)));
             }
             None => None,
         };

@@ -194,6 +194,31 @@ fn records_that_were_signed_and_are_gone_or_others_are_never_signed_over() {
     assert!(matches!(rewritten, Err(PublishError::Rewritten { signed: 10 })), "{rewritten:?}");
 }
 
+/// Else whoever takes the head away could have another tree signed.
+#[test]
+fn nothing_is_signed_from_the_beginning_where_something_was_shown() {
+    let home = scratch();
+    let directory = home.path().join("journal");
+    let (publisher, mut journal) = open(&directory);
+    append(&mut journal, 3);
+    publisher.publish(3).unwrap();
+    let kept = fs::read(directory.join("head")).unwrap();
+    let refused = || {
+        let (publisher, mut journal) = open(&directory);
+        append(&mut journal, 1);
+        let refused = publisher.publish(journal.next_index());
+        assert!(matches!(refused, Err(PublishError::Head(_))), "{refused:?}");
+    };
+    fs::write(directory.join("head"), vec![0; kept.len()]).unwrap();
+    refused();
+    fs::remove_file(directory.join("head")).unwrap();
+    refused();
+    fs::write(directory.join("head"), kept).unwrap();
+    let (publisher, journal) = open(&directory);
+    publisher.publish(journal.next_index()).unwrap();
+    assert_eq!(check(&directory, &publisher.verifier().unwrap()), 5);
+}
+
 #[test]
 fn a_key_that_is_gone_or_known_or_none_is_named() {
     let home = scratch();
