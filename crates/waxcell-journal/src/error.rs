@@ -87,6 +87,9 @@ pub enum ReadError {
     /// There is no journal there.
     #[error("`{}` is not a journal directory", .0.display())]
     NotAJournal(PathBuf),
+    /// Another version of this program wrote it, in a form that is not known here.
+    #[error("`{}` has a format that this version does not know", .0.display())]
+    Version(PathBuf),
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),

@@ -80,10 +80,6 @@ impl Header {
         if fixed[0..8] != MAGIC {
             return Err(HeaderFault::Magic);
         }
-        let version = read_u32(fixed, 8);
-        if version != VERSION {
-            return Err(HeaderFault::Version(version));
-        }
         let open = read_u32(fixed, 80) as usize;
         if open > MAX_OPEN_SPANS || read_u32(fixed, 12) as usize != header_len(open) {
             return Err(HeaderFault::Length);
@@ -91,6 +87,11 @@ impl Header {
         let whole = bytes.get(..header_len(open)).ok_or(HeaderFault::Length)?;
         if checksum(whole) != read_u32(fixed, 84) {
             return Err(HeaderFault::Checksum);
+        }
+        // A flipped bit in the version is damage: only a header that is whole says that another version wrote it.
+        let version = read_u32(fixed, 8);
+        if version != VERSION {
+            return Err(HeaderFault::Version(version));
         }
         let header = Header {
             journal: read_array(fixed, 16),

@@ -11,7 +11,7 @@ use crate::directory::Directory;
 use crate::disk::DiskError;
 use crate::error::ReadError;
 use crate::frame::{self, Frame, Mark, SpanId};
-use crate::header::Header;
+use crate::header::{Header, HeaderFault};
 use crate::journal::OpenSpan;
 use crate::lock::Lock;
 use crate::publish::{HEAD, Head, PUBLIC, Signed, signed_head};
@@ -64,6 +64,9 @@ pub fn verify(path: &Path) -> Result<Report, ReadError> {
             (Some(content), None) => pass.segment(number, content, true),
             _ => pass.segment(number, &read(&directory, number)?, false),
         }
+        if pass.unknown {
+            return Err(ReadError::Version(path.join(segment::name(number))));
+        }
         number = number.saturating_add(1);
     }
     if numbers.is_empty() {
@@ -111,6 +114,8 @@ struct Pass {
     closings: usize,
     /// From this record on, they are too many.
     forgotten_at: Option<u64>,
+    /// Whether another version wrote a segment, so that nothing can be said about it.
+    unknown: bool,
 }
 
 impl Pass {
@@ -135,6 +140,7 @@ impl Pass {
             closed: HashSet::new(),
             closings: 0,
             forgotten_at: None,
+            unknown: false,
         }
     }
 
@@ -163,7 +169,10 @@ impl Pass {
         }
         let header = match Header::decode(bytes) {
             Ok(header) => header,
-            Err(fault) => return self.unreadable(&name, FaultKind::Header(header_fault(fault))),
+            Err(fault) => {
+                self.unknown |= matches!(fault, HeaderFault::Version(_));
+                return self.unreadable(&name, FaultKind::Header(header_fault(fault)));
+            }
         };
         self.header(&name, number, &header);
         self.frames(&name, frame::seed(&header.journal), bytes, header.len(), last);

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::support::{Kept, append, check, scratch, segment_file, small, span};
 use crate::frame::padded;
 use crate::segment::{SEGMENT_BYTES, used};
-use crate::{Entry, FaultKind, Journal, Mark, OpenError, Reader, SpanId, verify};
+use crate::{Entry, FaultKind, Journal, Mark, OpenError, ReadError, Reader, SpanId, verify};
 
 /// Where each frame starts, and where the last one ends.
 fn starts(kept: &[Kept]) -> Vec<usize> {
@@ -249,6 +249,25 @@ fn a_segment_that_is_cut_missing_or_foreign_is_named() {
     // A hole is refused at the start, too.
     fs::remove_file(&path).unwrap();
     assert!(matches!(Journal::open(&directory), Err(OpenError::Corrupt(_))));
+}
+
+/// What a later version wrote was not tampered with; a flipped bit in the number of the version is damage.
+#[test]
+fn a_format_that_is_not_known_cannot_be_checked() {
+    let home = scratch();
+    let directory = home.path().join("journal");
+    small(&directory);
+    let file = segment_file(&directory, 0);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[8] = 2;
+    fs::write(&file, &bytes).unwrap();
+    assert!(!verify(&directory).unwrap().is_sound());
+    let crc = crc32c::crc32c(&bytes[..84]);
+    bytes[84..88].copy_from_slice(&crc.to_le_bytes());
+    fs::write(&file, &bytes).unwrap();
+    let refused = verify(&directory).unwrap_err();
+    assert!(matches!(&refused, ReadError::Version(path) if *path == file), "{refused}");
+    assert!(Journal::open(&directory).is_err());
 }
 
 #[test]
