@@ -14,6 +14,7 @@ mod context;
 mod decode;
 mod dismantle;
 mod finding;
+mod fingerprint;
 mod found;
 mod glob;
 mod imports;
@@ -30,6 +31,7 @@ mod version;
 mod walk;
 
 pub use finding::{Analysis, Confidence, Finding, Severity, Span};
+pub use fingerprint::fingerprints;
 pub use options::{
     AssertUsed, HardcodedTmpDirectory, MarkupsafeXss, Options, ShellInjection, SslWithBadVersion, TryExcept,
     WeakCryptographicKey,

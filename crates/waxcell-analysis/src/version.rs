@@ -17,6 +17,8 @@ pub struct PythonVersion {
 impl PythonVersion {
     /// The oldest one that is supported.
     pub const OLDEST: PythonVersion = PythonVersion { major: 3, minor: 8 };
+    /// The newest one that is supported.
+    pub const NEWEST: PythonVersion = PythonVersion { major: 3, minor: 14 };
 
     /// `major.minor`.
     pub const fn new(major: u8, minor: u8) -> PythonVersion {

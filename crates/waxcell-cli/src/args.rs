@@ -1,10 +1,14 @@
 //! Arguments as typed.
 
+mod check;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub(crate) use check::{Check, CheckFormat};
 
 /// What `--version` says.
 pub(crate) const VERSION: &str = if cfg!(feature = "switches") {
@@ -25,7 +29,7 @@ pub(crate) struct Arguments {
 }
 
 /// Commands that are known and not there yet.
-const LATER: [&str; 7] = ["check", "events", "stats", "alerts", "incidents", "diff", "test"];
+const LATER: [&str; 6] = ["events", "stats", "alerts", "incidents", "diff", "test"];
 
 impl Arguments {
     /// Reads the command line; ends the process with usage and exit code 2 where it makes no sense.
@@ -108,6 +112,8 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Run a script as `python3 SCRIPT ARGS` would, held to its policy and recorded
     Run(Run),
+    /// Analyse scripts and whole trees without running them
+    Check(Check),
     /// Check, explain and write policies
     #[command(subcommand)]
     Policy(Policy),

@@ -20,9 +20,11 @@ impl Exit {
     pub(crate) const SUCCESS: Exit = Exit(0);
     /// A check found something.
     pub(crate) const FOUND: Exit = Exit(1);
+    /// What was asked for makes no sense.
+    pub(crate) const USAGE: Exit = Exit(2);
     /// `audit verify`: the record is not whole.
     pub(crate) const INCOMPLETE: Exit = Exit(2);
-    /// `audit verify`: it could not be checked.
+    /// `audit verify` and `check`: it could not be checked.
     pub(crate) const UNCHECKED: Exit = Exit(3);
     pub(crate) const FAILED: Exit = Exit(125);
     pub(crate) const REFUSED: Exit = Exit(126);

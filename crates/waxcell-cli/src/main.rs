@@ -6,6 +6,7 @@
 mod args;
 mod attack;
 mod audit;
+mod check;
 mod doctor;
 mod edge;
 mod exit;
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
     let common = &arguments.common;
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run, common),
+        Command::Check(check) => check::run(check, common),
         Command::Policy(policy) => policy::run(policy, common),
         Command::Why(why) => why::run(why, common),
         Command::Audit(audit) => audit::run(audit, common),

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 use waxcell_analysis::PythonVersion;
 
+use crate::run::{Caller, DEFAULT_PATH};
+
 pub use error::InterpreterError;
 
 /// The interpreter that a script is run with, and what has to be visible for it.
@@ -64,6 +66,21 @@ pub struct Search<'a> {
     pub script_dir: &'a Path,
     /// Whether the user's own packages are off (`PYTHONNOUSERSITE`).
     pub no_user_site: bool,
+}
+
+impl<'a> Search<'a> {
+    /// As a caller's shell would look for it, for a script in this directory.
+    pub fn of(caller: &'a Caller, script_dir: &'a Path) -> Search<'a> {
+        Search {
+            path: caller.variable("PATH").or(Some(OsStr::new(DEFAULT_PATH))),
+            home: caller.home(),
+            pyenv_root: caller.variable("PYENV_ROOT"),
+            pyenv_version: caller.variable("PYENV_VERSION"),
+            cwd: &caller.cwd,
+            script_dir,
+            no_user_site: caller.variable("PYTHONNOUSERSITE").is_some_and(|value| !value.is_empty()),
+        }
+    }
 }
 
 /// The names that are tried, in this order, each on the whole of `PATH`.

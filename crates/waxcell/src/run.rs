@@ -284,16 +284,7 @@ fn find_interpreter(
     policy: &Policy,
     script: &Script,
 ) -> Result<Interpreter, InterpreterError> {
-    let caller = request.caller;
-    let search = Search {
-        path: caller.variable("PATH").or(Some(OsStr::new(DEFAULT_PATH))),
-        home: caller.home(),
-        pyenv_root: caller.variable("PYENV_ROOT"),
-        pyenv_version: caller.variable("PYENV_VERSION"),
-        cwd: &caller.cwd,
-        script_dir: script.folder(),
-        no_user_site: caller.variable("PYTHONNOUSERSITE").is_some_and(|value| !value.is_empty()),
-    };
+    let search = Search::of(request.caller, script.folder());
     interpreter::find(policy.interpreter.as_deref(), &search)
 }
 

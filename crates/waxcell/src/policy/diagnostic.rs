@@ -234,9 +234,9 @@ impl fmt::Display for Report {
     }
 }
 
-/// Lines of the file, fit for a terminal and of the same length. The renderer replaces control characters of ASCII by
+/// Lines of a file, fit for a terminal and of the same length. The renderer replaces control characters of ASCII by
 /// itself, and no others.
-fn showable(lines: &str) -> String {
+pub fn showable(lines: &str) -> String {
     let stand_in = |c: char| match c {
         _ if c.is_ascii() || !is_unprintable(c) => c,
         _ if c.len_utf8() == 2 => '·',

@@ -32,7 +32,7 @@ mod written;
 
 pub(crate) use amend::file_of;
 pub use amend::{AmendError, amend};
-pub use diagnostic::{Diagnostic, Report, Severity};
+pub use diagnostic::{Diagnostic, Report, Severity, showable};
 pub use explain::explain;
 pub use explanation::{Explanation, HostFacts, LimitsRung, Provenance, Setting};
 pub(crate) use find::found_before;

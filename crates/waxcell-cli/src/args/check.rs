@@ -1,0 +1,101 @@
+//! Arguments of `waxcell check`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use waxcell_analysis::{Confidence, ParseVersionError, PythonVersion, Severity};
+
+const OF_CHECK: &str = "\
+Examples:
+  waxcell check scripts
+  waxcell check --format sarif --output findings.sarif .
+  waxcell check --json . > known.json       and from then on: waxcell check --baseline known.json .
+
+Exit codes: 0 nothing found, or nothing that the baseline has not; 1 findings; 3 something could not be read or
+analysed; 2 wrong usage.";
+
+#[derive(Args, Debug)]
+#[command(after_help = OF_CHECK)]
+pub(crate) struct Check {
+    /// Scripts, and folders of which every *.py and *.pyw is looked at
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// What is printed; --json is --format json
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text, value_name = "FORMAT")]
+    pub(crate) format: CheckFormat,
+    /// Write it into this file and not to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Only these rules, as B602,B605
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+    /// Not these rules
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+    /// Only findings of at least this severity
+    #[arg(long, value_enum, default_value_t = AtLeast::Low, value_name = "LEVEL")]
+    pub(crate) severity: AtLeast,
+    /// Only findings of at least this confidence
+    #[arg(long, value_enum, default_value_t = AtLeast::Low, value_name = "LEVEL")]
+    pub(crate) confidence: AtLeast,
+    /// Tell also what `# nosec` comments silence
+    #[arg(long)]
+    pub(crate) ignore_nosec: bool,
+    /// Not this folder or file: by its path, or by its name wherever it is
+    #[arg(long, value_name = "PATH")]
+    pub(crate) exclude: Vec<PathBuf>,
+    /// Tell only what an earlier report (JSON or SARIF) does not have
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Read scripts as this Python does, as 3.11 [default: the one that `run` would take, else 3.14]
+    #[arg(long, value_name = "VERSION", value_parser = supported)]
+    pub(crate) python: Option<PythonVersion>,
+}
+
+/// For whom findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people, with the lines of the script
+    Text,
+    /// For programs, and as a baseline
+    Json,
+    /// SARIF 2.1.0, for hosts of code and editors
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+/// From which level on findings are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AtLeast {
+    Low,
+    Medium,
+    High,
+}
+
+impl From<AtLeast> for Severity {
+    fn from(level: AtLeast) -> Severity {
+        match level {
+            AtLeast::Low => Severity::Low,
+            AtLeast::Medium => Severity::Medium,
+            AtLeast::High => Severity::High,
+        }
+    }
+}
+
+impl From<AtLeast> for Confidence {
+    fn from(level: AtLeast) -> Confidence {
+        match level {
+            AtLeast::Low => Confidence::Low,
+            AtLeast::Medium => Confidence::Medium,
+            AtLeast::High => Confidence::High,
+        }
+    }
+}
+
+fn supported(text: &str) -> Result<PythonVersion, String> {
+    let version: PythonVersion = text.parse().map_err(|error: ParseVersionError| error.to_string())?;
+    let (oldest, newest) = (PythonVersion::OLDEST, PythonVersion::NEWEST);
+    let is_supported = (oldest..=newest).contains(&version);
+    is_supported.then_some(version).ok_or_else(|| format!("expected {oldest} to {newest}"))
+}

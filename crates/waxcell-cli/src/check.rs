@@ -1,0 +1,186 @@
+//! `waxcell check`: static analysis alone, of files and whole trees.
+
+mod baseline;
+mod files;
+mod github;
+mod json;
+mod sarif;
+mod text;
+
+use std::io::{IsTerminal, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use waxcell::interpreter::{self, Search};
+use waxcell_analysis::{Analysis, Finding, MAX_SOURCE, Profile, PythonVersion, fingerprints, scan};
+
+use crate::args::{Check, CheckFormat, Common};
+use crate::edge;
+use crate::exit::Exit;
+use baseline::Baseline;
+
+/// From so many files on, somebody who waits is told how far it is.
+const WORTH_SHOWING: usize = 50;
+
+/// What is to be told of one file.
+struct Checked {
+    path: PathBuf,
+    /// The bytes of a file that something was found in.
+    source: Vec<u8>,
+    /// Why it could not be read.
+    unread: Option<String>,
+    lines: usize,
+    findings: Vec<Told>,
+}
+
+/// A finding, and what tells it from others when the file has changed.
+struct Told {
+    finding: Finding,
+    fingerprint: String,
+    /// Whether the baseline has it.
+    known: bool,
+}
+
+impl Checked {
+    /// What is new.
+    fn new_findings(&self) -> impl Iterator<Item = &Told> {
+        self.findings.iter().filter(|told| !told.known)
+    }
+
+    /// Whether it is known what is in it.
+    fn is_analysed(&self) -> bool {
+        self.unread.is_none() && !self.findings.iter().any(|told| told.finding.blocks())
+    }
+}
+
+pub(crate) fn run(command: &Check, common: &Common) -> Exit {
+    if let Err(error) = profile(command).check() {
+        edge::complain(&error.to_string());
+        return Exit::USAGE;
+    }
+    match check(command, common) {
+        Ok(checked) => tell(command, common, &checked),
+        Err(why) => {
+            edge::complain(&why);
+            Exit::UNCHECKED
+        }
+    }
+}
+
+fn check(command: &Check, common: &Common) -> Result<Vec<Checked>, String> {
+    let profile = profile(command);
+    let mut baseline = command.baseline.as_deref().map(Baseline::read).transpose()?.unwrap_or_default();
+    let target = command.python.unwrap_or_else(version_of_interpreter);
+    let files = files::below(&command.paths, &command.exclude);
+    let shown = files.len() >= WORTH_SHOWING && !common.quiet && std::io::stderr().is_terminal();
+    let mut checked = each(&files, shown, &|file| one(file, target, &profile));
+    for told in checked.iter_mut().flat_map(|file| &mut file.findings) {
+        // What keeps a file from being analysed stays untold by no baseline.
+        told.known = !told.finding.blocks() && baseline.takes(&told.fingerprint);
+    }
+    Ok(checked)
+}
+
+fn profile(command: &Check) -> Profile {
+    Profile {
+        tests: command.select.clone(),
+        skips: command.ignore.clone(),
+        severity: command.severity.into(),
+        confidence: command.confidence.into(),
+        nosec: !command.ignore_nosec,
+        ..Profile::default()
+    }
+}
+
+/// That of the `python3` that `waxcell run` would take.
+fn version_of_interpreter() -> PythonVersion {
+    let found = edge::caller().ok().and_then(|caller| {
+        let search = Search::of(&caller, &caller.cwd);
+        interpreter::find(None, &search).ok()
+    });
+    found.map_or(PythonVersion::NEWEST, |found| found.version)
+}
+
+fn one(file: &files::Found, target: PythonVersion, profile: &Profile) -> Checked {
+    let path = file.path.clone();
+    let nothing = Checked { path, source: vec![], unread: None, lines: 0, findings: vec![] };
+    // One byte more than is analysed, so that the analysis says what is too much.
+    let source = match &file.error {
+        None => files::read(&file.path, MAX_SOURCE as u64 + 1),
+        Some(error) => Err(error.clone()),
+    };
+    let source = match source {
+        Ok(source) => source,
+        Err(error) => return Checked { unread: Some(error), ..nothing },
+    };
+    let analysis = scan(&file.path.to_string_lossy(), &source, target, profile);
+    let marks = fingerprints(&source, &analysis);
+    let Analysis { findings, lines } = analysis;
+    let told = |(finding, fingerprint)| Told { finding, fingerprint, known: false };
+    let source = if findings.is_empty() { vec![] } else { source };
+    Checked { source, lines, findings: findings.into_iter().zip(marks).map(told).collect(), ..nothing }
+}
+
+/// Does the same with each of them on all processors; the results are in their order.
+fn each<T: Sync, R: Send>(items: &[T], shown: bool, work: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
+    let work_off = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return };
+            let result = work(item);
+            let mut results = lock(&results);
+            results.push((at, result));
+            if shown {
+                let (done, all) = (results.len(), items.len());
+                let _ = write!(std::io::stderr(), "\r{done} of {all} files, {} %", done * 100 / all);
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    std::thread::scope(|scope| {
+        (1..threads).for_each(|_| drop(scope.spawn(work_off)));
+        work_off();
+    });
+    if shown {
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
+    }
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn tell(command: &Check, common: &Common, checked: &[Checked]) -> Exit {
+    let format = if common.json { CheckFormat::Json } else { command.format };
+    let text = match format {
+        CheckFormat::Text => text::render(checked, common),
+        CheckFormat::Json => json::render(checked),
+        CheckFormat::Sarif => sarif::render(checked, command.baseline.is_some()),
+        CheckFormat::Github => github::render(checked),
+    };
+    let exit = match () {
+        () if !checked.iter().all(Checked::is_analysed) => Exit::UNCHECKED,
+        () if checked.iter().any(|file| file.new_findings().next().is_some()) => Exit::FOUND,
+        () => Exit::SUCCESS,
+    };
+    match &command.output {
+        None => edge::print(&text, exit),
+        Some(path) => written(path, &text, exit),
+    }
+}
+
+fn written(path: &Path, text: &str, exit: Exit) -> Exit {
+    match std::fs::write(path, text) {
+        Ok(()) => exit,
+        Err(error) => {
+            edge::complain(&format!("cannot write `{}`: {error}", path.display()));
+            Exit::FAILED
+        }
+    }
+}

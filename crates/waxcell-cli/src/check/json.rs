@@ -1,0 +1,26 @@
+//! All that is known, for programs.
+
+use serde_json::{Value, json};
+
+use super::Checked;
+
+pub(super) fn render(checked: &[Checked]) -> String {
+    let files: Vec<Value> = checked.iter().map(file).collect();
+    let report = json!({ "version": 1, "tool": env!("CARGO_PKG_VERSION"), "files": files });
+    serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
+}
+
+fn file(file: &Checked) -> Value {
+    let findings: Vec<Value> = file
+        .findings
+        .iter()
+        .map(|told| {
+            let mut value = serde_json::to_value(&told.finding).unwrap_or_default();
+            value["blocks"] = told.finding.blocks().into();
+            value["fingerprint"] = told.fingerprint.as_str().into();
+            value["known"] = told.known.into();
+            value
+        })
+        .collect();
+    json!({ "path": file.path.to_string_lossy(), "lines": file.lines, "error": file.unread, "findings": findings })
+}
