@@ -159,7 +159,7 @@ impl Pass<'_> {
         }
         let named = self.recovery.as_ref().map(|named| named.size - 1);
         for index in std::mem::take(&mut self.naming_recovery) {
-            if named != Some(index) {
+            if named != Some(index) && (named.is_some() || Some(index) != last) {
                 self.report.fault(RECOVERY, Some(index), LogFaultKind::OtherRecovery);
             }
         }

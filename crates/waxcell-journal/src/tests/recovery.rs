@@ -185,6 +185,7 @@ fn a_second_recovery_key_and_a_second_statement_on_record_are_faults() {
         "epoch": 2, "vkey": first.to_string(), "previous": first.to_string(), "recovery": recovery.to_string(),
     });
     publisher.note(&mut journal, "key", TIME, key).unwrap();
+    append(&mut journal, 1);
     publisher.publish(journal.next_index()).unwrap();
     let faults = verify(&log, &first).unwrap().faults;
     assert!(faults.iter().any(|fault| fault.kind == LogFaultKind::Unsealed), "{faults:?}");
