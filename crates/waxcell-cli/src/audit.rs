@@ -11,6 +11,7 @@ mod trust;
 mod verify;
 mod witness;
 
+use std::io::Read;
 use std::path::Path;
 
 use waxcell_journal::{ReadError, Reader, Record, SpanId};
@@ -109,6 +110,16 @@ fn of_run(directory: &Path, prefix: &str) -> Result<Vec<Record>, ReadError> {
     Reader::open(directory)?
         .filter(|record| record.as_ref().map_or(true, |record| record.span.to_string().starts_with(&prefix)))
         .collect()
+}
+
+/// Longer than any file with keys, a checkpoint, a policy or a proof.
+const MAX_FILE: u64 = 1 << 20;
+
+/// What a file holds that somebody names; of one that is too long the beginning, which is still too long.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// One line of JSON with the proof, or the record spread out for people.

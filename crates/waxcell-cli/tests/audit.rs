@@ -259,3 +259,14 @@ fn a_run_that_dies_before_its_record_is_signed_is_signed_by_the_next() {
     let types: Vec<Value> = place.records().iter().map(|record| record["type"].clone()).collect();
     assert!(types.contains(&Value::from("lost")));
 }
+
+#[test]
+fn what_never_ends_is_not_read_to_its_end() {
+    let place = place();
+    for option in ["", "--trust", "--against", "--since", "--key", "--log"] {
+        let waxcell = support::waxcell().display().to_string();
+        let line = format!("ulimit -v 1500000; exec {waxcell} audit verify {option} /dev/zero");
+        let said = say(&mut place.waxcell_shell(&line));
+        assert!([1, 3].contains(&said.code) && !said.err().contains("memory"), "{option}: {said:?}");
+    }
+}

@@ -24,7 +24,7 @@ impl Trust {
         if let Some(path) = named {
             let told =
                 |error: &dyn std::error::Error| format!("`{}`: {}", path.display(), edge::with_causes(error));
-            let text = std::fs::read(path).map_err(|error| told(&error))?;
+            let text = super::read(path).map_err(|error| told(&error))?;
             let policy = Policy::parse(&text).map_err(|error| told(&error))?;
             return Ok(Some(Trust { policy, demanded: true }));
         }

@@ -1,6 +1,6 @@
 //! `waxcell audit verify`: the verdict on the whole record, on a copy of its log, or on one proof.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -13,9 +13,6 @@ use super::{NO_PLACE, proof, unreadable};
 use crate::args::{Common, Verify};
 use crate::edge;
 use crate::exit::Exit;
-
-/// Longer than any file with keys, a checkpoint or a proof.
-const MAX_FILE: u64 = 1 << 20;
 
 /// So many records are checked before there is something to see of it.
 const WORTH_SHOWING: u64 = 100_000;
@@ -397,8 +394,5 @@ fn check(
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Stop> {
-    let mut bytes = Vec::new();
-    let opened = std::fs::File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes));
-    opened.map_err(|error| unchecked(format!("cannot read `{}`: {error}", path.display())))?;
-    Ok(bytes)
+    super::read(path).map_err(|error| unchecked(format!("cannot read `{}`: {error}", path.display())))
 }

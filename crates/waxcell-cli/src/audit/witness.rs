@@ -32,7 +32,7 @@ pub(super) fn run(command: &Watchers, state: Option<&Path>, common: &Common) -> 
 }
 
 fn set(state: &Path, file: &Path, within: Option<u64>) -> Result<Exit, String> {
-    let text = std::fs::read(file).map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
+    let text = super::read(file).map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
     let named = |error: &dyn std::error::Error| format!("`{}`: {}", file.display(), edge::with_causes(error));
     let witnesses = Witnesses::new(&text, within).map_err(|error| named(&error))?;
     let urls: Vec<&str> = witnesses.policy.witnesses().filter_map(|witness| witness.url.as_deref()).collect();

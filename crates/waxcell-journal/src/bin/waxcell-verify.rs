@@ -8,6 +8,8 @@
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,6 +27,9 @@ usage: waxcell-verify [--key KEY]... [--trust POLICY] [--against CHECKPOINT] WHA
 Without --trust, or a `log` in its policy, a --key has to be named.
 exit code: 0 sound, 1 tampered, 2 incomplete (a run has no end on record, or a heartbeat that was promised is missing),
 3 could not be checked";
+
+/// Longer than any file with keys, a checkpoint or a proof.
+const MAX_FILE: u64 = 1 << 20;
 
 const SOUND: u8 = 0;
 const TAMPERED: u8 = 1;
@@ -77,8 +82,7 @@ impl Arguments {
 
 fn policy(path: &OsString) -> Result<Policy, String> {
     let named = |error: &dyn Error| format!("`{}`: {}", Path::new(path).display(), chain(error));
-    let text = std::fs::read(path).map_err(|error| named(&error))?;
-    Policy::parse(&text).map_err(|error| named(&error))
+    Policy::parse(&read(Path::new(path))?).map_err(|error| named(&error))
 }
 
 /// A log, or the journal that it was made from and the log.
@@ -133,7 +137,7 @@ fn folder(arguments: &Arguments) -> Result<u8, String> {
 
 fn proof(arguments: &Arguments) -> Result<u8, String> {
     let path = arguments.what.display();
-    let bytes = std::fs::read(&arguments.what).map_err(|error| format!("cannot read `{path}`: {error}"))?;
+    let bytes = read(&arguments.what)?;
     let verified = Proof::parse(&bytes).map_err(|error| chain(&error)).and_then(|proof| {
         let proven = Proven::of(proof.extra.as_deref().unwrap_or_default());
         let policy = arguments.policy();
@@ -176,9 +180,17 @@ fn shown(text: &str) -> String {
 }
 
 fn kept(path: &Path, keys: &[VerifierKey]) -> Result<Checkpoint, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    let bytes = read(path)?;
     let signed = SignedCheckpoint::open(&bytes, keys, &[]);
     signed.map(|signed| signed.checkpoint).map_err(|error| format!("`{}`: {}", path.display(), chain(&error)))
+}
+
+/// What a file holds; of one that is too long the beginning, which is still too long.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes));
+    read.map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    Ok(bytes)
 }
 
 fn signers(signed: &SignedCheckpoint) -> String {
