@@ -49,10 +49,10 @@ impl Chance {
         self.of(length, &format!("{LETTERS}{DIGITS}-_"))
     }
 
-    /// A secret of one of fourteen forms, as it can stand in a name of a file.
+    /// A secret of one of seventeen forms, as it can stand in a name of a file.
     fn secret(&mut self, form: usize) -> String {
         let capitals = format!("{}{DIGITS}", &LETTERS[..26]);
-        match form % 14 {
+        match form % 17 {
             0 => format!("AKIA{}", self.of(16, &capitals)),
             1 => format!("ghp_{}", self.word(36)),
             2 => format!("glpat-{}", self.url(20)),
@@ -66,6 +66,9 @@ impl Chance {
             10 => self.url(43),
             11 => self.of(48, "0123456789abcdef"),
             12 => format!("password={}", self.word(12)),
+            13 => format!("key-{}", self.of(32, "0123456789abcdef")),
+            14 => format!("sessionid={}", self.word(24)),
+            15 => format!("dckr_pat_{}", self.url(27)),
             _ => format!("api_key={}", self.word(16)),
         }
     }
@@ -141,6 +144,25 @@ fn verify(place: &Place) -> Said {
     said
 }
 
+/// Where which of these secrets can be read, in any form, but for the values that are kept apart.
+fn given_away(place: &Place, secrets: &[String]) -> Vec<(String, PathBuf)> {
+    let files = files(&place.state());
+    let mut found = Vec::new();
+    for secret in secrets {
+        for (number, form) in forms(secret).iter().enumerate() {
+            // What is kept apart is in base 64; that is where it may be.
+            let is_apart = |path: &Path| number > 2 && path.starts_with(place.journal().join("disclosures"));
+            found.extend(
+                files
+                    .iter()
+                    .filter(|(path, bytes)| !is_apart(path) && has(bytes, form))
+                    .map(|(path, _)| (secret.clone(), path.clone())),
+            );
+        }
+    }
+    found
+}
+
 #[test]
 fn of_200_secrets_none_is_in_a_file_of_the_record() {
     let mut chance = Chance::new();
@@ -206,19 +228,7 @@ fn of_200_secrets_none_is_in_a_file_of_the_record() {
     let is_somewhere = |text: &[u8]| files.values().any(|bytes| has(bytes, text));
     assert!(is_somewhere(b"report-7.csv") && is_somewhere(b"script.py"), "the search finds what is there");
 
-    let mut found = Vec::new();
-    for secret in &secrets {
-        for (number, form) in forms(secret).iter().enumerate() {
-            // What is kept apart is in base 64; that is where it may be.
-            let is_apart = |path: &Path| number > 2 && path.starts_with(place.journal().join("disclosures"));
-            found.extend(
-                files
-                    .iter()
-                    .filter(|(path, bytes)| !is_apart(path) && has(bytes, form))
-                    .map(|(path, _)| (secret.clone(), path.clone())),
-            );
-        }
-    }
+    let found = given_away(&place, &secrets);
     let mut given_away: Vec<&String> = found.iter().map(|(secret, _)| secret).collect();
     given_away.dedup();
     assert!(given_away.len() <= 2, "seed {}: {found:#?}", chance.seed);
@@ -229,6 +239,53 @@ fn of_200_secrets_none_is_in_a_file_of_the_record() {
     for (path, _) in files.iter().filter(|(path, _)| path.starts_with(place.journal().join("disclosures"))) {
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
+    verify(&place);
+}
+
+/// What a script tries in vain, is refused for, and ends with.
+#[test]
+fn what_is_attempted_or_told_gives_no_secret_away() {
+    let mut chance = Chance::new();
+    let place = Place::new(&format!("{POLICY}monitoring: {{log_level: DEBUG}}\n"));
+    place.write("data/x", "");
+    let mut secrets: Vec<String> = Vec::new();
+    let mut plant = |count: usize| {
+        let some: Vec<String> = (0..count).map(|form| chance.secret(form)).collect();
+        secrets.extend(some.iter().cloned());
+        some
+    };
+    let (files, folders, links, targets, told) = (plant(28), plant(28), plant(14), plant(14), plant(14));
+    let value = "horsebattery".to_owned();
+    let script = format!(
+        "import os\n\
+         def vain(call, *args):\n\
+         \x20   try: call(*args)\n\
+         \x20   except OSError: pass\n\
+         for name in {files:?}: vain(open, '/usr/share/' + name, 'w')\n\
+         for name in {folders:?}: vain(os.mkdir, '/usr/' + name)\n\
+         for name in {links:?}: vain(os.symlink, 'x', '/usr/lib/' + name)\n\
+         for name in {targets:?}: vain(os.rename, 'data/x', '/usr/' + name)\n\
+         vain(os.mkdir, '/usr/' + {value:?})\n\
+         raise RuntimeError({:?})\n",
+        told.join(" ")
+    );
+    place.write("script.py", script);
+    let said = say(place.waxcell(&["--json", "run", "script.py"]).env("DEPLOY_TOKEN", &value));
+    assert_eq!(said.code, 1, "{said:?}");
+    let report = said.report().to_string();
+    let seen = [&files, &folders, &links, &targets]
+        .map(|all| all.iter().filter(|one| report.contains(*one)).count());
+    assert_eq!(seen, [28, 28, 14, 14], "{report}");
+    // What cannot be parsed, and what analysis shows of a script.
+    for secret in plant(14) {
+        place.write("broken.py", format!("x = '{secret}' ) (\n"));
+        assert_eq!(say(&mut place.waxcell(&["run", "broken.py"])).code, 126);
+        place.write("shown.py", format!("import os\neval({secret:?})\nos.system('curl -H {secret}')\n"));
+        say(&mut place.waxcell(&["run", "shown.py"]));
+    }
+    secrets.push(value);
+    let found = given_away(&place, &secrets);
+    assert!(found.len() <= 1, "of {}, seed {}: {found:#?}", secrets.len(), chance.seed);
     verify(&place);
 }
 

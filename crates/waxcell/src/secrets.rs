@@ -56,7 +56,7 @@ impl Secrets {
 
 /// Whether what has this name is a secret: a variable, an option, a field.
 fn is_secret_name(name: &str) -> bool {
-    const PARTS: [&str; 9] = [
+    const PARTS: [&str; 11] = [
         "SECRET",
         "PASSWORD",
         "PASSWD",
@@ -66,6 +66,8 @@ fn is_secret_name(name: &str) -> bool {
         "ACCESSKEY",
         "PRIVATEKEY",
         "CREDENTIAL",
+        "SESSIONID",
+        "SESSID",
     ];
     const WORDS: [&str; 6] = ["KEY", "PASS", "PWD", "AUTH", "COOKIE", "PAT"];
     let name = name.to_ascii_uppercase();

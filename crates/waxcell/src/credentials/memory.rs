@@ -6,6 +6,7 @@
 //! again without a trace: such a one is not remembered.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Folder;
 use crate::own_files;
+use crate::secrets::Secrets;
 
 /// How long a folder must have rested before it was read, in seconds. Some network file systems look only so often.
 const REST: i64 = 5;
@@ -24,7 +26,7 @@ const MOST: usize = 50_000;
 
 /// Which names are looked for: raised whenever [`super`] looks for others, so that what was remembered before is not
 /// taken for the answer.
-const RULES: u32 = 2;
+const RULES: u32 = 3;
 
 /// Which folder it was, and in which state: device, inode, change time in seconds and nanoseconds.
 type Version = (u64, u64, i64, i64);
@@ -80,7 +82,7 @@ impl Memory {
             Some(known) => known,
             None => {
                 let folder = read(path)?;
-                if meta.ctime() >= self.rested {
+                if meta.ctime() >= self.rested || names_secret(path, &folder) {
                     return Some(folder);
                 }
                 self.learned = true;
@@ -115,6 +117,14 @@ impl Memory {
     }
 }
 
+/// Whether a secret stands in what would be kept: no file of the state directory shall have one.
+fn names_secret(path: &Path, folder: &Folder) -> bool {
+    let secrets = Secrets::default();
+    let covered = folder.covered.iter().map(|covered| covered.name.as_os_str());
+    let names = covered.chain(folder.keys.iter().chain(&folder.folders).map(OsString::as_os_str));
+    names.chain([path.as_os_str()]).any(|name| secrets.are_in(&name.to_string_lossy()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,11 +154,29 @@ mod tests {
         assert_eq!([look(later), look(later)], [(1, 5), (1, 5)], "it has changed");
         fs::write(&file, "not JSON").unwrap();
         assert_eq!([look(later), look(later)], [(1, 6), (1, 6)], "the memory was damaged");
-        let other = fs::read_to_string(&file).unwrap().replace(r#""rules":2"#, r#""rules":1"#);
+        let other = fs::read_to_string(&file).unwrap().replace(r#""rules":3"#, r#""rules":2"#);
         fs::write(&file, other).unwrap();
         assert_eq!([look(later), look(later)], [(1, 7), (1, 7)], "other names were looked for");
         fs::remove_dir_all(&folder).unwrap();
         std::os::unix::fs::symlink("/etc", &folder).unwrap();
         assert!(Memory::open(&file).recall_or(&folder, |_| unreachable!()).is_none(), "a link is no folder");
+    }
+
+    #[test]
+    fn no_name_that_looks_like_a_secret_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("cache/memory.json");
+        let (plain, secret) = (home.path().join("plain"), "ghp_0Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk1Ll");
+        let mut memory = Memory::open(&file);
+        memory.rested = i64::MAX;
+        for folder in [&plain, &home.path().join(secret)] {
+            fs::create_dir(folder).unwrap();
+            memory.recall_or(folder, Folder::scan).unwrap();
+        }
+        let root = memory.recall_or(home.path(), Folder::scan).unwrap();
+        assert!(root.folders.iter().any(|name| name == secret), "control: it is read");
+        memory.keep();
+        let kept = fs::read_to_string(&file).unwrap();
+        assert!(kept.contains("plain") && !kept.contains(secret), "{kept}");
     }
 }

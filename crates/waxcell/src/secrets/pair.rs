@@ -64,6 +64,7 @@ mod tests {
             "Authorization: Bearer abcdef0123456789",
             "Authorization: Basic dXNlcjpwYXNz",
             "x-api-key: 12345678",
+            "Cookie: sessionid=abcdefgh",
         ] {
             assert!(is_in(text), "{text}");
         }
@@ -83,6 +84,7 @@ mod tests {
             "filesystem.allowed_paths (security_policy.yml:3)",
             "add `API_TOKEN` to environment.pass",
             "PASSWORD=true",
+            "XDG_SESSION_ID=c2000",
             "basic authentication",
         ] {
             assert!(!is_in(text), "{text}");
