@@ -4,19 +4,28 @@ use ruff_python_ast::{Expr, ExprCall, Keyword};
 use ruff_text_size::{Ranged, TextRange};
 
 use crate::found::Found;
+use crate::imports::Imports;
 use crate::value::Value;
 
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) node: &'a ExprCall,
-    /// The qualified name of what is called, as [`Imports::qualified`](crate::imports::Imports::qualified) has it.
+    /// The qualified name of what is called, as [`Imports::qualified`] has it.
     pub(crate) qualified: String,
+    /// Where its last part begins: nearly every rule asks for it.
+    last: usize,
 }
 
 impl<'a> Call<'a> {
+    pub(crate) fn new(node: &'a ExprCall, imports: &Imports<'a>) -> Call<'a> {
+        let qualified = imports.qualified(&node.func);
+        let last = qualified.rfind('.').map_or(0, |dot| dot + 1);
+        Call { node, qualified, last }
+    }
+
     /// The last part of the name.
     pub(crate) fn name(&self) -> &str {
-        self.qualified.rsplit('.').next().unwrap_or_default()
+        &self.qualified[self.last..]
     }
 
     /// The first part of the name.

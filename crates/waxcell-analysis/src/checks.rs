@@ -76,17 +76,23 @@ impl Checks {
             }
             Node::Stmt(Stmt::Assert(assert)) => {
                 for (rule, check) in &self.asserts {
-                    report.take(rule, check(assert, context), node.range());
+                    if let Some(found) = check(assert, context) {
+                        report.take(rule, found, node.range());
+                    }
                 }
             }
             Node::Stmt(Stmt::FunctionDef(function)) if !function.is_async => {
                 for (rule, check) in &self.functions {
-                    report.take(rule, check(function, context), node.range());
+                    if let Some(found) = check(function, context) {
+                        report.take(rule, found, node.range());
+                    }
                 }
             }
             Node::Handler(handler) => {
                 for (rule, check) in &self.handlers {
-                    report.take(rule, check(handler, context), node.range());
+                    if let Some(found) = check(handler, context) {
+                        report.take(rule, found, node.range());
+                    }
                 }
             }
             Node::Expr(Expr::Call(call)) => self.call(call, context, report),
@@ -98,7 +104,9 @@ impl Checks {
                         (parent, _) => parent.range(),
                     };
                     for (rule, check) in &self.texts {
-                        report.take(rule, check(&text, context), about);
+                        if let Some(found) = check(&text, context) {
+                            report.take(rule, found, about);
+                        }
                     }
                 }
             }
@@ -109,20 +117,24 @@ impl Checks {
     /// Asks about the script as a whole. Comments on its first line are about it.
     pub(crate) fn file(&self, context: &Context<'_>, report: &mut Report<'_>) {
         for (rule, check) in &self.files {
-            report.take(rule, check(context), TextRange::default());
+            if let Some(found) = check(context) {
+                report.take(rule, found, TextRange::default());
+            }
         }
     }
 
     fn call<'a>(&self, node: &'a ExprCall, context: &Context<'a>, report: &mut Report<'_>) {
-        let call = Call { node, qualified: context.imports.qualified(&node.func) };
+        let call = Call::new(node, &context.imports);
         if let Some(name) = called(&call)
             && let Some(rule) = self.called.get(name)
         {
             let found = call.found().message(format!("{}: `{name}`", rule.summary));
-            report.take(rule, Some(found), node.range());
+            report.take(rule, found, node.range());
         }
         for (rule, check) in &self.calls {
-            report.take(rule, check(&call, context), node.range());
+            if let Some(found) = check(&call, context) {
+                report.take(rule, found, node.range());
+            }
         }
     }
 
@@ -133,7 +145,7 @@ impl Checks {
             for (rule, beginning) in &self.imported {
                 if name.starts_with(beginning) && !told.contains(&rule.id) {
                     let found = Found::at(&range).message(format!("{}: `{beginning}`", rule.summary));
-                    report.take(rule, Some(found), range);
+                    report.take(rule, found, range);
                     told.push(rule.id);
                 }
             }
@@ -169,8 +181,7 @@ impl<'n> Report<'n> {
     }
 
     /// Takes what a rule says about something.
-    fn take(&mut self, rule: &'static Rule, found: Option<Found>, about: TextRange) {
-        let Some(found) = found else { return };
+    fn take(&mut self, rule: &'static Rule, found: Found, about: TextRange) {
         if self.nosec.silences(rule, found.range.start(), about) {
             return;
         }

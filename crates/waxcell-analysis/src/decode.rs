@@ -80,7 +80,10 @@ impl Counted<'_> {
 }
 
 pub(crate) fn decode(source: &[u8]) -> Result<Decoded<'_>, Problem> {
-    if let Some(at) = source.iter().position(|&byte| byte == 0) {
+    // The library is faster at finding whether than where.
+    if source.contains(&0)
+        && let Some(at) = source.iter().position(|&byte| byte == 0)
+    {
         return Err(Problem {
             start: at,
             end: at + 1,
