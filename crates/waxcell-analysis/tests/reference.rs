@@ -41,6 +41,8 @@ On purpose, beside what is said above of single rules:
 
 - A file that cannot be read is a finding that blocks. Bandit leaves it out and ends with success.
 - Of `# nosec B101,B102`, without a blank, both ids count. Bandit reads only the last.
+- A comment on the line of a finding counts for every rule. Bandit looks there only for rules that name an argument's line; for
+  the others, a comment on an earlier line of the same statement hides it.
 - Where Bandit crashes inside a rule and says nothing of the place, the rule goes on.
 - At most 10,000 findings of one rule are told of one script, and names of more than 1,000 bytes stand for nothing.
 
