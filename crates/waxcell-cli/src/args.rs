@@ -292,6 +292,22 @@ Examples:
 
 Every proof stays valid: the log has only digests. Exit codes: 0 erased, 1 nothing to erase, 3 failed; 2 wrong usage.";
 
+const OF_ARCHIVE: &str = "\
+Examples:
+  waxcell audit archive --before 90d
+  waxcell audit archive --before 2026-01-01 --to /srv/records/this-host
+
+Exit codes: 0 archived, 1 there is nothing to archive, 3 failed; 2 wrong usage.";
+
+const OF_PRUNE: &str = "\
+Every byte of the archives is read before. What is in no archive stays, and what belongs to a run that goes on; where the
+journal has witnesses, also what no quorum of them has cosigned.
+
+Example:
+  waxcell audit archive --before 90d && waxcell audit prune --before 90d
+
+Exit codes: 0 taken away, 1 nothing could be, 3 failed; 2 wrong usage.";
+
 const OF_EXPORT: &str = "\
 Examples:
   waxcell audit export --format ocsf --since 4711 --output events.jsonl
@@ -318,6 +334,31 @@ fn interval(text: &str) -> Result<std::time::Duration, String> {
     }
 }
 
+/// From before when records are old.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Before {
+    Time(std::time::SystemTime),
+    Age(std::time::Duration),
+}
+
+impl Before {
+    fn parse(text: &str) -> Result<Before, String> {
+        let time = humantime::parse_rfc3339_weak(text)
+            .or_else(|_| humantime::parse_rfc3339_weak(&format!("{text}T00:00:00Z")));
+        time.map(Before::Time)
+            .or_else(|_| humantime::parse_duration(text).map(Before::Age))
+            .map_err(|_| "neither a date, nor a time, nor an age such as `90d`".to_owned())
+    }
+
+    /// The time; nothing before 1970.
+    pub(crate) fn at(self, now: std::time::SystemTime) -> std::time::SystemTime {
+        match self {
+            Before::Time(time) => time,
+            Before::Age(age) => now.checked_sub(age).unwrap_or(std::time::SystemTime::UNIX_EPOCH),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Print records, the last one's run by default
@@ -327,6 +368,9 @@ pub(crate) enum Audit {
         /// The last N records instead
         #[arg(long, value_name = "N", conflicts_with = "run", value_parser = clap::value_parser!(u32).range(1..))]
         last: Option<u32>,
+        /// The folder with archives of old records [default: `archive` in the journal]
+        #[arg(long, value_name = "DIR")]
+        archive: Option<PathBuf>,
         /// As the log has them: with digests in place of the values that are kept apart, and without what was too long
         #[arg(long)]
         sealed: bool,
@@ -345,6 +389,9 @@ pub(crate) enum Audit {
         /// Whoever has the proof then has them for good
         #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
         disclose: Vec<String>,
+        /// The folder with archives of old records [default: `archive` in the journal]
+        #[arg(long, value_name = "DIR")]
+        archive: Option<PathBuf>,
         /// Write into this file, which must not be there yet, and not to standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -375,6 +422,26 @@ pub(crate) enum Audit {
         /// was longer without one
         #[arg(long, value_name = "DURATION", value_parser = interval)]
         every: Option<std::time::Duration>,
+    },
+    /// Pack old records, 256 at a time, into compressed archives: a copy, until `prune` takes the first one away
+    #[command(after_help = OF_ARCHIVE)]
+    Archive {
+        /// Only records from before this: a date (2026-11-28), a time (RFC 3339), or an age (90d) [default: all]
+        #[arg(long, value_name = "DATE|AGE", value_parser = Before::parse)]
+        before: Option<Before>,
+        /// Where to [default: `archive` in the journal]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Take away records that lie in archives; their hashes stay, so that every one of them can still be proved
+    #[command(after_help = OF_PRUNE)]
+    Prune {
+        /// Only records from before this: a date (2026-11-28), a time (RFC 3339), or an age (90d) [default: all that are archived]
+        #[arg(long, value_name = "DATE|AGE", value_parser = Before::parse)]
+        before: Option<Before>,
+        /// The folder with the archives [default: `archive` in the journal]
+        #[arg(long, value_name = "DIR")]
+        archive: Option<PathBuf>,
     },
     /// Sign all that is on record, and print the checkpoint: keep it where nobody can change it
     Checkpoint,
@@ -490,6 +557,9 @@ pub(crate) enum WitnessCommand {
 pub(crate) struct Export {
     /// A run's name, or its first digits [default: all records]
     pub(crate) run: Option<String>,
+    /// The folder with archives of old records [default: `archive` in the journal]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) archive: Option<PathBuf>,
     /// The form
     #[arg(long, value_enum, default_value_t = Format::Jsonl, value_name = "FORM")]
     pub(crate) format: Format,
@@ -539,6 +609,9 @@ pub(crate) struct Verify {
     /// Check a copy of the folder `tlog` alone
     #[arg(long, value_name = "DIR", conflicts_with = "proof")]
     pub(crate) log: Option<PathBuf>,
+    /// The folder with archives of old records [default: `archive` in the journal]
+    #[arg(long, value_name = "DIR", conflicts_with = "proof")]
+    pub(crate) archive: Option<PathBuf>,
     /// A checkpoint that was kept: the log must go on from it
     #[arg(long, value_name = "FILE", conflicts_with = "proof")]
     pub(crate) against: Option<PathBuf>,

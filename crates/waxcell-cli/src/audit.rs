@@ -7,14 +7,15 @@ mod proof;
 mod prove;
 mod recover;
 mod redact;
+mod retention;
 mod trust;
 mod verify;
 mod witness;
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use waxcell_journal::{ReadError, Reader, Record, SpanId};
+use waxcell_journal::{ARCHIVE, Archive, History, Log, ReadError, Reader, Record, SpanId};
 
 use crate::args::{Audit, Common};
 use crate::edge;
@@ -24,10 +25,11 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
     let state = edge::state_directory(common);
     let state = state.as_deref();
     match command {
-        Audit::Show { run, last, sealed } => match state {
+        Audit::Show { run, last, archive, sealed } => match state {
             Some(state) => {
                 let last = last.map(|count| count as usize);
-                show(state, run.as_deref(), last, *sealed, common)
+                let place = Place::of(state, archive.as_deref());
+                show(state, &place, run.as_deref(), last, *sealed, common)
             }
             None => {
                 edge::complain(NO_PLACE);
@@ -35,9 +37,12 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
             }
         },
         Audit::Verify(command) => verify::run(command, state, common),
-        Audit::Prove { run, record, disclose, output } => {
-            prove::prove(run.as_deref(), *record, disclose, output.as_deref(), state)
+        Audit::Prove { run, record, disclose, archive, output } => {
+            let place = state.map(|state| Place::of(state, archive.as_deref()));
+            prove::prove(run.as_deref(), *record, disclose, output.as_deref(), place)
         }
+        Audit::Archive { before, to } => retention::archive(*before, to.as_deref(), state, common),
+        Audit::Prune { before, archive } => retention::prune(*before, archive.as_deref(), state, common),
         Audit::Export(command) => export::run(command, state),
         Audit::Redact { run, record, field, reason } => {
             redact::run(run.as_deref(), *record, field.as_deref(), reason, state, common)
@@ -53,14 +58,56 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
 
 const NO_PLACE: &str = "no record to look at: set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR";
 
-fn show(state: &Path, run: Option<&str>, last: Option<usize>, sealed: bool, common: &Common) -> Exit {
-    let directory = &state.join("journal");
+/// Where records lie.
+pub(super) struct Place {
+    pub(super) journal: PathBuf,
+    pub(super) archive: Archive,
+}
+
+impl Place {
+    /// In a state directory, and in the archives that were named, or else its own.
+    pub(super) fn of(state: &Path, archive: Option<&Path>) -> Place {
+        let journal = state.join("journal");
+        let archive = Archive::at(&archive.map_or_else(|| journal.join(ARCHIVE), Path::to_owned));
+        Place { journal, archive }
+    }
+
+    pub(super) fn log(&self) -> Log {
+        Log::at(&self.journal.join("tlog")).with_archive(self.archive.clone())
+    }
+
+    /// All records from one on.
+    pub(super) fn records(&self, from: u64) -> Result<History, ReadError> {
+        History::from_index(&self.journal, &self.archive, from)
+    }
+
+    /// Says that there is no such run, and where else it may be.
+    pub(super) fn unknown(&self) -> String {
+        let first = self.records(0).map_or(0, |records| records.begins_at());
+        match first {
+            0 => "no run of that name is on record".to_owned(),
+            first => format!(
+                "no run of that name is on record here; the records before {first} lie in an archive: name its folder with --archive"
+            ),
+        }
+    }
+}
+
+fn show(
+    state: &Path,
+    place: &Place,
+    run: Option<&str>,
+    last: Option<usize>,
+    sealed: bool,
+    common: &Common,
+) -> Exit {
+    let directory = &place.journal;
     let records = match (run, last) {
         // Every name begins with nothing.
         (Some(""), _) => Ok(Vec::new()),
-        (Some(prefix), _) => of_run(directory, prefix),
+        (Some(prefix), _) => of_run(place, prefix),
         (None, Some(count)) => Reader::last(directory, count),
-        (None, None) => newest(directory),
+        (None, None) => newest(place),
     };
     let records = match records {
         Ok(records) => records,
@@ -70,23 +117,23 @@ fn show(state: &Path, run: Option<&str>, last: Option<usize>, sealed: bool, comm
         }
     };
     if records.is_empty() {
-        edge::complain(run.map_or("nothing is on record yet", |_| "no run of that name is on record"));
+        edge::complain(&run.map_or_else(|| "nothing is on record yet".to_owned(), |_| place.unknown()));
         return Exit::FOUND;
     }
     let read = |record: &Record| match sealed {
         true => serde_json::from_slice(&record.payload).unwrap_or_default(),
-        false => waxcell::read_record(state, &record.payload),
+        false => waxcell::read_archived(state, &record.payload, record.object.as_deref()),
     };
     let text: String = records.iter().map(|record| render(record, read(record), common.json)).collect();
     edge::print(&text, Exit::SUCCESS)
 }
 
 /// The records of the newest record's run; where it is of none, as a heartbeat is, those of the newest that is of one.
-fn newest(directory: &Path) -> Result<Vec<Record>, ReadError> {
+fn newest(place: &Place) -> Result<Vec<Record>, ReadError> {
     for count in [1, 256, usize::MAX] {
-        let last = Reader::last(directory, count)?;
+        let last = Reader::last(&place.journal, count)?;
         if let Some(record) = last.iter().rev().find(|record| record.span != SpanId::NONE) {
-            return of_run(directory, &record.span.to_string());
+            return of_run(place, &record.span.to_string());
         }
         if last.len() < count {
             return Ok(last);
@@ -105,9 +152,10 @@ fn unreadable(error: &ReadError) -> String {
     }
 }
 
-fn of_run(directory: &Path, prefix: &str) -> Result<Vec<Record>, ReadError> {
+fn of_run(place: &Place, prefix: &str) -> Result<Vec<Record>, ReadError> {
     let prefix = prefix.to_ascii_lowercase();
-    Reader::open(directory)?
+    place
+        .records(0)?
         .filter(|record| record.as_ref().map_or(true, |record| record.span.to_string().starts_with(&prefix)))
         .collect()
 }

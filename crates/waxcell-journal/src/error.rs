@@ -96,6 +96,9 @@ pub enum ReadError {
     /// The journal is damaged here; [`verify`](crate::verify()) says more.
     #[error(transparent)]
     Corrupt(#[from] Corruption),
+    /// An archive is damaged.
+    #[error(transparent)]
+    Archive(Box<crate::archive::ArchiveError>),
 }
 
 /// A [`SpanLock`](crate::SpanLock) could not be taken or asked for.

@@ -6,6 +6,7 @@ use crate::chain::{Hash, leaf_hash};
 use crate::directory::Directory;
 use crate::disk::{self, DiskError};
 use crate::error::{AppendError, Corruption, OpenError, Recovered};
+use crate::first;
 use crate::frame::{Frame, MAX_PAYLOAD, Mark, SpanId, padded};
 use crate::header::{Header, header_len};
 use crate::lock::{self, Held, Lock};
@@ -86,7 +87,8 @@ impl Journal {
         let directory = Directory::private(directory)?;
         let lock = Lock::open(&directory, lock::NAME)?;
         // The usual case waits for nobody. What was read so is confirmed once the lock is held.
-        if let Some(last) = last_segment(&directory)?
+        // Segments that are taken away meanwhile may look like a gap.
+        if let Ok(Some(last)) = last_segment(&directory)
             && let Ok((tip, Tail::Clean)) = Tip::load(&directory, last)
         {
             return Ok(Journal { unconfirmed: true, ..Journal::at(directory, lock, tip) });
@@ -271,18 +273,28 @@ impl Journal {
             self.clear(tail)?;
         }
         self.unconfirmed = false;
+        // Others may have gone on, and taken away the segment that we have open, with all that followed it up to some other.
+        if !self.directory.has(&segment::name(self.tip.number))?
+            && let Some(last) = self.directory.segments()?.last().copied()
+        {
+            self.go_on_to(last)?;
+        }
         // Others may have gone on to later segments. Their headers say all that is to know of the ones before.
         while self.directory.has(&segment::name(self.tip.number + 1))? {
-            let (next, tail) = Tip::load(&self.directory, self.tip.number + 1)?;
-            if next.journal != self.tip.journal || next.state.next_index < self.tip.state.next_index {
-                let (file, index) = (next.path, self.tip.state.next_index);
-                let what = "the segment does not continue this journal";
-                return Err(Corruption { file, offset: 0, index, what }.into());
-            }
-            self.tip = next;
-            self.clear(tail)?;
+            self.go_on_to(self.tip.number + 1)?;
         }
         let tail = self.tip.catch_up()?;
+        Ok(self.clear(tail)?)
+    }
+
+    fn go_on_to(&mut self, number: u64) -> Result<(), TipError> {
+        let (next, tail) = Tip::load(&self.directory, number)?;
+        if next.journal != self.tip.journal || next.state.next_index < self.tip.state.next_index {
+            let (file, index) = (next.path, self.tip.state.next_index);
+            let what = "the segment does not continue this journal";
+            return Err(Corruption { file, offset: 0, index, what }.into());
+        }
+        self.tip = next;
         Ok(self.clear(tail)?)
     }
 
@@ -412,8 +424,11 @@ impl Journal {
 
 /// The number of the last segment, when they follow each other without a gap.
 fn last_segment(directory: &Directory) -> Result<Option<u64>, OpenError> {
-    let numbers = directory.segments()?;
-    match (0..).zip(&numbers).find(|(expected, number)| expected != *number) {
+    let mut numbers = directory.segments()?;
+    // Those before were archived and taken away, or are about to be.
+    let from = first::read(directory)?.unwrap_or(0);
+    numbers.retain(|number| *number >= from);
+    match (from..).zip(&numbers).find(|(expected, number)| expected != *number) {
         Some((missing, _)) => {
             let (file, what) = (directory.path_of(&segment::name(missing)), "the segment is missing");
             Err(Corruption { file, offset: 0, index: 0, what }.into())

@@ -19,11 +19,13 @@
 //! ```
 
 mod apart;
+mod archive;
 mod chain;
 mod directory;
 mod disclosures;
 mod disk;
 mod error;
+mod first;
 mod frame;
 mod fuzzing;
 mod given;
@@ -36,6 +38,7 @@ mod objects;
 mod publish;
 mod reader;
 mod report;
+mod retention;
 mod segment;
 mod shared;
 mod signer;
@@ -52,6 +55,7 @@ mod witness;
 mod witnesses;
 
 pub use apart::{Apart, ERASED, Proven, ProvenError, SEALED_FIELDS, SEALED_ITEM, unseal};
+pub use archive::{ARCHIVE, Archive, ArchiveError, History, Manifest};
 pub use chain::leaf_hash;
 pub use disclosures::{Disclosed, DisclosureError, Disclosures, Listed, digest_of, disclosed, disclosure_of};
 pub use disk::{DiskError, DiskFault};
@@ -75,6 +79,7 @@ pub use publish::{
 };
 pub use reader::{Reader, Record};
 pub use report::{Fault, FaultKind, Report};
+pub use retention::{Prunable, Retention, RetentionError, Stays};
 pub use segment::SEGMENT_BYTES;
 pub use shared::{Pending, SharedJournal};
 pub use signer::{MAX_REQUEST, Signer, SignerError, SignerFailure, Signing};

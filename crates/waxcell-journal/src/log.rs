@@ -2,6 +2,7 @@
 
 mod fault;
 mod heartbeats;
+mod missing;
 mod record;
 mod runs;
 mod seals;
@@ -11,14 +12,15 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::archive::{Archive, ArchiveError, Bundles};
 use crate::disk::DiskError;
 use crate::tlog::{
-    BundleError, Hash, Kind, Note, OpenCheckpointError, Proof, SignedCheckpoint, TILE_WIDTH, Tile, TileError,
-    TileReader, VerifierKey, decode_bundle, inclusion_proof, tile_of,
+    BundleError, Frontier, Hash, Kind, Note, OpenCheckpointError, Proof, SignedCheckpoint, TILE_WIDTH, Tile,
+    TileError, TileReader, VerifierKey, decode_bundle, inclusion_proof, leaf_hash, tile_of, verify_inclusion,
 };
 pub use fault::{LogFault, LogFaultKind, LogReport};
 pub use heartbeats::{Gap, Moment, Promise};
-pub(crate) use record::{Fields, RECOVERY as RECOVERY_RECORD};
+pub(crate) use record::{Archived, Effect, Fields, Pruned, RECOVERY as RECOVERY_RECORD, times_of};
 pub(crate) use seals::{RECOVERY, SEALS};
 pub use seals::{Recovery, Seal};
 pub use verify::Demands;
@@ -39,6 +41,8 @@ pub(crate) const MAX_TILE: u64 = 256 * (2 + u16::MAX as u64);
 #[derive(Clone, Debug)]
 pub struct Log {
     folder: PathBuf,
+    /// Where records may be that are not in the folder any more.
+    archive: Option<Archive>,
 }
 
 /// A log could not be read, so nothing can be said about it.
@@ -85,6 +89,16 @@ pub enum LogError {
     /// What names the recovery key does not.
     #[error("what names the recovery key does not: {0}")]
     Recovery(String),
+    /// The record was taken away, and its archive is not here or cannot be read.
+    #[error(
+        "record {index} lies in an archive{}", why.as_ref().map_or(", which is not here".to_owned(), |why| format!(": {why}"))
+    )]
+    Archived {
+        /// The record.
+        index: u64,
+        /// Why the archive cannot be read, where it is here.
+        why: Option<String>,
+    },
     /// The tree is smaller.
     #[error("the log has {size} records, so there is no record {index}")]
     NoSuchRecord {
@@ -99,7 +113,13 @@ impl Log {
     /// The log in a folder. Nothing is read yet.
     #[must_use]
     pub fn at(folder: &Path) -> Log {
-        Log { folder: folder.to_owned() }
+        Log { folder: folder.to_owned(), archive: None }
+    }
+
+    /// The same log, whose older records may lie in archives.
+    #[must_use]
+    pub fn with_archive(self, archive: Archive) -> Log {
+        Log { archive: Some(archive), ..self }
     }
 
     /// The folder.
@@ -140,7 +160,10 @@ impl Log {
     pub fn record(&self, index: u64, size: u64) -> Result<Vec<u8>, LogError> {
         let none = LogError::NoSuchRecord { index, size };
         let tile = tile_of(size, 0, index / u64::from(TILE_WIDTH)).ok_or(none)?;
-        let bundle = self.bundle(tile)?;
+        let bundle = match self.read(&tile.path(Kind::Entries), MAX_TILE)? {
+            None if tile.is_full() => self.archived(index)?,
+            bundle => bundle.ok_or_else(|| self.missing(tile))?,
+        };
         let path = tile.path(Kind::Entries);
         let entries =
             decode_bundle(&bundle, tile.width).map_err(|source| LogError::Bundle { path, source })?;
@@ -194,10 +217,92 @@ impl Log {
         })
     }
 
-    fn bundle(&self, tile: Tile) -> Result<Vec<u8>, LogError> {
+    fn missing(&self, tile: Tile) -> LogError {
+        let what = format!("`{}` is missing", tile.path(Kind::Entries));
+        LogError::Tile { folder: self.folder.clone(), what }
+    }
+
+    /// The bundle of a record, out of an archive.
+    fn archived(&self, index: u64) -> Result<Vec<u8>, LogError> {
+        let told = |why: ArchiveError| LogError::Archived { index, why: Some(why.to_string()) };
+        let packed = match &self.archive {
+            Some(archive) => {
+                let (mut bundles, _) = Bundles::of(archive).map_err(told)?;
+                bundles.get(index / u64::from(TILE_WIDTH)).map_err(told)?
+            }
+            None => None,
+        };
+        Ok(packed.ok_or(LogError::Archived { index, why: None })?.bytes)
+    }
+
+    /// Reads something of the tree that was signed. While others publish, parts of tiles give way to wider ones under our eyes:
+    /// then it is read again, of the tree that is signed by then.
+    pub(crate) fn settled<T>(
+        &self,
+        signed: &mut SignedCheckpoint,
+        read: impl Fn(&SignedCheckpoint) -> Result<T, ArchiveError>,
+    ) -> Result<T, ArchiveError> {
+        const ATTEMPTS: usize = 5;
+        for _ in 1..ATTEMPTS {
+            match read(signed) {
+                Err(ArchiveError::Log(LogError::Tile { .. })) => *signed = self.checkpoint(&self.keys()?)?,
+                done => return done,
+            }
+        }
+        read(signed)
+    }
+
+    /// A full bundle of the folder, whose records are those that were signed.
+    pub(crate) fn signed_bundle(
+        &self,
+        bundle: u64,
+        signed: &SignedCheckpoint,
+    ) -> Result<Vec<u8>, ArchiveError> {
+        let tile = Tile { level: 0, index: bundle, width: TILE_WIDTH };
+        let bytes = self.read(&tile.path(Kind::Entries), MAX_TILE)?.ok_or_else(|| self.missing(tile))?;
+        self.check_bundle(bundle, &bytes, signed)?;
+        Ok(bytes)
+    }
+
+    /// Makes sure that the records of a full bundle are those that were signed: their hashes are those of the tile, and
+    /// these lead to the root.
+    pub(crate) fn check_bundle(
+        &self,
+        bundle: u64,
+        bytes: &[u8],
+        signed: &SignedCheckpoint,
+    ) -> Result<(), ArchiveError> {
+        let tile = Tile { level: 0, index: bundle, width: TILE_WIDTH };
+        let first = bundle * u64::from(TILE_WIDTH);
         let path = tile.path(Kind::Entries);
-        let missing = || LogError::Tile { folder: self.folder.clone(), what: format!("`{path}` is missing") };
-        self.read(&path, MAX_TILE)?.ok_or_else(missing)
+        let entries = decode_bundle(bytes, TILE_WIDTH).map_err(|source| LogError::Bundle { path, source })?;
+        let hashes = self.read(&tile.path(Kind::Hashes), MAX_TILE)?.unwrap_or_default();
+        let hashes: &[Hash] = hashes.as_chunks().0;
+        for (at, entry) in (0..).zip(entries) {
+            if hashes.get(at) != Some(&leaf_hash(entry)) {
+                return Err(ArchiveError::Unsigned { index: first + at as u64 });
+            }
+        }
+        let size = signed.checkpoint.size();
+        let unsigned = ArchiveError::Unsigned { index: first };
+        // All other hashes of the tile are on the way.
+        let path = self.inclusion(first, size, size)?;
+        let leaf = hashes.first().copied().unwrap_or_default();
+        verify_inclusion(&leaf, first, size, signed.checkpoint.root(), &path).map_err(|_| unsigned)
+    }
+
+    /// The root of the tree over the first `of` records, a multiple of 256, of `size` that there are.
+    pub(crate) fn root_of(&self, of: u64, size: u64) -> Result<Hash, LogError> {
+        Ok(self.frontier_of(of, size)?.root())
+    }
+
+    /// The state of that tree.
+    pub(crate) fn frontier_of(&self, of: u64, size: u64) -> Result<Frontier, LogError> {
+        let mut tiles = TileReader::new(size, |path| self.read(path, MAX_TILE));
+        Frontier::read(of, &mut |node| tiles.node(node)).map_err(|error| match error {
+            TileError::Read(error) => LogError::Disk(error),
+            other => LogError::Tile { folder: self.folder.clone(), what: other.to_string() },
+        })
     }
 
     /// What lies at a path of the folder, at most so many bytes of it; nothing where there is no plain file.

@@ -348,6 +348,10 @@ impl Publisher {
                 }
                 return Err(PublishError::Shrunk { records: size, signed });
             };
+            // Records that are needed to go on were taken away.
+            if record.index != size {
+                return Err(PublishError::Rewritten { signed });
+            }
             growth.take(record.payload, record.leaf_hash)?;
         }
         growth.finish()?;

@@ -7,6 +7,7 @@ use crate::chain::{Hash, leaf_hash};
 use crate::directory::Directory;
 use crate::disk::DiskError;
 use crate::error::{Corruption, ReadError};
+use crate::first;
 use crate::frame::{self, Mark, SpanId};
 use crate::header::Header;
 use crate::segment::{self, Frames, SEGMENT_BYTES, Step};
@@ -25,6 +26,8 @@ pub struct Record {
     pub payload: Vec<u8>,
     /// [`leaf_hash`](crate::leaf_hash) of the payload.
     pub leaf_hash: Hash,
+    /// The object that it names for all that has no room in it, where both come from an archive.
+    pub object: Option<Vec<u8>>,
 }
 
 /// Iterates over the records that are in a journal now.
@@ -62,11 +65,20 @@ impl Reader {
     pub fn from_index(directory: &Path, index: u64) -> Result<Reader, ReadError> {
         let directory = Directory::to_read(directory)?;
         let mut segments = directory.segments()?;
+        // Those before were archived, and are about to be taken away.
+        let first = first::read(&directory)?.unwrap_or(0);
+        segments.retain(|number| *number >= first);
         segments.reverse();
         let mut reader =
             Reader { directory, segments, bytes: Vec::new(), at: 0, seed: 0, number: 0, next: 0 };
         reader.seek(index)?;
         Ok(reader)
+    }
+
+    /// The index of the record that comes next, where there is one.
+    #[must_use]
+    pub fn next_index(&self) -> u64 {
+        self.next
     }
 
     /// The last `count` records, in their order.
@@ -91,7 +103,9 @@ impl Reader {
         }
         while low < high {
             let middle = low.midpoint(high);
-            if self.header_of(self.segments[middle])?.first_index > index {
+            // One that is gone was taken away since they were listed: it is old.
+            let number = self.segments[middle];
+            if self.directory.has(&segment::name(number))? && self.header_of(number)?.first_index > index {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -187,6 +201,7 @@ impl Iterator for Reader {
                 span: frame.span,
                 payload: frame.payload.to_vec(),
                 leaf_hash: leaf_hash(frame.payload),
+                object: None,
             })
         });
         if record.is_err() {

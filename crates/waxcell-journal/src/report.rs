@@ -15,7 +15,11 @@ pub struct Report {
     pub segments: u64,
     /// How many records could be read.
     pub records: u64,
-    /// How many of them the last signed head covers; 0 when nothing was signed.
+    /// The first record that has to be there: those before it were archived and taken away.
+    pub first: u64,
+    /// The index that the next record gets.
+    pub next: u64,
+    /// How many records the last signed head covers; 0 when nothing was signed.
     pub signed: u64,
     /// The chain value after the last record. It stands for all of them, in their order.
     pub head: Hash,
@@ -93,6 +97,9 @@ pub enum FaultKind {
     /// The header cannot be read, so nothing of the segment can.
     #[error("{0}")]
     Header(&'static str),
+    /// The tree of the records before this place, which were taken away, cannot be had from the tiles.
+    #[error("the tree of the records before it, which were taken away, cannot be read: {0}")]
+    Tree(String),
     /// The header says otherwise than the records before it.
     #[error("the header does not agree with the records before it: {0}")]
     Continuation(&'static str),

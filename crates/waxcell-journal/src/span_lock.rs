@@ -213,10 +213,10 @@ fn existing(path: &Path) -> Result<Option<Directory>, SpanLockError> {
         Ok(directory) => Ok(Some(directory)),
         Err(ReadError::NotAJournal(path)) if !path.exists() => Ok(None),
         Err(ReadError::Disk(error)) => Err(error.into()),
-        // No format is asked for here.
-        Err(ReadError::NotAJournal(path) | ReadError::Version(path)) => {
-            Err(SpanLockError::Directory(OpenError::NotADirectory(path)))
-        }
         Err(ReadError::Corrupt(error)) => Err(SpanLockError::Directory(error.into())),
+        // No format is asked for here.
+        Err(ReadError::NotAJournal(_) | ReadError::Archive(_) | ReadError::Version(_)) => {
+            Err(SpanLockError::Directory(OpenError::NotADirectory(path.to_owned())))
+        }
     }
 }

@@ -12,6 +12,7 @@ mod model;
 mod power;
 mod publish;
 mod recovery;
+mod retention;
 mod room;
 mod shared;
 mod signer;

@@ -14,6 +14,7 @@ use crate::frame::{self, Frame, Mark, SpanId};
 use crate::header::{Header, HeaderFault};
 use crate::journal::OpenSpan;
 use crate::lock::Lock;
+use crate::log::{Log, Pruned};
 use crate::publish::{HEAD, Head, PUBLIC, Signed, signed_head};
 use crate::report::{Fault, FaultKind, Report};
 use crate::segment::{self, Frames, SEGMENT_BYTES, Step, used};
@@ -33,13 +34,29 @@ const SPANS_PER_PASS: usize = if cfg!(test) { 8 } else { 1 << 20 };
 ///
 /// When it could not check: there is no journal there, or reading failed. Damage is no error but a [`Fault`].
 pub fn verify(path: &Path) -> Result<Report, ReadError> {
+    const ATTEMPTS: usize = 5;
     let directory = Directory::to_read(path)?;
+    let (mut report, mut first) = look(path, &directory)?;
+    for _ in 1..ATTEMPTS {
+        // What was taken away while we looked seems to be missing.
+        let now = directory.segments()?.first().copied();
+        let other_tree = report.faults.iter().any(|fault| matches!(fault.kind, FaultKind::Tree(_)));
+        if report.is_sound() || (now == first && !other_tree) {
+            break;
+        }
+        (report, first) = look(path, &directory)?;
+    }
+    Ok(report)
+}
+
+/// One look, and the number of the first segment as it began.
+fn look(path: &Path, directory: &Directory) -> Result<(Report, Option<u64>), ReadError> {
     // The last segment is read while nobody writes, the others afterwards: they do not change any more.
-    let held = Lock::hold_to_read(&directory)?;
+    let held = Lock::hold_to_read(directory)?;
     // First what was signed, then what there is: records that others append meanwhile cannot be missing.
-    let head = signed_head(&directory)?;
+    let head = signed_head(directory)?;
     let numbers = directory.segments()?;
-    let last = numbers.last().map(|&number| read(&directory, number)).transpose()?;
+    let last = numbers.last().map(|&number| read(directory, number)).transpose()?;
     drop(held);
     // A crash while a journal is begun leaves a folder in which nothing was recorded, signed or shown yet.
     if numbers.is_empty() && head == Signed::Whole(None) && !directory.has(PUBLIC)? {
@@ -51,18 +68,17 @@ pub fn verify(path: &Path) -> Result<Report, ReadError> {
         Signed::Torn(head) => (head, Some(FaultKind::TornHead)),
         Signed::Damaged => (None, Some(FaultKind::Head)),
     };
-    let mut pass = Pass::new(head);
+    let mut pass = Pass::new(head, Log::at(&path.join(PUBLIC)));
     let (mut number, mut listed) = (0, numbers.iter().peekable());
     while let Some(&&next) = listed.peek() {
         if next != number {
-            pass.fault(&segment::name(number), 0, FaultKind::Missing);
-            pass.resync = true;
+            pass.gap_at(number);
             number = next;
         }
         listed.next();
         match (&last, listed.peek()) {
             (Some(content), None) => pass.segment(number, content, true),
-            _ => pass.segment(number, &read(&directory, number)?, false),
+            _ => pass.segment(number, &read(directory, number)?, false),
         }
         if pass.unknown {
             return Err(ReadError::Version(path.join(segment::name(number))));
@@ -72,11 +88,11 @@ pub fn verify(path: &Path) -> Result<Report, ReadError> {
     if numbers.is_empty() {
         pass.fault(&segment::name(0), 0, FaultKind::Missing);
     }
-    pass.reopened(&directory, &numbers)?;
+    pass.reopened(directory, &numbers)?;
     if let Some(fault) = fault {
         pass.fault(HEAD, 0, fault);
     }
-    Ok(pass.report())
+    Ok((pass.report(), numbers.first().copied()))
 }
 
 /// What a segment file holds: up to one segment, and how long it is in truth.
@@ -98,8 +114,23 @@ fn read(directory: &Directory, number: u64) -> Result<Content, ReadError> {
     Ok(Content::Bytes(bytes, length))
 }
 
+/// Segments that are not there. Whether they may be away, records further on say.
+struct Gap {
+    /// The first of them.
+    segment: u64,
+    /// The record that should come next, and how many faults were found before it.
+    index: u64,
+    faults: usize,
+    /// The first record behind the gap, if that could be read.
+    next: Option<u64>,
+}
+
 struct Pass {
     report: Report,
+    log: Log,
+    gaps: Vec<Gap>,
+    /// All records before this one may be away, as a record that was signed says.
+    pruned: u64,
     /// The head that was signed last, until as many records were read.
     signed: Option<Head>,
     tree: Frontier,
@@ -119,10 +150,12 @@ struct Pass {
 }
 
 impl Pass {
-    fn new(signed: Option<Head>) -> Pass {
+    fn new(signed: Option<Head>, log: Log) -> Pass {
         let report = Report {
             segments: 0,
             records: 0,
+            first: 0,
+            next: 0,
             signed: signed.as_ref().map_or(0, Head::size),
             head: [0; 32],
             open: vec![],
@@ -131,6 +164,9 @@ impl Pass {
         };
         Pass {
             report,
+            log,
+            gaps: vec![],
+            pruned: 0,
             signed,
             tree: Frontier::new(),
             journal: None,
@@ -156,6 +192,44 @@ impl Pass {
         }
     }
 
+    /// Segments are missing from this one on: archived and taken away, or lost.
+    fn gap_at(&mut self, segment: u64) {
+        self.resync = true;
+        if self.gaps.len() < MOST_FAULTS {
+            let (index, faults) = (self.state.next_index, self.report.faults.len());
+            self.gaps.push(Gap { segment, index, faults, next: None });
+        } else {
+            self.fault(&segment::name(segment), 0, FaultKind::Missing);
+        }
+    }
+
+    /// Behind a gap: goes on from the tree that the records led to which are not there.
+    fn behind_gap(&mut self, name: &str, first: u64) {
+        let Some(gap) = self.gaps.last_mut().filter(|gap| gap.next.is_none()) else { return };
+        gap.next = Some(first);
+        if self.signed.is_some() {
+            // Of the tree of today: parts of tiles of before may be gone.
+            let today = self.log.unchecked_size();
+            let tree = today.and_then(|size| self.log.frontier_of(first, size.unwrap_or(0)));
+            match tree {
+                Ok(tree) => self.tree = tree,
+                Err(error) => self.fault(name, 0, FaultKind::Tree(error.to_string())),
+            }
+        }
+    }
+
+    /// Names the gaps that no record allows; says where the records begin.
+    fn gaps(&mut self) {
+        for gap in std::mem::take(&mut self.gaps).into_iter().rev() {
+            if let Some(next) = gap.next.filter(|next| *next <= self.pruned) {
+                self.report.first = self.report.first.max(next);
+                continue;
+            }
+            let (file, kind) = (segment::name(gap.segment), FaultKind::Missing);
+            self.report.faults.insert(gap.faults, Fault { file, offset: 0, index: gap.index, kind });
+        }
+    }
+
     fn segment(&mut self, number: u64, content: &Content, last: bool) {
         let name = segment::name(number);
         self.report.segments += 1;
@@ -174,6 +248,7 @@ impl Pass {
                 return self.unreadable(&name, FaultKind::Header(header_fault(fault)));
             }
         };
+        self.behind_gap(&name, header.first_index);
         self.header(&name, number, &header);
         self.frames(&name, frame::seed(&header.journal), bytes, header.len(), last);
     }
@@ -262,6 +337,12 @@ impl Pass {
         {
             self.fault(HEAD, 0, FaultKind::Rewritten { signed: head.size() });
         }
+        if !self.gaps.is_empty()
+            && frame.index < self.report.signed
+            && let Some(Pruned { before }) = Pruned::of(frame.payload).filter(|it| it.before <= frame.index)
+        {
+            self.pruned = self.pruned.max(before);
+        }
         let resync = std::mem::take(&mut self.resync);
         if frame.index != self.state.next_index {
             self.fault(name, at, FaultKind::Index { found: frame.index });
@@ -321,6 +402,8 @@ impl Pass {
     }
 
     fn report(mut self) -> Report {
+        self.gaps();
+        self.report.next = self.state.next_index;
         // Whatever else is wrong: fewer than were signed is what a removed tail looks like.
         if let Some(signed) = self.signed.take().map(|head| head.size()).filter(|&signed| signed > 0) {
             self.fault(HEAD, 0, FaultKind::Shrunk { signed });

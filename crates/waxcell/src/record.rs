@@ -21,7 +21,7 @@ use crate::run::{Caller, Request};
 use crate::script::Script;
 use crate::state::JOURNAL;
 
-pub(crate) use fit::{fitted, indexed, whole};
+pub(crate) use fit::{fitted, indexed, whole, whole_with};
 pub(crate) use sealed::{cover, seal};
 
 /// Version of the records' form.
@@ -44,8 +44,20 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
 /// are kept apart from it, unless they are erased.
 #[must_use]
 pub fn read_record(state: &Path, payload: &[u8]) -> Value {
+    opened(state, whole(payload, &state.join(JOURNAL)))
+}
+
+/// The same of a record that comes with what was too long for its place, as it does from an archive.
+#[must_use]
+pub fn read_archived(state: &Path, payload: &[u8], object: Option<&[u8]>) -> Value {
+    match object {
+        Some(object) => opened(state, whole_with(payload, Some(object))),
+        None => read_record(state, payload),
+    }
+}
+
+fn opened(state: &Path, mut record: Value) -> Value {
     let journal = state.join(JOURNAL);
-    let mut record = whole(payload, &journal);
     let run = record["run"].as_str().and_then(SpanId::from_hex);
     let disclosed = run.and_then(|run| Disclosures::of_journal(&journal).of(run).ok()).unwrap_or_default();
     unseal(&mut record, &disclosed.texts);
@@ -267,6 +279,11 @@ pub(crate) fn heartbeat(at: &str, caller: &Caller, more: Value) -> Value {
 /// `witnesses`: others watch the log from here on.
 pub(crate) fn witnesses(at: &str, caller: &Caller, more: Value) -> Value {
     with(extended(base("witnesses", at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
+}
+
+/// `archive` or `prune`: somebody decided that records are packed, or taken away where they lay.
+pub(crate) fn retention(kind: &str, at: &str, caller: &Caller, more: Value) -> Value {
+    with(extended(base(kind, at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
 }
 
 /// `recovered`: an unfinished write of a process or machine that stopped was removed.

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use waxcell_journal::{Apart, DisclosureError, Disclosures, Mark, ReadError, Reader, Record, SpanId, unseal};
+use waxcell_journal::{
+    ARCHIVE, Apart, Archive, DisclosureError, Disclosures, History, Mark, ReadError, Reader, Record, SpanId,
+    unseal,
+};
 
 use crate::record;
 use crate::report::RecordProof;
@@ -83,8 +86,12 @@ pub fn redact(state: &mut State, order: &Redaction<'_>) -> Result<Erased, Redact
     let (run, records) = records(&journal, order.of)?;
     let texts = disclosures.of(run)?.texts;
     let mut found: Vec<(u64, Apart)> = Vec::new();
-    for Record { index, payload, .. } in records {
-        let apart = unseal(&mut record::whole(&payload, &journal), &texts);
+    for Record { index, payload, object, .. } in records {
+        let mut value = match object {
+            Some(object) => record::whole_with(&payload, Some(&object)),
+            None => record::whole(&payload, &journal),
+        };
+        let apart = unseal(&mut value, &texts);
         found.extend(apart.into_iter().map(|one| (index, one)));
     }
     found.retain(|(_, one)| {
@@ -111,11 +118,11 @@ pub fn redact(state: &mut State, order: &Redaction<'_>) -> Result<Erased, Redact
 fn records(journal: &Path, of: Redacted<'_>) -> Result<(SpanId, Vec<Record>), RedactError> {
     let mut found: Option<SpanId> = None;
     let mut records = Vec::new();
-    let reader = match of {
-        Redacted::Run(_) => Reader::open(journal)?,
-        Redacted::Record(index) => Reader::from_index(journal, index)?,
+    let from = match of {
+        Redacted::Run(_) => 0,
+        Redacted::Record(index) => index,
     };
-    for record in reader {
+    for record in History::from_index(journal, &Archive::at(&journal.join(ARCHIVE)), from)? {
         let record = record?;
         match of {
             Redacted::Run(name) => {

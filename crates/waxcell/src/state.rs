@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use waxcell_journal::{
-    AppendError, DisclosureError, Disclosures, Journal, Mark, OpenError, Patience, PublishError, Publisher,
+    AppendError, DisclosureError, Disclosures, Journal, Mark, OpenError, OpenSpan, Patience, PublishError,
+    Publisher,
 };
 use waxcell_journal::{Receipt, SpanId, SpanLock, SpanLockError};
 
@@ -286,6 +287,21 @@ impl State {
         }
         let cosigned = opened.publisher.publish(self.durable).and_then(|_| cosign(&opened.publisher, false));
         cosigned.map(|round| round.claims).map_err(|source| self.publish_error(source))
+    }
+
+    /// Signs all that is on record, and has it cosigned. Gives how many records a quorum of witnesses has cosigned, where
+    /// one is asked for.
+    pub(crate) fn sign_all(&mut self) -> Result<Option<u64>, StateError> {
+        let records = self.journal()?.durable().map_err(|source| self.append_error(source))?;
+        let Opening::Open(opened) = &self.journal else { return Ok(None) };
+        let signed = opened.publisher.publish(records).and_then(|_| cosign(&opened.publisher, false));
+        signed.and_then(|_| opened.publisher.cosigned_records()).map_err(|source| self.publish_error(source))
+    }
+
+    /// The spans that are open: runs that go on, or wait to be found lost.
+    pub(crate) fn open_spans(&mut self) -> Result<Vec<OpenSpan>, StateError> {
+        let open = self.journal()?.open_spans();
+        open.map_err(|source| self.append_error(source))
     }
 
     /// Makes sure that witnesses have seen the record lately, if its owner asks for that; asks them once more where they

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde_json::Value;
 use waxcell::export::{Exported, Ocsf, STATEMENT_TYPE, cloud_event, statement};
-use waxcell_journal::{Log, Publisher, Reader, Record};
+use waxcell_journal::{History, Log, Publisher, Record};
 
-use super::{NO_PLACE, unreadable};
+use super::{NO_PLACE, Place, unreadable};
 use crate::args::{Export, Format};
 use crate::edge;
 use crate::exit::Exit;
@@ -41,7 +41,7 @@ pub(super) fn run(command: &Export, state: Option<&Path>) -> Exit {
 fn export(command: &Export, state: &Path) -> Result<(), Failed> {
     let journal = state.join("journal");
     // Before a file is made for nothing.
-    let reader = records(command, &journal)?;
+    let reader = records(command, &Place::of(state, command.archive.as_deref()))?;
     let origin = match command.format {
         Format::Jsonl => String::new(),
         _ => origin(&journal)?,
@@ -67,13 +67,13 @@ fn to_standard_output(error: &io::Error) -> Failed {
 }
 
 /// The records from the first one on that the form has to see.
-fn records(command: &Export, journal: &Path) -> Result<Reader, Failed> {
+fn records(command: &Export, place: &Place) -> Result<History, Failed> {
     let first = match command.format {
         // How a run ended is told together with how it began.
         Format::Ocsf | Format::InToto => 0,
         Format::Jsonl | Format::Cloudevents => command.since.unwrap_or(0),
     };
-    Reader::from_index(journal, first).map_err(|error| Failed::Journal(unreadable(&error)))
+    place.records(first).map_err(|error| Failed::Journal(unreadable(&error)))
 }
 
 /// The name of the log: that of its first key.
@@ -88,7 +88,7 @@ fn origin(journal: &Path) -> Result<String, Failed> {
 fn write(
     command: &Export,
     state: &Path,
-    reader: Reader,
+    reader: History,
     origin: &str,
     out: File,
     told: &dyn Fn(&io::Error) -> Failed,
@@ -141,7 +141,7 @@ fn write(
 
 fn exported(command: &Export, state: &Path, record: &Record) -> Result<Exported, Failed> {
     let value = match command.disclose {
-        true => waxcell::read_record(state, &record.payload),
+        true => waxcell::read_archived(state, &record.payload, record.object.as_deref()),
         false => serde_json::from_slice(&record.payload).unwrap_or_default(),
     };
     if let Value::Object(_) = value {

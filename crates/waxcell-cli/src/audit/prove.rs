@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::Path;
 
 use waxcell_journal::tlog::{MAX_PROOF, Proof};
-use waxcell_journal::{Cosigned, Disclosures, Journal, Log, Proven, Publisher, Record, SpanId, unseal};
+use waxcell_journal::{Cosigned, Disclosures, Journal, Proven, Publisher, Record, SpanId, unseal};
 
-use super::{NO_PLACE, of_run, unreadable};
+use super::{NO_PLACE, Place, of_run, unreadable};
 use crate::args::Common;
 use crate::edge;
 use crate::exit::Exit;
@@ -18,10 +18,10 @@ pub(super) fn prove(
     record: Option<u64>,
     disclose: &[String],
     output: Option<&Path>,
-    state: Option<&Path>,
+    place: Option<Place>,
 ) -> Exit {
     let proof =
-        state.ok_or_else(|| NO_PLACE.to_owned()).and_then(|state| proof(state, run, record, disclose));
+        place.ok_or_else(|| NO_PLACE.to_owned()).and_then(|place| proof(&place, run, record, disclose));
     let proof = match proof {
         Ok(proof) => proof.to_string(),
         Err(message) => {
@@ -41,14 +41,19 @@ pub(super) fn prove(
     }
 }
 
-fn proof(state: &Path, run: Option<&str>, record: Option<u64>, disclose: &[String]) -> Result<Proof, String> {
-    let journal = state.join("journal");
+fn proof(
+    place: &Place,
+    run: Option<&str>,
+    record: Option<u64>,
+    disclose: &[String],
+) -> Result<Proof, String> {
+    let journal = place.journal.clone();
     let index = match (record, run) {
         (Some(index), _) => index,
-        (None, Some(run)) => closing(&journal, run)?.index,
+        (None, Some(run)) => closing(place, run)?.index,
         (None, None) => return Err("name a run, or a record with --record".to_owned()),
     };
-    let log = Log::at(&journal.join("tlog"));
+    let log = place.log();
     let told = |error: waxcell_journal::LogError| edge::with_causes(&error);
     let signed = log.checkpoint(&log.keys().map_err(told)?).map_err(told)?;
     let size = signed.checkpoint.size();
@@ -100,9 +105,9 @@ fn disclosed(journal: &Path, index: u64, record: Vec<u8>, names: &[String]) -> R
 }
 
 /// The record that closes a run, or the last one about it.
-fn closing(journal: &Path, run: &str) -> Result<Record, String> {
-    let mut records = of_run(journal, run).map_err(|error| unreadable(&error))?;
-    let Some(first) = records.first() else { return Err("no run of that name is on record".to_owned()) };
+fn closing(place: &Place, run: &str) -> Result<Record, String> {
+    let mut records = of_run(place, run).map_err(|error| unreadable(&error))?;
+    let Some(first) = records.first() else { return Err(place.unknown()) };
     let span = first.span;
     if records.iter().any(|record| record.span != span) {
         return Err(format!("several runs begin with `{run}`: give more of the name"));

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use serde_json::json;
 use waxcell_journal::tlog::{Checkpoint, SignedCheckpoint, VerifierKey};
-use waxcell_journal::{Cosigned, Demands, Log, LogError, LogReport, Moment, Promise, given_keys};
+use waxcell_journal::{
+    ARCHIVE, Archive, Cosigned, Demands, Log, LogError, LogReport, Moment, Promise, given_keys,
+};
 
 use super::trust::Trust;
 use super::{NO_PLACE, proof, unreadable};
@@ -52,6 +54,11 @@ pub(super) fn unchecked(message: impl Into<String>) -> Stop {
 #[derive(Default)]
 struct Found {
     records: u64,
+    /// The first record that lies in the journal itself.
+    first: u64,
+    /// How many were read from archives, and how many are nowhere here.
+    archived: u64,
+    absent: u64,
     segments: Option<u64>,
     /// How many records the checkpoint signs.
     signed: u64,
@@ -104,7 +111,15 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
         (None, None) => return Err(unchecked(NO_PLACE)),
         (None, Some(journal)) => journal.join("tlog"),
     };
-    let log = Log::at(&folder);
+    let mut log = Log::at(&folder);
+    let archive = match (&command.archive, &journal) {
+        (Some(archive), _) => Some(archive.clone()),
+        (None, Some(journal)) if command.log.is_none() => Some(journal.join(ARCHIVE)),
+        _ => None,
+    };
+    if let Some(archive) = archive {
+        log = log.with_archive(Archive::at(&archive));
+    }
     let own = journal.as_deref().filter(|_| command.log.is_none());
     let trust = Trust::of(command.trust.as_deref(), own).map_err(unchecked)?;
     let keys = keys(command, &log, trust.as_ref())?;
@@ -114,7 +129,8 @@ fn look(command: &Verify, state: Option<&Path>, common: &Common) -> Result<Found
     let mut own_report = None;
     if let (None, Some(journal)) = (&command.log, &journal) {
         let report = waxcell_journal::verify(journal).map_err(|error| unchecked(unreadable(&error)))?;
-        found.records = report.records;
+        found.records = report.next;
+        found.first = report.first;
         found.signed = report.signed;
         found.segments = Some(report.segments);
         found.only_torn = report.is_only_torn();
@@ -182,6 +198,8 @@ impl Found {
             self.open = report.open.iter().map(|(run, _)| run.clone()).collect();
             self.open_runs = report.open_runs;
         }
+        self.archived = report.archived;
+        self.absent = report.absent;
         let size = signed.checkpoint.size();
         self.hidden = self.signed.saturating_sub(size);
         self.signed = size;
@@ -215,6 +233,7 @@ impl Found {
         match () {
             () if !self.faults.is_empty() && self.only_torn => Exit::INCOMPLETE,
             () if !self.faults.is_empty() => Exit::FOUND,
+            () if self.absent > 0 => Exit::INCOMPLETE,
             () if complete && !self.is_whole() => Exit::INCOMPLETE,
             () => Exit::SUCCESS,
         }
@@ -224,9 +243,12 @@ impl Found {
         let exit = self.exit(complete);
         if common.json {
             let value = json!({
-                "sound": self.faults.is_empty(),
+                "sound": self.faults.is_empty() && self.absent == 0,
                 "records": self.records,
                 "segments": self.segments,
+                "first": self.first,
+                "archived": self.archived,
+                "absent": self.absent,
                 "signed": self.signed,
                 "keys": self.by,
                 "keys_named": self.keys_named,
@@ -264,7 +286,12 @@ impl Found {
                     "waxcell: not whole: {count} times there was no heartbeat although it was promised"
                 );
             }
-            if self.open_runs > 0 {
+            if self.absent > 0 {
+                eprintln!(
+                    "waxcell: not whole: {} records lie in an archive that is not here, and only their hashes were checked; name its folder with --archive, or what was checked before with --since",
+                    self.absent
+                );
+            } else if self.open_runs > 0 {
                 let open = self.open_runs;
                 eprintln!(
                     "waxcell: not whole: {open} runs are open; the next run closes those that nobody watches"
@@ -294,6 +321,12 @@ impl Found {
         let mut text = format!("sound: {} records", self.records);
         if let Some(segments) = self.segments {
             text += &format!(" in {segments} segments");
+        }
+        if self.archived > 0 {
+            text += &format!("; {} of them were read from archives", self.archived);
+        }
+        if self.first > 0 {
+            text += &format!("; the journal begins with record {}", self.first);
         }
         if self.open_runs > 0 {
             text += &format!("; {} runs are open", self.open_runs);

@@ -14,19 +14,22 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use waxcell_journal::tlog::{Checkpoint, Policy, Proof, SignedCheckpoint, VerifierKey};
-use waxcell_journal::{Apart, Cosigned, Demands, Log, LogError, Moment, Proven, given_keys, leaf_hash};
+use waxcell_journal::{
+    ARCHIVE, Apart, Archive, Cosigned, Demands, Log, LogError, Moment, Proven, given_keys, leaf_hash,
+};
 
 const USAGE: &str = "\
-usage: waxcell-verify [--key KEY]... [--trust POLICY] [--against CHECKPOINT] WHAT
+usage: waxcell-verify [--key KEY]... [--trust POLICY] [--against CHECKPOINT] [--archive DIR] WHAT
 
   WHAT        a proof (a file), a log (a folder with `checkpoint`), or a journal (a folder with `tlog`)
   --key       a public key of the log, NAME+ID+KEY, or a file with some, one a line
   --trust     a policy (C2SP tlog-policy): its logs are trusted as those of --key are, and its quorum of witnesses must have cosigned
   --against   a checkpoint that was kept: the log has to go on from it
+  --archive   the folder with archives of old records; else `archive` in the journal, if it is there
 
 Without --trust, or a `log` in its policy, a --key has to be named.
-exit code: 0 sound, 1 tampered, 2 incomplete (a run has no end on record, or a heartbeat that was promised is missing),
-3 could not be checked";
+exit code: 0 sound, 1 tampered, 2 incomplete (a run has no end on record, a heartbeat that was promised is missing, or old
+records are not here), 3 could not be checked";
 
 /// Longer than any file with keys, a checkpoint or a proof.
 const MAX_FILE: u64 = 1 << 20;
@@ -50,12 +53,13 @@ struct Arguments {
     /// The witnesses that must have signed.
     trust: Option<Policy>,
     against: Option<PathBuf>,
+    archive: Option<PathBuf>,
     what: PathBuf,
 }
 
 impl Arguments {
     fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Arguments, String> {
-        let (mut keys, mut trust, mut against, mut what) = (Vec::new(), None, None, None);
+        let (mut keys, mut trust, mut against, mut archive, mut what) = (Vec::new(), None, None, None, None);
         while let Some(word) = words.next() {
             match word.to_str() {
                 Some("--key") => {
@@ -64,6 +68,7 @@ impl Arguments {
                 }
                 Some("--trust") if trust.is_none() => trust = Some(policy(&words.next().ok_or(USAGE)?)?),
                 Some("--against") => against = Some(words.next().ok_or(USAGE)?.into()),
+                Some("--archive") => archive = Some(words.next().ok_or(USAGE)?.into()),
                 Some(option) if option.starts_with("--") => return Err(USAGE.to_owned()),
                 _ if what.is_some() => return Err(USAGE.to_owned()),
                 _ => what = Some(PathBuf::from(word)),
@@ -71,7 +76,7 @@ impl Arguments {
         }
         keys.extend(trust.iter().flat_map(Policy::log_keys));
         let what = what.filter(|_| !keys.is_empty()).ok_or(USAGE)?;
-        Ok(Arguments { keys, trust, against, what })
+        Ok(Arguments { keys, trust, against, archive, what })
     }
 
     /// What has to have been signed by whom.
@@ -90,7 +95,8 @@ fn folder(arguments: &Arguments) -> Result<u8, String> {
     let mut faults = Vec::new();
     let is_journal = arguments.what.join("tlog").is_dir();
     let folder = if is_journal { arguments.what.join("tlog") } else { arguments.what.clone() };
-    let log = Log::at(&folder);
+    let archive = arguments.archive.clone().unwrap_or_else(|| arguments.what.join(ARCHIVE));
+    let log = Log::at(&folder).with_archive(Archive::at(&archive));
     // First what was signed, then what there is.
     let signed = log.checkpoint(&arguments.keys);
     let journal = is_journal.then(|| waxcell_journal::verify(&arguments.what)).transpose();
@@ -120,6 +126,16 @@ fn folder(arguments: &Arguments) -> Result<u8, String> {
     }
     if !faults.is_empty() {
         return Ok(TAMPERED);
+    }
+    if report.absent > 0 {
+        println!(
+            "not whole: {} of {} records are not here, they lie in an archive (--archive): only their hashes were \
+             checked, and the records that are here; signed by {}",
+            report.absent,
+            report.records,
+            signers(&signed)
+        );
+        return Ok(INCOMPLETE);
     }
     println!("sound: {} records, signed by {}", report.records, signers(&signed));
     let mut gaps = report.gaps;

@@ -24,6 +24,11 @@ pub struct LogReport {
     pub more_gaps: u64,
     /// The heartbeat that is promised still.
     pub promise: Option<Promise>,
+    /// How many records were read from archives.
+    pub archived: u64,
+    /// How many records are not here: they were archived and taken away, as the log says itself. Of them only the hashes
+    /// were looked at.
+    pub absent: u64,
     /// What is wrong, in the order in which it was found; at most the first hundred.
     pub faults: Vec<LogFault>,
     /// How many faults there are beyond those.
@@ -31,7 +36,7 @@ pub struct LogReport {
 }
 
 impl LogReport {
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong with what is here. What of it is [`absent`](Self::absent) nobody has seen.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()
@@ -101,6 +106,9 @@ pub enum LogFaultKind {
     /// Records and tiles agree with each other, but not with the signed root.
     #[error("the records are not those that were signed, although they and the tiles agree with each other")]
     Root,
+    /// An archive is damaged, or is not the one that is on record.
+    #[error("the archive is not what was packed: {0}")]
+    Archive(String),
     /// The bytes of the record are no record.
     #[error("the record is no record: {0}")]
     Form(String),

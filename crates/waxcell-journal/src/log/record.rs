@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::tlog::{Hash, VerifierKey};
+use crate::tlog::{Hash, TILE_WIDTH, VerifierKey, decode_bundle};
 
 /// The type of a record that names the key of the next epoch.
 pub(crate) const KEY: &str = "key";
@@ -64,6 +64,53 @@ pub(crate) enum Effect {
         may_stand_alone: bool,
     },
     None,
+}
+
+/// A record of `type` `archive`: records were packed, and lie in an archive too.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Archived {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    /// The SHA-256 of the manifest, in hexadecimal.
+    pub(crate) manifest: String,
+}
+
+/// A record of `type` `prune`: all records before one lie in archives alone.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pruned {
+    /// The first record that was not taken away.
+    pub(crate) before: u64,
+}
+
+impl Archived {
+    /// What a record says, if it is one of this type.
+    pub(crate) fn of(record: &[u8]) -> Option<Archived> {
+        is_of_type(record, "archive").then(|| serde_json::from_slice(record).ok())?
+    }
+}
+
+impl Pruned {
+    /// What a record says, if it is one of this type.
+    pub(crate) fn of(record: &[u8]) -> Option<Pruned> {
+        is_of_type(record, "prune").then(|| serde_json::from_slice(record).ok())?
+    }
+}
+
+fn is_of_type(record: &[u8], kind: &str) -> bool {
+    // Nearly no record is, and to see that costs nothing.
+    let mark = format!("\"type\":\"{kind}\"");
+    record.windows(mark.len()).any(|part| part == mark.as_bytes())
+        && Fields::of(record).is_ok_and(|fields| fields.kind == kind)
+}
+
+/// The times of the records of a full bundle, as they say.
+pub(crate) fn times_of(bundle: &[u8]) -> impl Iterator<Item = Option<String>> {
+    #[derive(Deserialize)]
+    struct Timed {
+        time: String,
+    }
+    let entries = decode_bundle(bundle, TILE_WIDTH).unwrap_or_default().into_iter();
+    entries.map(|entry| serde_json::from_slice::<Timed>(entry).ok().map(|timed| timed.time))
 }
 
 impl Fields<'_> {

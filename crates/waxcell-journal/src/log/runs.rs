@@ -25,6 +25,12 @@ impl Runs {
         Runs { part, parts, whole, open: BTreeMap::new(), over: HashSet::new(), ended: 0 }
     }
 
+    /// Records are not known here, all of whose runs have ended: then an end needs no beginning any more.
+    pub(crate) fn skip(&mut self) {
+        self.whole = false;
+        self.open.clear();
+    }
+
     /// Takes in what the next record does; says what is wrong with it.
     pub(crate) fn take(&mut self, run: &str, index: u64, effect: Effect) -> Option<&'static str> {
         if effect == Effect::None {

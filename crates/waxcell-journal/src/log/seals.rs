@@ -118,7 +118,7 @@ impl Log {
     }
 
     /// How many records the checkpoint says that there are.
-    pub(super) fn unchecked_size(&self) -> Result<Option<u64>, LogError> {
+    pub(crate) fn unchecked_size(&self) -> Result<Option<u64>, LogError> {
         let note = self.read(super::CHECKPOINT, MAX_CHECKPOINT)?;
         let note = note.and_then(|note| Note::parse(&note).ok());
         Ok(note.and_then(|note| Some(note.text().parse::<Checkpoint>().ok()?.size())))

@@ -1,11 +1,18 @@
 //! The verdict on a published log: one pass, one tile of each level in memory at a time.
 
-use super::fault::{LogFaultKind, LogReport, MOST_FAULTS};
+use super::fault::{LogFault, LogFaultKind, LogReport, MOST_FAULTS};
 use super::heartbeats::{HEARTBEAT, Heartbeats};
-use super::record::{Effect, Fields, KEY, MAX_RECORD, RECOVERY as RECOVERY_RECORD, VERSION, Whole};
+use super::missing::Missing;
+use super::record::{
+    Archived, Effect, Fields, KEY, MAX_RECORD, Pruned, RECOVERY as RECOVERY_RECORD, VERSION, Whole,
+};
 use super::runs::{PER_PASS, Runs};
 use super::seals::{Recovery, Seal};
 use super::{Log, LogError, MAX_TILE, RECOVERY, SEALS};
+use sha2::{Digest, Sha256};
+
+use crate::archive::{ARCHIVE, ArchiveError, Bundles, Manifest, Packed, hex};
+use crate::error::ReadError;
 use crate::objects::{GetError, Objects};
 use crate::tlog::{
     Checkpoint, Frontier, Hash, Kind, Node, SignedCheckpoint, TILE_WIDTH, Tile, decode_bundle,
@@ -49,8 +56,11 @@ impl Log {
             naming: Vec::new(),
             heartbeats: Heartbeats::default(),
             naming_recovery: Vec::new(),
+            bundles: None,
+            missing: Missing::default(),
             demands,
         };
+        pass.archives()?;
         pass.all(size)?;
         pass.report.promise = pass.heartbeats.promise();
         Ok(pass.report)
@@ -77,7 +87,14 @@ struct Pass<'a> {
     heartbeats: Heartbeats,
     /// Those that name a recovery key.
     naming_recovery: Vec<u64>,
+    /// What lies in archives, if there are any.
+    bundles: Option<Bundles>,
+    /// The bundles that are nowhere.
+    missing: Missing,
 }
+
+/// A bundle, and the objects that its records name where they come with it.
+type Found = (Vec<u8>, Option<Vec<(u64, Hash, Vec<u8>)>>);
 
 impl Pass<'_> {
     fn all(&mut self, size: u64) -> Result<(), LogError> {
@@ -118,6 +135,7 @@ impl Pass<'_> {
                     kept_is_ours = self.by_records.root() == root || self.by_tiles.root() == root;
                 }
             }
+            self.at_end_of_archive();
             (self.demands.progress)(self.by_records.size());
             tiles += 1;
         }
@@ -127,7 +145,78 @@ impl Pass<'_> {
             self.report.fault(super::CHECKPOINT, None, LogFaultKind::Against { size: kept });
         }
         self.epochs();
+        self.missing.judge(&mut self.report);
         self.rest_of_runs(size)
+    }
+
+    /// Looks for archives.
+    fn archives(&mut self) -> Result<(), LogError> {
+        self.bundles = None;
+        let Some(archive) = &self.log.archive else { return Ok(()) };
+        match Bundles::of(archive) {
+            Ok((bundles, wrong)) => {
+                self.bundles = Some(bundles);
+                wrong.into_iter().try_for_each(|error| self.wrong_archive(error))
+            }
+            Err(error) => self.wrong_archive(error),
+        }
+    }
+
+    fn wrong_archive(&mut self, error: ArchiveError) -> Result<(), LogError> {
+        let (file, what) = match error {
+            ArchiveError::Disk(error) | ArchiveError::Read(ReadError::Disk(error)) => {
+                return Err(error.into());
+            }
+            ArchiveError::Manifest { file, what } | ArchiveError::Damaged { file, what } => (file, what),
+            error => (ARCHIVE.to_owned(), error.to_string()),
+        };
+        self.archive_fault(&file, None, what);
+        Ok(())
+    }
+
+    /// Once, however often the archive is looked at.
+    fn archive_fault(&mut self, file: &str, index: Option<u64>, what: String) {
+        let kind = LogFaultKind::Archive(what);
+        if !self.report.faults.iter().any(|fault| fault.path == file && fault.kind == kind) {
+            self.report.fault(file, index, kind);
+        }
+    }
+
+    /// Whether the tree so far is the one that the manifest of an archive ends with.
+    fn at_end_of_archive(&mut self) {
+        let (size, all) = (self.by_records.size(), self.bundles.as_ref().map_or(&[][..], Bundles::all));
+        let (ours, theirs) = (hex(&self.by_records.root()), hex(&self.by_tiles.root()));
+        let wrong = all.iter().filter(|one| one.end() == size && one.root != ours && one.root != theirs);
+        for name in wrong.map(Manifest::name).collect::<Vec<_>>() {
+            self.archive_fault(&name, Some(size - 1), "it ends with another tree".to_owned());
+        }
+    }
+
+    /// The bundle, from the folder or an archive.
+    fn bundle(&mut self, tile: Tile) -> Result<Option<Found>, LogError> {
+        let bundle = self.log.read(&tile.path(Kind::Entries), MAX_TILE)?;
+        if let Some(bundle) = bundle {
+            return Ok(Some((bundle, None)));
+        }
+        let Some(bundles) = self.bundles.as_mut().filter(|_| tile.is_full()) else { return Ok(None) };
+        match bundles.get(tile.index) {
+            Ok(packed) => Ok(packed.map(|Packed { bytes, objects, .. }| (bytes, Some(objects)))),
+            Err(error) => {
+                self.wrong_archive(error)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether the archive on hand is the one that is on record, which has the hash of its manifest.
+    fn archived(&mut self, index: u64, on_record: &Archived) {
+        let all = self.bundles.as_ref().map_or(&[][..], Bundles::all);
+        let named = all.iter().find(|one| one.first == on_record.first && one.last == on_record.last);
+        if let Some(name) = named.filter(|named| hex(&named.hash()) != on_record.manifest).map(Manifest::name)
+        {
+            let what = "its manifest is not the one that is on record".to_owned();
+            self.archive_fault(&name, Some(index), what);
+        }
     }
 
     /// Whether the tree so far is the one that was sealed.
@@ -196,11 +285,16 @@ impl Pass<'_> {
             return Ok(None);
         }
         let path = tile.path(Kind::Entries);
-        let Some(bundle) = self.log.read(&path, MAX_TILE)? else {
-            self.report.fault(&path, None, LogFaultKind::Missing);
-            self.readable = false;
+        let Some((bundle, mut objects)) = self.bundle(tile)? else {
+            // Whether it may be away, the log says further on.
+            self.missing.add(tile);
+            self.runs.skip();
+            self.heartbeats = Heartbeats::default();
             return Ok(None);
         };
+        if objects.is_some() {
+            self.report.archived += u64::from(tile.width);
+        }
         let entries = match decode_bundle(&bundle, tile.width) {
             Ok(entries) => entries,
             Err(error) => {
@@ -226,8 +320,15 @@ impl Pass<'_> {
                 if fields.kind == RECOVERY_RECORD {
                     self.naming_recovery.push(index);
                 }
+                if let Some(pruned) = Pruned::of(entry).filter(|pruned| pruned.before <= index) {
+                    self.missing.may_be_before(pruned.before);
+                }
+                if let Some(on_record) = Archived::of(entry) {
+                    self.archived(index, &on_record);
+                }
                 if let Some(whole) = fields.whole {
-                    self.object(index, &whole)?;
+                    let packed = objects.as_mut().and_then(|all| take_object(all, index - first));
+                    self.object(index, &whole, packed)?;
                 }
             }
         }
@@ -235,17 +336,28 @@ impl Pass<'_> {
     }
 
     /// Looks at the object that has all of a record.
-    fn object(&mut self, index: u64, whole: &Whole) -> Result<(), LogError> {
+    fn object(&mut self, index: u64, whole: &Whole, packed: Option<Vec<u8>>) -> Result<(), LogError> {
         let name = || whole.sha256.clone();
         let Some(hash) = whole.hash() else {
             let kind = LogFaultKind::Form(format!("`{}` is no hash", whole.sha256));
             self.report.fault(super::CHECKPOINT, Some(index), kind);
             return Ok(());
         };
-        let kind = match Objects::of_log(&self.log.folder).get(&hash) {
+        let object = match packed {
+            Some(bytes) if Hash::from(Sha256::digest(&bytes)) == hash => Ok(bytes),
+            Some(_) => Err(GetError::Changed(name())),
+            None => Objects::of_log(&self.log.folder).get(&hash),
+        };
+        let kind = match object {
             Ok(bytes) if bytes.len() as u64 == whole.bytes => return Ok(()),
             Ok(_) | Err(GetError::Changed(_)) => LogFaultKind::Object(name()),
-            Err(GetError::Missing(_)) => LogFaultKind::ObjectMissing(name()),
+            Err(GetError::Missing(_)) => {
+                let (path, kind) = (Objects::path(&hash), LogFaultKind::ObjectMissing(name()));
+                if self.missing.add_object(LogFault { path, index: Some(index), kind: kind.clone() }) {
+                    return Ok(());
+                }
+                kind
+            }
             Err(GetError::Disk(error)) => return Err(error.into()),
         };
         self.report.fault(&Objects::path(&hash), Some(index), kind);
@@ -324,9 +436,13 @@ impl Pass<'_> {
             if parts > 1 {
                 self.runs = Runs::part(part, parts, self.demands.since == 0);
                 let mut report = LogReport::default();
+                self.archives()?;
                 for tile in (0..).map_while(|index| tile_of(size, 0, index)) {
                     let path = tile.path(Kind::Entries);
-                    let bundle = self.log.read(&path, MAX_TILE)?.unwrap_or_default();
+                    let Some((bundle, _)) = self.bundle(tile)? else {
+                        self.runs.skip();
+                        continue;
+                    };
                     let first = tile.index * u64::from(TILE_WIDTH);
                     let entries = decode_bundle(&bundle, tile.width).unwrap_or_default();
                     for (index, entry) in (first..).zip(entries) {
@@ -348,6 +464,12 @@ impl Pass<'_> {
         self.report.open.truncate(MOST_FAULTS);
         Ok(())
     }
+}
+
+/// Takes out the object of the record at this place of its bundle.
+fn take_object(objects: &mut Vec<(u64, Hash, Vec<u8>)>, at: u64) -> Option<Vec<u8>> {
+    let place = objects.iter().position(|(of, ..)| *of == at)?;
+    Some(objects.swap_remove(place).2)
 }
 
 /// Looks at one record by itself, and at what it does to its run. Gives the object that it names.

@@ -157,6 +157,21 @@ impl Publisher {
         Ok(Some((head.note, cosigned)))
     }
 
+    /// How many records a quorum has cosigned; nothing where no quorum is asked for.
+    ///
+    /// # Errors
+    ///
+    /// When it or the witnesses cannot be read.
+    pub fn cosigned_records(&self) -> Result<Option<u64>, PublishError> {
+        match Witnesses::of(&self.path)?.filter(|witnesses| witnesses.policy.has_quorum()) {
+            None => Ok(None),
+            Some(witnesses) => {
+                let last = self.cosigned(&witnesses, &self.log().keys()?)?;
+                Ok(Some(last.map_or(0, |last| last.checkpoint.size())))
+            }
+        }
+    }
+
     /// What a quorum of these witnesses signed last.
     fn cosigned(
         &self,

@@ -44,8 +44,13 @@ pub(crate) fn whole(payload: &[u8], journal: &Path) -> Value {
     let leaf: Value = serde_json::from_slice(payload).unwrap_or_default();
     let hash = leaf["whole"]["sha256"].as_str().and_then(unhex).and_then(|hash| hash.try_into().ok());
     let object = hash.and_then(|hash| Objects::of_log(&journal.join(LOG)).get(&hash).ok());
-    let all = object.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    match all {
+    whole_with(payload, object.as_deref())
+}
+
+/// A record with all that its leaf has no room for, where that is on hand.
+pub(crate) fn whole_with(payload: &[u8], object: Option<&[u8]>) -> Value {
+    let leaf: Value = serde_json::from_slice(payload).unwrap_or_default();
+    match object.and_then(|bytes| serde_json::from_slice(bytes).ok()) {
         Some(Value::Object(mut fields)) => {
             fields.insert("index".to_owned(), leaf["index"].clone());
             fields.insert("whole".to_owned(), leaf["whole"].clone());
