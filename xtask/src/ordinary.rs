@@ -51,6 +51,7 @@ pub(crate) fn test(built: &[Built], python: &Path, skipped: &mut List) -> Done {
             .env("WAXCELL_TEST_PYTHON", place.0.join("python/bin/python3"))
             // All of it takes minutes, and it ran as root already.
             .env("WAXCELL_STDLIB", "few")
+            .env("WAXCELL_FAULTS", "few")
             .envs(skips::VARIABLES.map(|name| (name, &skips)));
         if let Err(why) = run(&mut command) {
             failed.push(why);

@@ -53,7 +53,6 @@ fn missing() -> Vec<String> {
         ("openssl", "openssl"),
         ("curl", "curl"),
         ("strace", "strace"),
-        ("faketime", "faketime"),
     ]));
     // Its server is in no folder of programs.
     if !Path::new("/usr/lib/postgresql").exists() {

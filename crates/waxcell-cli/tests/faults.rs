@@ -3,6 +3,7 @@
 //! erased. Whatever happens: what was said to be on record is, the next run goes
 //! on, and the whole record is sound and signed.
 
+mod host;
 mod many;
 mod support;
 
@@ -75,15 +76,18 @@ fn no_fault_loses_what_was_acknowledged() {
     if !Path::new(STRACE).exists() {
         return support::skip("faults::no_fault_loses_what_was_acknowledged", "no `strace`");
     }
+    // Where all of it was tried already, as another user: the first calls of each.
+    let is_short = host::variable("WAXCELL_FAULTS").is_some_and(|asked| asked.as_os_str() == "few");
     let mut points = 0;
     for scenario in &SCENARIOS {
+        let most = if is_short { 2 } else { scenario.most };
         for call in CALLS {
             for fault in FAULTS {
-                points += (1..=scenario.most).take_while(|nth| strikes(scenario, call, fault, *nth)).count();
+                points += (1..=most).take_while(|nth| strikes(scenario, call, fault, *nth)).count();
             }
         }
     }
-    assert!(points >= 300, "{points} faults were met");
+    assert!(points >= if is_short { 50 } else { 300 }, "{points} faults were met");
 }
 
 /// Runs a scenario with one fault; says whether it was met.

@@ -3,7 +3,6 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -117,63 +116,4 @@ fn a_service_that_was_killed_leaves_a_gap() {
     // Of what was looked at before, nothing is said again.
     let after = place.records().len().to_string();
     assert_eq!(verify(&place, &["--complete", "--since", &after]).code, 0);
-}
-
-/// A program under a clock that is so far off.
-fn off(place: &Place, off: &str, args: &[&str]) -> Command {
-    let mut command = place.command("/usr/bin/faketime");
-    command.env("WAXCELL_STATE", place.state()).args(["-f", off]).arg(support::waxcell()).args(args);
-    command
-}
-
-#[test]
-fn a_clock_that_jumps_refuses_nothing_and_hides_nothing() {
-    let name = "heartbeat::a_clock_that_jumps_refuses_nothing_and_hides_nothing";
-    if !Path::new("/usr/bin/faketime").exists() {
-        return support::skip(name, "no `faketime`");
-    }
-    let place = host();
-    let script = place.write("s.py", "print(1)").display().to_string();
-    // Back and forth by a day: order is that of the numbers.
-    for by in ["-1d", "+1d", "-1d", "+0"] {
-        let run = say(&mut off(&place, by, &["run", &script]));
-        assert!(run.code == 0 && run.out() == "1\n", "{by}: {run:?}");
-        let beats = say(&mut off(&place, by, &["audit", "heartbeat"]));
-        assert_eq!(beats.code, 0, "{by}: {beats:?}");
-    }
-    let days: Vec<String> =
-        place.records().iter().map(|record| record["time"].to_string()[1..11].to_owned()).collect();
-    if days.iter().all(|day| *day == days[0]) {
-        return support::skip(name, "the binary is static");
-    }
-    assert!(!days.is_sorted(), "control: the clock was off: {days:?}");
-    assert_eq!(verify(&place, &["--complete"]).code, 0);
-
-    // A service whose machine's clock is set while it goes on: three processes stand for it, since one clock stays as it is.
-    let served = |by: &str, interval: &str, signal: Signal| {
-        let service = beat(&place, off(&place, by, &["audit", "heartbeat", "--every", interval]), 1);
-        // `faketime` executes the program in its own place.
-        service.signal(signal);
-        service.end();
-    };
-    served("+0", "1h", Signal::KILL);
-    served("-1d", "1h", Signal::KILL);
-    served("+1d", "1h", Signal::KILL);
-    let promised = verify(&place, &["--complete"]);
-    assert!(promised.code == 0, "{promised:?}");
-    served("+0", "1h", Signal::TERM);
-    assert_eq!(states(&place).last().map(String::as_str), Some("end"));
-    assert_eq!(verify(&place, &["--complete"]).code, 0);
-
-    // Set back by just as long as there was no heartbeat, it looks as if there had been no gap.
-    served("+0", "1s", Signal::KILL);
-    std::thread::sleep(Duration::from_secs(5));
-    served("-5s", "1s", Signal::TERM);
-    let gap = verify(&place, &["--complete"]);
-    assert!(gap.code == 2 && gap.err().contains("no heartbeat from record"), "{gap:?}");
-    let times: Vec<Value> = place.records().iter().map(|record| record["time"].clone()).collect();
-    let between = |at: usize| times[at].as_str().and_then(|time| humantime::parse_rfc3339(time).ok());
-    let jump = between(times.len() - 2).zip(between(times.len() - 3));
-    let jump = jump.and_then(|(later, earlier)| later.duration_since(earlier).ok());
-    assert!(jump.is_none_or(|jump| jump < Duration::from_secs(3)), "control: {jump:?}");
 }
