@@ -27,10 +27,9 @@ pub(crate) fn test(built: &[Built], python: &Path, skipped: &mut List) -> Done {
     }
     let environment = python.parent().and_then(Path::parent).ok_or("the test Python is in no environment")?;
     copy(environment, &place.0.join("python"))?;
-    let waxcell = place.0.join("waxcell");
-    let binary = built.iter().find(|built| built.name == "waxcell" && built.package == "waxcell-cli");
-    let binary = binary.ok_or("cargo built no binary `waxcell`")?;
-    at(&waxcell, fs::copy(&binary.executable, &waxcell))?;
+    let waxcell = place.take(built, "waxcell")?;
+    // Tests look for it beside themselves.
+    place.take(built, "waxcell-verify")?;
     let skips = place.0.join("tmp/skips.txt");
 
     let mut failed = Vec::new();
@@ -91,6 +90,14 @@ impl Place {
         let cache = place.cache();
         at(&cache, fs::create_dir(&cache).and_then(|()| chown(&cache, Some(USER), Some(USER))))?;
         Ok(place)
+    }
+
+    /// A copy of a binary that cargo built.
+    fn take(&self, built: &[Built], name: &str) -> Done<PathBuf> {
+        let binary = built.iter().find(|built| built.name == name && !built.is_test);
+        let binary = binary.ok_or_else(|| format!("cargo built no binary `{name}`"))?;
+        let copy = self.0.join(name);
+        at(&copy, fs::copy(&binary.executable, &copy)).map(|_| copy)
     }
 
     /// A folder of the ordinary user that is not below `/tmp`.

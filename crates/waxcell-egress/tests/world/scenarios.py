@@ -447,6 +447,8 @@ def quotas(World, check, skipped, servers):
         # Its note and one connection more are there at once, and the connection is seen first.
         address = socket.getaddrinfo("db.example.org", 9, socket.AF_INET)[0][4][0]
         os.kill(world.egress, signal.SIGSTOP)
+        while open(f"/proc/{world.egress}/stat").read().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.01)
         s = socket.socket()
         s.setblocking(False)
         s.connect_ex((address, 9))
