@@ -4,6 +4,10 @@ use serde::Deserialize;
 
 use crate::tlog::{Hash, TILE_WIDTH, VerifierKey, decode_bundle};
 
+/// The type of a record that says what was packed.
+pub(crate) const ARCHIVED: &str = "archive";
+/// The type of a record that says what was taken away.
+pub(crate) const PRUNE: &str = "prune";
 /// The type of a record that names the key of the next epoch.
 pub(crate) const KEY: &str = "key";
 
@@ -85,14 +89,14 @@ pub(crate) struct Pruned {
 impl Archived {
     /// What a record says, if it is one of this type.
     pub(crate) fn of(record: &[u8]) -> Option<Archived> {
-        is_of_type(record, "archive").then(|| serde_json::from_slice(record).ok())?
+        is_of_type(record, ARCHIVED).then(|| serde_json::from_slice(record).ok())?
     }
 }
 
 impl Pruned {
     /// What a record says, if it is one of this type.
     pub(crate) fn of(record: &[u8]) -> Option<Pruned> {
-        is_of_type(record, "prune").then(|| serde_json::from_slice(record).ok())?
+        is_of_type(record, PRUNE).then(|| serde_json::from_slice(record).ok())?
     }
 }
 

@@ -4,7 +4,8 @@ use super::fault::{LogFault, LogFaultKind, LogReport, MOST_FAULTS};
 use super::heartbeats::{HEARTBEAT, Heartbeats};
 use super::missing::Missing;
 use super::record::{
-    Archived, Effect, Fields, KEY, MAX_RECORD, Pruned, RECOVERY as RECOVERY_RECORD, VERSION, Whole,
+    ARCHIVED, Archived, Effect, Fields, KEY, MAX_RECORD, PRUNE, Pruned, RECOVERY as RECOVERY_RECORD, VERSION,
+    Whole,
 };
 use super::runs::{PER_PASS, Runs};
 use super::seals::{Recovery, Seal};
@@ -320,10 +321,14 @@ impl Pass<'_> {
                 if fields.kind == RECOVERY_RECORD {
                     self.naming_recovery.push(index);
                 }
-                if let Some(pruned) = Pruned::of(entry).filter(|pruned| pruned.before <= index) {
+                if fields.kind == PRUNE
+                    && let Some(pruned) = Pruned::of(entry).filter(|pruned| pruned.before <= index)
+                {
                     self.missing.may_be_before(pruned.before);
                 }
-                if let Some(on_record) = Archived::of(entry) {
+                if fields.kind == ARCHIVED
+                    && let Some(on_record) = Archived::of(entry)
+                {
                     self.archived(index, &on_record);
                 }
                 if let Some(whole) = fields.whole {
