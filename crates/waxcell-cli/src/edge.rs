@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::fs::{FileType, Mode};
 use waxcell::policy::{LoadError, Policy};
 use waxcell::{Caller, Streams, Switch, Switches};
+pub(crate) use waxcell_journal::with_causes;
 
 use crate::args::{Color, Common};
 use crate::exit::Exit;
@@ -181,18 +182,6 @@ pub(crate) fn advise(message: &str) {
 /// An error with its causes.
 pub(crate) fn complain_of(error: &dyn std::error::Error) {
     complain(&with_causes(error));
-}
-
-/// The text of an error with its causes.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 /// Text on one line with nothing in it that a terminal would act on.

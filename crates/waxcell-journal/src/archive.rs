@@ -14,7 +14,7 @@ use crate::directory::Directory;
 use crate::disk::DiskError;
 use crate::error::{OpenError, ReadError};
 use crate::log::{LogError, read_file};
-use crate::tlog::{Hash, TILE_WIDTH};
+use crate::tlog::TILE_WIDTH;
 
 pub use history::History;
 pub(crate) use manifest::MAX_MANIFEST;
@@ -184,9 +184,4 @@ impl Bundles {
         }
         Ok(None)
     }
-}
-
-/// A hash in hexadecimal.
-pub(crate) fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,6 +5,11 @@ use sha2::{Digest, Sha256};
 /// A SHA-256 value.
 pub type Hash = [u8; 32];
 
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The leaf hash of RFC 6962, section 2.1: SHA-256 over a zero byte and the payload.
 ///
 /// It is what the Merkle tree over the journal is built from, so a receipt given out today stays provable then.

@@ -147,8 +147,9 @@ pub struct Recovered {
     pub missing: u64,
 }
 
-/// The text of an error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+/// The text of an error with its causes, in one line.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

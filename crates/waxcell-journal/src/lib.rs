@@ -59,7 +59,7 @@ pub use archive::{ARCHIVE, Archive, ArchiveError, History, Manifest};
 pub use chain::leaf_hash;
 pub use disclosures::{Disclosed, DisclosureError, Disclosures, Listed, digest_of, disclosed, disclosure_of};
 pub use disk::{DiskError, DiskFault};
-pub use error::{AppendError, Corruption, OpenError, ReadError, Recovered, SpanLockError};
+pub use error::{AppendError, Corruption, OpenError, ReadError, Recovered, SpanLockError, with_causes};
 pub use frame::{MAX_PAYLOAD, Mark, SpanId};
 #[doc(hidden)]
 pub use fuzzing::{

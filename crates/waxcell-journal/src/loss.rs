@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::chain::hex;
 use crate::directory::Directory;
 use crate::disk::{self, DiskError};
-use crate::error::{AppendError, OpenError, ReadError, chain};
+use crate::error::{AppendError, OpenError, ReadError, with_causes};
 use crate::journal::Journal;
 use crate::lock::{self, Lock};
 use crate::log::{CHECKPOINT, Log, MAX_CHECKPOINT, read_file};
@@ -88,14 +89,14 @@ impl Loss {
         let directory = Directory::to_read(journal)?;
         let why = match unfit(journal, host) {
             Ok(()) => return Err(LossError::Nothing(journal.to_owned())),
-            Err(Unfit::Open(error @ OpenError::Corrupt(_))) => chain(&error),
+            Err(Unfit::Open(error @ OpenError::Corrupt(_))) => with_causes(&error),
             Err(Unfit::Open(error)) => return Err(error.into()),
-            Err(Unfit::Append(error @ AppendError::Corrupt(_))) => chain(&error),
+            Err(Unfit::Append(error @ AppendError::Corrupt(_))) => with_causes(&error),
             Err(Unfit::Append(error)) => return Err(error.into()),
             Err(Unfit::Publish(PublishError::Signer(SignerError::Silent { .. }))) => {
                 return Err(LossError::Signer(journal.join("signer")));
             }
-            Err(Unfit::Publish(error)) if is_loss(&error) => chain(&error),
+            Err(Unfit::Publish(error)) if is_loss(&error) => with_causes(&error),
             Err(Unfit::Publish(error)) => return Err(error.into()),
         };
         let head = match signed_head(&directory)? {
@@ -115,7 +116,7 @@ impl Loss {
             Some(note.text().parse::<Checkpoint>().ok()?.size())
         };
         let largest = known.into_iter().filter(|note| size(note).is_some()).max_by_key(|note| size(note));
-        let digest = |text: &String| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = |text: &String| hex(&Sha256::digest(text));
         Ok(Loss {
             why,
             signed: largest.as_ref().and_then(size).unwrap_or(0),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::chain::hex;
 use crate::directory::Directory;
 use crate::disk::DiskError;
 use crate::error::OpenError;
@@ -103,7 +104,7 @@ impl Objects {
 
 /// The folder and the name: two digits of the hash, and the others.
 fn names(hash: &Hash) -> (String, String) {
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex(hash);
     (digits[..2].to_owned(), digits[2..].to_owned())
 }
 

@@ -170,7 +170,7 @@ impl Signer {
             Err(Refusal::Failed(error)) => {
                 // The page cache may say other than the disk from here on.
                 keys.failed = true;
-                let why = crate::error::chain(&error);
+                let why = crate::error::with_causes(&error);
                 (Reply::Failed(why.clone()), Some(format!("failed: {why}")))
             }
         };

@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use sha2::{Digest, Sha256};
 
+use crate::chain::hex;
 use crate::directory::Directory;
 use crate::disk::DiskError;
 use crate::error::OpenError;
@@ -281,7 +282,7 @@ impl Witness {
 
 /// The SHA-256 of an origin, as paths and names have it.
 pub(crate) fn hash_of(origin: &str) -> String {
-    Sha256::digest(origin).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(origin))
 }
 
 /// A checkpoint that was cosigned.

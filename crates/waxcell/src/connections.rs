@@ -14,13 +14,13 @@ use serde_json::json;
 use waxcell_egress::{
     self as egress, Attempt, Counters, End, Host, HostFiles, Named, Refusal, Rule, Rules, Sockets,
 };
+use waxcell_journal::with_causes;
 use waxcell_operations::Operation;
 use waxcell_sandbox::{Egress, Handed, Layer, Serve, Switch, Switches};
 
 use crate::edit::{self, Edit};
 use crate::plan_error::PlanError;
 use crate::policy::Policy;
-use crate::run::chain;
 use crate::violation::{Violation, place};
 
 /// Connections of a run that are kept one by one.
@@ -115,7 +115,7 @@ fn serve(rules: &Rules, host: &Host, handed: Handed) -> bool {
 }
 
 fn say(mut to: &UnixStream, error: &dyn Error) {
-    let line = json!({"report": "failed", "why": chain(error)});
+    let line = json!({"report": "failed", "why": with_causes(error)});
     // If nobody hears it: that the process has ended is told in any case.
     let _ = to.write_all(format!("{line}\n").as_bytes());
 }

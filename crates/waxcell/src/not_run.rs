@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use waxcell_journal::{Mark, SpanId, SpanLock};
+use waxcell_journal::{Mark, SpanId, SpanLock, with_causes};
 use waxcell_sandbox::SpawnError;
 
 use crate::edit::Edit;
@@ -14,7 +14,7 @@ use crate::plan_error::PlanError;
 use crate::policy::Degradation;
 use crate::record;
 use crate::report::{RecordProof, Report};
-use crate::run::{Request, chain};
+use crate::run::Request;
 use crate::script::{Script, ScriptError};
 use crate::state::{State, StateError};
 use crate::verdict::Verdict;
@@ -159,7 +159,7 @@ impl Progress {
         let Progress { run, script, started, alive } = self;
         let mut report = Report {
             return_code: error.exit_code(),
-            cause: chain(&error),
+            cause: with_causes(&error),
             help: Some(error.help().join("; ")).filter(|help| !help.is_empty()),
             edits: error.edits(),
             findings: match &error {
@@ -185,7 +185,7 @@ impl Progress {
             match recorded {
                 Ok(receipt) => report.record = Some(RecordProof::of(&receipt)),
                 Err(error) => {
-                    report.cause.push_str(&format!("; nor could that be recorded: {}", chain(&error)))
+                    report.cause.push_str(&format!("; nor could that be recorded: {}", with_causes(&error)))
                 }
             }
         }

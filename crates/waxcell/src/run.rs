@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
-use waxcell_journal::{Mark, SpanId};
+use waxcell_journal::{Mark, SpanId, with_causes};
 use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream, Switches};
 
 use crate::attempt::Unshown;
@@ -264,7 +264,7 @@ fn story(
     match left {
         Ok(left) => report.left(left),
         // It did run, and whoever asked has to know both.
-        Err(error) => report.fails_after("what it wrote could not be kept for review", &chain(&error)),
+        Err(error) => report.fails_after("what it wrote could not be kept for review", &with_causes(&error)),
     }
 
     // Closed on record before anybody is told.
@@ -272,7 +272,7 @@ fn story(
     match state.record(Mark::Close, run, record) {
         Ok(receipt) => report.record = Some(RecordProof::of(&receipt)),
         // As above. The next run closes it as `lost`.
-        Err(error) => report.fails_after("its end could not be recorded", &chain(&error)),
+        Err(error) => report.fails_after("its end could not be recorded", &with_causes(&error)),
     }
     views::run(state, &now(), &report, request.args, Some(&policy.monitoring));
     drop(ending.remains);
@@ -299,18 +299,6 @@ fn run_id(now: SystemTime) -> SpanId {
     bytes[6] = bytes[6] & 0x0F | 0x70;
     bytes[8] = bytes[8] & 0x3F | 0x80;
     SpanId::new(bytes)
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }
 
 impl Streams {

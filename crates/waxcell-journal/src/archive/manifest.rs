@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{ArchiveError, BUNDLE, hex};
+use super::{ArchiveError, BUNDLE};
+use crate::chain::hex;
 use crate::tlog::{Hash, MAX_SIZE, to_canonical};
 
 /// Longer than any manifest.
@@ -55,9 +56,9 @@ impl Manifest {
             first: origin.first,
             last: origin.last,
             bytes: plain.len() as u64,
-            sha256: hex(&Sha256::digest(plain).into()),
+            sha256: hex(&Sha256::digest(plain)),
             packed_bytes: packed.len() as u64,
-            packed_sha256: hex(&Sha256::digest(packed).into()),
+            packed_sha256: hex(&Sha256::digest(packed)),
             root: hex(&origin.root),
             checkpoint: origin.checkpoint.to_owned(),
         }

@@ -6,7 +6,8 @@ use std::io::{self, BufReader, Read};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use sha2::{Digest, Sha256};
 
-use super::{ArchiveError, BUNDLE, Manifest, hex};
+use super::{ArchiveError, BUNDLE, Manifest};
+use crate::chain::hex;
 use crate::log::Fields;
 use crate::objects::MAX_OBJECT;
 use crate::tlog::Hash;
@@ -112,14 +113,14 @@ impl Unpacking {
         if self.left > 0 || goes_on {
             return Err(self.damaged("it goes on behind its last record"));
         }
-        if hex(&self.plain.clone().finalize().into()) != self.manifest.sha256 {
+        if hex(&self.plain.clone().finalize()) != self.manifest.sha256 {
             return Err(self.damaged("its records are not those of the manifest"));
         }
         let packed = self.source.get_mut();
         // What stands behind the compressed records belongs to nothing.
         let most = self.manifest.packed_bytes.saturating_sub(packed.bytes) + 1;
         let read = io::copy(&mut packed.by_ref().take(most), &mut io::sink());
-        let (bytes, hash) = (packed.bytes, hex(&packed.hash.clone().finalize().into()));
+        let (bytes, hash) = (packed.bytes, hex(&packed.hash.clone().finalize()));
         read.map_err(|error| self.damaged(&error.to_string()))?;
         if bytes != self.manifest.packed_bytes || hash != self.manifest.packed_sha256 {
             return Err(self.damaged("its bytes are not those of the manifest"));

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use waxcell_journal::tlog::{Checkpoint, Policy, Proof, SignedCheckpoint, VerifierKey};
 use waxcell_journal::{
     ARCHIVE, Apart, Archive, Cosigned, Demands, Log, LogError, Moment, Proven, given_keys, leaf_hash,
+    with_causes,
 };
 
 const USAGE: &str = "\
@@ -64,7 +65,7 @@ impl Arguments {
             match word.to_str() {
                 Some("--key") => {
                     let given = words.next().ok_or(USAGE)?;
-                    keys.extend(given_keys(&given.to_string_lossy()).map_err(|error| chain(&error))?);
+                    keys.extend(given_keys(&given.to_string_lossy()).map_err(|error| with_causes(&error))?);
                 }
                 Some("--trust") if trust.is_none() => trust = Some(policy(&words.next().ok_or(USAGE)?)?),
                 Some("--against") => against = Some(words.next().ok_or(USAGE)?.into()),
@@ -86,7 +87,7 @@ impl Arguments {
 }
 
 fn policy(path: &OsString) -> Result<Policy, String> {
-    let named = |error: &dyn Error| format!("`{}`: {}", Path::new(path).display(), chain(error));
+    let named = |error: &dyn Error| format!("`{}`: {}", Path::new(path).display(), with_causes(error));
     Policy::parse(&read(Path::new(path))?).map_err(|error| named(&error))
 }
 
@@ -100,21 +101,21 @@ fn folder(arguments: &Arguments) -> Result<u8, String> {
     // First what was signed, then what there is.
     let signed = log.checkpoint(&arguments.keys);
     let journal = is_journal.then(|| waxcell_journal::verify(&arguments.what)).transpose();
-    let journal = journal.map_err(|error| chain(&error))?;
+    let journal = journal.map_err(|error| with_causes(&error))?;
     let signed = match signed {
         Ok(signed) => signed,
-        Err(error @ (LogError::NoLog(_) | LogError::Disk(_))) => return Err(chain(&error)),
+        Err(error @ (LogError::NoLog(_) | LogError::Disk(_))) => return Err(with_causes(&error)),
         Err(error) => {
-            eprintln!("waxcell-verify: {}", chain(&error));
+            eprintln!("waxcell-verify: {}", with_causes(&error));
             return Ok(TAMPERED);
         }
     };
-    let keys = log.successors(&arguments.keys).map_err(|error| chain(&error))?;
+    let keys = log.successors(&arguments.keys).map_err(|error| with_causes(&error))?;
     let cosigned = arguments.trust.as_ref().and_then(|policy| cosigned(policy, &signed, &mut faults));
     let kept = arguments.against.as_deref().map(|path| kept(path, &keys)).transpose()?;
     let against = kept.as_ref();
     let demands = Demands { signed: &signed, against, since: 0, records: true, progress: &mut |_| {} };
-    let report = log.verify(demands).map_err(|error| chain(&error))?;
+    let report = log.verify(demands).map_err(|error| with_causes(&error))?;
     if let Some(journal) = &journal {
         faults.extend(journal.faults.iter().map(ToString::to_string));
         faults.extend(journal.behind(report.records));
@@ -154,11 +155,11 @@ fn folder(arguments: &Arguments) -> Result<u8, String> {
 fn proof(arguments: &Arguments) -> Result<u8, String> {
     let path = arguments.what.display();
     let bytes = read(&arguments.what)?;
-    let verified = Proof::parse(&bytes).map_err(|error| chain(&error)).and_then(|proof| {
+    let verified = Proof::parse(&bytes).map_err(|error| with_causes(&error)).and_then(|proof| {
         let proven = Proven::of(proof.extra.as_deref().unwrap_or_default());
         let policy = arguments.policy();
-        let signed = proof.verify(&leaf_hash(proven.record), &policy).map_err(|error| chain(&error))?;
-        let values = proven.values().map_err(|error| chain(&error))?;
+        let signed = proof.verify(&leaf_hash(proven.record), &policy).map_err(|error| with_causes(&error))?;
+        let values = proven.values().map_err(|error| with_causes(&error))?;
         println!("proved: record {}, signed by {}", proof.index, signers(&signed));
         if arguments.trust.is_some() {
             println!("{}", Cosigned::of(&policy, &signed));
@@ -182,7 +183,7 @@ fn proof(arguments: &Arguments) -> Result<u8, String> {
 fn cosigned(policy: &Policy, signed: &SignedCheckpoint, faults: &mut Vec<String>) -> Option<Cosigned> {
     let logs: Vec<_> = signed.signatures.iter().map(|signature| signature.key.clone()).collect();
     match SignedCheckpoint::open(signed.note.to_string().as_bytes(), &logs, &policy.witness_keys()) {
-        Err(error) => faults.push(chain(&error)),
+        Err(error) => faults.push(with_causes(&error)),
         Ok(opened) => {
             faults.extend(policy.check(&opened).err().map(|error| error.to_string()));
             return Some(Cosigned::of(policy, &opened));
@@ -198,7 +199,9 @@ fn shown(text: &str) -> String {
 fn kept(path: &Path, keys: &[VerifierKey]) -> Result<Checkpoint, String> {
     let bytes = read(path)?;
     let signed = SignedCheckpoint::open(&bytes, keys, &[]);
-    signed.map(|signed| signed.checkpoint).map_err(|error| format!("`{}`: {}", path.display(), chain(&error)))
+    signed
+        .map(|signed| signed.checkpoint)
+        .map_err(|error| format!("`{}`: {}", path.display(), with_causes(&error)))
 }
 
 /// What a file holds; of one that is too long the beginning, which is still too long.
@@ -212,14 +215,4 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 fn signers(signed: &SignedCheckpoint) -> String {
     let keys: Vec<String> = signed.signatures.iter().map(|signature| signature.key.to_string()).collect();
     keys.join(", ")
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }

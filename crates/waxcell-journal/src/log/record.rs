@@ -5,9 +5,9 @@ use serde::Deserialize;
 use crate::tlog::{Hash, TILE_WIDTH, VerifierKey, decode_bundle};
 
 /// The type of a record that says what was packed.
-pub(crate) const ARCHIVED: &str = "archive";
+const ARCHIVED: &str = "archive";
 /// The type of a record that says what was taken away.
-pub(crate) const PRUNE: &str = "prune";
+const PRUNE: &str = "prune";
 /// The type of a record that names the key of the next epoch.
 pub(crate) const KEY: &str = "key";
 
@@ -101,9 +101,9 @@ impl Pruned {
 }
 
 fn is_of_type(record: &[u8], kind: &str) -> bool {
-    // Nearly no record is, and to see that costs nothing.
+    // Nearly no record is, and to see that costs little.
     let mark = format!("\"type\":\"{kind}\"");
-    record.windows(mark.len()).any(|part| part == mark.as_bytes())
+    String::from_utf8_lossy(record).contains(&mark)
         && Fields::of(record).is_ok_and(|fields| fields.kind == kind)
 }
 

@@ -4,15 +4,15 @@ use super::fault::{LogFault, LogFaultKind, LogReport, MOST_FAULTS};
 use super::heartbeats::{HEARTBEAT, Heartbeats};
 use super::missing::Missing;
 use super::record::{
-    ARCHIVED, Archived, Effect, Fields, KEY, MAX_RECORD, PRUNE, Pruned, RECOVERY as RECOVERY_RECORD, VERSION,
-    Whole,
+    Archived, Effect, Fields, KEY, MAX_RECORD, Pruned, RECOVERY as RECOVERY_RECORD, VERSION, Whole,
 };
 use super::runs::{PER_PASS, Runs};
 use super::seals::{Recovery, Seal};
 use super::{Log, LogError, MAX_TILE, RECOVERY, SEALS};
 use sha2::{Digest, Sha256};
 
-use crate::archive::{ARCHIVE, ArchiveError, Bundles, Manifest, Packed, hex};
+use crate::archive::{ARCHIVE, ArchiveError, Bundles, Manifest, Packed};
+use crate::chain::hex;
 use crate::error::ReadError;
 use crate::objects::{GetError, Objects};
 use crate::tlog::{
@@ -321,14 +321,10 @@ impl Pass<'_> {
                 if fields.kind == RECOVERY_RECORD {
                     self.naming_recovery.push(index);
                 }
-                if fields.kind == PRUNE
-                    && let Some(pruned) = Pruned::of(entry).filter(|pruned| pruned.before <= index)
-                {
+                if let Some(pruned) = Pruned::of(entry).filter(|pruned| pruned.before <= index) {
                     self.missing.may_be_before(pruned.before);
                 }
-                if fields.kind == ARCHIVED
-                    && let Some(on_record) = Archived::of(entry)
-                {
+                if let Some(on_record) = Archived::of(entry) {
                     self.archived(index, &on_record);
                 }
                 if let Some(whole) = fields.whole {

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use crate::archive::{Manifest, hex};
+use crate::archive::Manifest;
+use crate::chain::hex;
 use crate::error::ReadError;
 use crate::log::{Archived, Pruned};
 use crate::reader::Reader;

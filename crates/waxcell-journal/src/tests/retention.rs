@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::support::{scratch, segment_file};
-use crate::archive::hex;
+use crate::chain::hex;
 use crate::disk::faults::{Manner, Plan, under};
 use crate::publish::PublishError;
 use crate::tlog::{Kind, Policy, Tile, leaf_hash};
