@@ -242,6 +242,9 @@ pub(crate) struct WhyArgs {
     /// Print the change of the policy that would allow it, as a diff
     #[arg(long)]
     pub(crate) patch: bool,
+    /// The folder with archives of old records [default: `archive` in the journal]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) archive: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

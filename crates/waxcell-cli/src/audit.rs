@@ -15,7 +15,7 @@ mod witness;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use waxcell_journal::{ARCHIVE, Archive, History, Log, ReadError, Reader, Record, SpanId};
+use waxcell_journal::{Archive, History, Log, ReadError, Reader, Record, SpanId};
 
 use crate::args::{Audit, Common};
 use crate::edge;
@@ -67,9 +67,7 @@ pub(super) struct Place {
 impl Place {
     /// In a state directory, and in the archives that were named, or else its own.
     pub(super) fn of(state: &Path, archive: Option<&Path>) -> Place {
-        let journal = state.join("journal");
-        let archive = Archive::at(&archive.map_or_else(|| journal.join(ARCHIVE), Path::to_owned));
-        Place { journal, archive }
+        Place { journal: state.join("journal"), archive: edge::archive(state, archive) }
     }
 
     pub(super) fn log(&self) -> Log {

@@ -10,6 +10,7 @@ use rustix::fs::{FileType, Mode};
 use waxcell::policy::{LoadError, Policy};
 use waxcell::{Caller, Streams, Switch, Switches};
 pub(crate) use waxcell_journal::with_causes;
+use waxcell_journal::{ARCHIVE, Archive};
 
 use crate::args::{Color, Common};
 use crate::exit::Exit;
@@ -72,6 +73,11 @@ pub(crate) fn user_of(given: &str) -> Option<u32> {
         (fields.next()? == given).then(|| fields.nth(1)?.parse().ok())?
     });
     named.or_else(|| given.parse().ok())
+}
+
+/// Where old records are looked for: in the folder that was named, or in that of the journal.
+pub(crate) fn archive(state: &Path, named: Option<&Path>) -> Archive {
+    Archive::at(&named.map_or_else(|| state.join("journal").join(ARCHIVE), Path::to_owned))
 }
 
 /// Where runs are recorded, if there is a place for it.

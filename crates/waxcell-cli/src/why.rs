@@ -13,7 +13,8 @@ pub(crate) fn run(arguments: &WhyArgs, common: &Common) -> Exit {
         edge::complain("no record to look at: set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR");
         return Exit::UNCHECKED;
     };
-    let records = match waxcell::records_of(&state, arguments.run.as_deref()) {
+    let archive = edge::archive(&state, arguments.archive.as_deref());
+    let records = match waxcell::records_of(&state, &archive, arguments.run.as_deref()) {
         Ok(records) => records,
         Err(error) => {
             edge::complain_of(&error);

@@ -32,6 +32,9 @@ fn what_is_taken_away_is_shown_proved_and_verified() {
     let place = place(400);
     let key = audit(&place, &["key"]).out().trim().to_owned();
     let shown = audit(&place, &["show", &run(3).to_string()]).out();
+    let why = |more: &[&str]| say(&mut place.waxcell(&[&["why", &run(3).to_string()], more].concat()));
+    let told = why(&[]).out();
+    assert!(told.contains(&run(3).to_string()), "{told}");
     // Nothing is in an archive yet.
     let refused = audit(&place, &["prune"]);
     assert!(refused.code == 1 && refused.err().contains("in no archive"), "{refused:?}");
@@ -56,6 +59,7 @@ fn what_is_taken_away_is_shown_proved_and_verified() {
     let whole = audit(&place, &["verify", "--complete", "--key", &key]);
     assert!(whole.code == 0 && whole.out().contains("512 of them were read from archives"), "{whole:?}");
     assert_eq!(audit(&place, &["show", &run(3).to_string()]).out(), shown);
+    assert_eq!(why(&[]).out(), told);
     let file = place.project().join("proof").display().to_string();
     assert_eq!(audit(&place, &["prove", &run(3).to_string(), "--output", &file]).code, 0);
     let proved = say(place
@@ -78,6 +82,9 @@ fn what_is_taken_away_is_shown_proved_and_verified() {
     let unknown = audit(&place, &["show", &run(3).to_string()]);
     assert!(unknown.code == 1 && unknown.err().contains("--archive"), "{unknown:?}");
     assert_eq!(audit(&place, &["show", &run(3).to_string(), "--archive", &elsewhere]).out(), shown);
+    let nobody_knows = why(&[]);
+    assert!(nobody_knows.code == 1 && nobody_knows.err().contains("--archive"), "{nobody_knows:?}");
+    assert_eq!(why(&["--archive", &elsewhere]).out(), told);
     assert_eq!(audit(&place, &["prove", "--record", "7"]).code, 3);
     assert_eq!(audit(&place, &["prove", "--record", "7", "--archive", &elsewhere]).code, 0);
     // It goes on where it ended.

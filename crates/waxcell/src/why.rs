@@ -138,8 +138,10 @@ impl Why {
     /// The answer from the records of one run ([`records_of`]) of a state directory; `None` if they do not say how it
     /// began.
     pub fn of(state: &Path, records: &[Record]) -> Option<Why> {
-        let values: Vec<Value> =
-            records.iter().map(|record| record::read_record(state, &record.payload)).collect();
+        let values: Vec<Value> = records
+            .iter()
+            .map(|one| record::read_archived(state, &one.payload, one.object.as_deref()))
+            .collect();
         let is = |value: &Value, kinds: &[&str]| kinds.iter().any(|kind| value["type"] == *kind);
         let begun = values.iter().find(|value| is(value, &["started", "refused"]))?;
         let ended = values.iter().rfind(|value| is(value, &["finished", "refused", "lost"]));

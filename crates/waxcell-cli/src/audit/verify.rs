@@ -59,6 +59,8 @@ struct Found {
     /// How many were read from archives, and how many are nowhere here.
     archived: u64,
     absent: u64,
+    /// The first record of a version that is not known here, and the version.
+    newer: Option<(u64, u64)>,
     segments: Option<u64>,
     /// How many records the checkpoint signs.
     signed: u64,
@@ -200,6 +202,7 @@ impl Found {
         }
         self.archived = report.archived;
         self.absent = report.absent;
+        self.newer = report.newer;
         let size = signed.checkpoint.size();
         self.hidden = self.signed.saturating_sub(size);
         self.signed = size;
@@ -233,6 +236,7 @@ impl Found {
         match () {
             () if !self.faults.is_empty() && self.only_torn => Exit::INCOMPLETE,
             () if !self.faults.is_empty() => Exit::FOUND,
+            () if self.newer.is_some() => Exit::UNCHECKED,
             () if self.absent > 0 => Exit::INCOMPLETE,
             () if complete && !self.is_whole() => Exit::INCOMPLETE,
             () => Exit::SUCCESS,
@@ -243,12 +247,13 @@ impl Found {
         let exit = self.exit(complete);
         if common.json {
             let value = json!({
-                "sound": self.faults.is_empty() && self.absent == 0,
+                "sound": self.faults.is_empty() && self.absent == 0 && self.newer.is_none(),
                 "records": self.records,
                 "segments": self.segments,
                 "first": self.first,
                 "archived": self.archived,
                 "absent": self.absent,
+                "newer": self.newer.map(|(record, version)| json!({"record": record, "version": version})),
                 "signed": self.signed,
                 "keys": self.by,
                 "keys_named": self.keys_named,
@@ -276,6 +281,11 @@ impl Found {
             eprintln!("waxcell: and {} faults more", self.more_faults);
         }
         let unsigned = self.records.saturating_sub(self.signed);
+        if let Some((record, version)) = self.newer {
+            eprintln!(
+                "waxcell: not understood: record {record} is of version {version}, which this waxcell does not know; take a newer one"
+            );
+        }
         if exit == Exit::INCOMPLETE {
             for gap in &self.gaps {
                 eprintln!("waxcell: {}", edge::printable(gap));

@@ -128,6 +128,11 @@ fn folder(arguments: &Arguments) -> Result<u8, String> {
     if !faults.is_empty() {
         return Ok(TAMPERED);
     }
+    if let Some((record, version)) = report.newer {
+        return Err(format!(
+            "record {record} is of version {version}, which this program does not know: take a newer one"
+        ));
+    }
     if report.absent > 0 {
         println!(
             "not whole: {} of {} records are not here, they lie in an archive (--archive): only their hashes were \

@@ -29,6 +29,9 @@ pub struct LogReport {
     /// How many records are not here: they were archived and taken away, as the log says itself. Of them only the hashes
     /// were looked at.
     pub absent: u64,
+    /// The first record of a newer version than this program knows, and that version. What such records say was not
+    /// looked at, nor whether runs that begin or end after it do so rightly.
+    pub newer: Option<(u64, u64)>,
     /// What is wrong, in the order in which it was found; at most the first hundred.
     pub faults: Vec<LogFault>,
     /// How many faults there are beyond those.
@@ -36,7 +39,8 @@ pub struct LogReport {
 }
 
 impl LogReport {
-    /// Whether nothing is wrong with what is here. What of it is [`absent`](Self::absent) nobody has seen.
+    /// Whether nothing is wrong with what is here. What of it is [`absent`](Self::absent) nobody has seen, and what is
+    /// [`newer`](Self::newer) nobody has understood.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()

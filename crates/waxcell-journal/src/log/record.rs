@@ -117,6 +117,16 @@ pub(crate) fn times_of(bundle: &[u8]) -> impl Iterator<Item = Option<String>> {
     entries.map(|entry| serde_json::from_slice::<Timed>(entry).ok().map(|timed| timed.time))
 }
 
+/// The version of a record, if it is newer than what is known here: whatever else it says may mean something else.
+pub(crate) fn newer_version(record: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u64,
+    }
+    let versioned: Versioned = serde_json::from_slice(record).ok()?;
+    Some(versioned.v).filter(|v| *v > VERSION)
+}
+
 impl Fields<'_> {
     pub(crate) fn of(record: &[u8]) -> Result<Fields<'_>, serde_json::Error> {
         serde_json::from_slice(record)

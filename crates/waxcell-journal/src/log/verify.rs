@@ -5,6 +5,7 @@ use super::heartbeats::{HEARTBEAT, Heartbeats};
 use super::missing::Missing;
 use super::record::{
     Archived, Effect, Fields, KEY, MAX_RECORD, Pruned, RECOVERY as RECOVERY_RECORD, VERSION, Whole,
+    newer_version,
 };
 use super::runs::{PER_PASS, Runs};
 use super::seals::{Recovery, Seal};
@@ -486,7 +487,14 @@ fn look<'a>(
         report.fault(path, Some(index), LogFaultKind::Form(what));
         return None;
     }
-    let fields: Fields<'_> = match Fields::of(entry) {
+    let fields = Fields::of(entry);
+    if fields.as_ref().map_or(true, |fields| fields.v != VERSION)
+        && let Some(version) = newer_version(entry)
+    {
+        report.newer.get_or_insert((index, version));
+        return None;
+    }
+    let fields: Fields<'_> = match fields {
         Ok(fields) => fields,
         Err(error) => {
             report.fault(path, Some(index), LogFaultKind::Form(error.to_string()));
@@ -506,6 +514,8 @@ fn look<'a>(
     let effect = fields.effect();
     if effect != Effect::None
         && let Some(what) = runs.take(&fields.run, index, effect)
+        // A record that was not understood may have begun or ended it.
+        && report.newer.is_none()
     {
         let run = fields.run.to_string();
         report.fault(path, Some(index), LogFaultKind::Run { run, what });

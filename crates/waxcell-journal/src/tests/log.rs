@@ -265,7 +265,7 @@ fn records_that_are_none_and_runs_that_do_not_add_up_are_named() {
     let odd = |index| match index {
         3 => "no JSON".to_owned(),
         4 => record(9),
-        5 => record(5).replace("\"v\":1", "\"v\":2"),
+        5 => record(5).replace("\"v\":1", "\"v\":0"),
         8 => record(6).replace("\"index\":6", "\"index\":8"),
         11 => record(11).replace("finished", "violation"),
         13 => record(13).replace(",", ", "),
@@ -288,12 +288,35 @@ fn records_that_are_none_and_runs_that_do_not_add_up_are_named() {
     expect(0, 3, "is no record");
     expect(1, 4, "that it is record 9");
     expect(2, 4, "ends without having begun");
-    expect(3, 5, "its version is 2");
+    expect(3, 5, "its version is 0");
     expect(4, 5, "ends without having begun");
     expect(5, 8, "begins again after its end");
     expect(6, 9, "ends twice");
     expect(7, 13, "not in its canonical form from byte 12 on");
     expect(8, 14, "16384 are the most");
+}
+
+#[test]
+fn a_record_of_a_newer_version_is_no_fault_and_not_sound() {
+    let mut place = Place::new();
+    let odd = |index| match index {
+        // It may mean anything, and may have ended or begun what follows.
+        3 => r#"{"index":"three","v":2}"#.to_owned(),
+        6 => record(6).replace("\"v\":1", "\"v\":3"),
+        _ => record(index),
+    };
+    place.grow(10, odd);
+    let report = place.verify(None, 0);
+    assert_eq!((report.faults, report.newer), (vec![], Some((3, 2))));
+    // What is signed is what counts, whatever it calls itself.
+    change(&place.path(tile(0, 0, 10), Kind::Entries), |bundle| {
+        let mut entries: Vec<_> =
+            decode_bundle(bundle, 10).unwrap().into_iter().map(<[u8]>::to_vec).collect();
+        entries[4] = record(4).replace("\"v\":1", "\"v\":2").into_bytes();
+        *bundle = encode_bundle(entries).unwrap();
+    });
+    let report = place.verify(None, 0);
+    assert!(report.faults.iter().any(|fault| fault.index == Some(4)), "{report:#?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use waxcell_journal::{Mark, ReadError, Reader, Record, SpanId};
+use waxcell_journal::{Archive, History, Mark, ReadError, Reader, Record, SpanId};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +26,13 @@ pub enum WhyError {
     #[error("cannot read the record")]
     Read(#[from] ReadError),
     /// There is no run of that name.
-    #[error("no run whose name begins with `{0}` is on record")]
-    Unknown(String),
+    #[error("no run whose name begins with `{prefix}` is on record")]
+    Unknown {
+        /// What was given.
+        prefix: String,
+        /// So many records, the oldest ones, lie in archives that are not here.
+        absent: u64,
+    },
     /// There are several.
     #[error("the names of {count} runs begin with `{prefix}`")]
     Ambiguous {
@@ -56,7 +61,11 @@ impl WhyError {
                 "`waxcell audit verify` lists what is wrong; keep the directory, it is evidence".to_owned()
             }
             WhyError::Read(_) => "check who may read the state directory (`ls -l`)".to_owned(),
-            WhyError::Unknown(_) => {
+            WhyError::Unknown { absent: 1.., .. } => {
+                "the oldest records lie in an archive that is not here: name its folder with --archive"
+                    .to_owned()
+            }
+            WhyError::Unknown { .. } => {
                 "`waxcell audit show` prints the newest run; the report has the name of its run in `run_id`"
                     .to_owned()
             }
@@ -68,13 +77,13 @@ impl WhyError {
 }
 
 /// The records of a run in a state directory, in their order: of the one whose name begins with `wanted`, or of the one
-/// that began last (`None`, or the word `last`).
+/// that began last (`None`, or the word `last`). Old records are looked for in these archives.
 ///
 /// # Errors
 ///
 /// When there is no such run or more than one, when the record is somebody else's (what it says would be believed, and
 /// the files looked at that it names), or when it cannot be read.
-pub fn records_of(state: &Path, wanted: Option<&str>) -> Result<Vec<Record>, WhyError> {
+pub fn records_of(state: &Path, archive: &Archive, wanted: Option<&str>) -> Result<Vec<Record>, WhyError> {
     let journal = state.join("journal");
     let nothing = || WhyError::Nothing(state.to_owned());
     let user = rustix::process::geteuid().as_raw();
@@ -87,14 +96,14 @@ pub fn records_of(state: &Path, wanted: Option<&str>) -> Result<Vec<Record>, Why
         error => WhyError::Read(error),
     };
     let (run, first) = match wanted.filter(|wanted| *wanted != "last") {
-        Some(prefix) => named(&journal, prefix).map_err(|error| match error {
+        Some(prefix) => named(&journal, archive, prefix).map_err(|error| match error {
             WhyError::Read(error) => unreadable(error),
             error => error,
         })?,
-        None => newest(&journal).map_err(unreadable)?.ok_or_else(nothing)?,
+        None => newest(&journal, archive).map_err(unreadable)?.ok_or_else(nothing)?,
     };
     let mut records = Vec::new();
-    for record in Reader::from_index(&journal, first).map_err(unreadable)? {
+    for record in History::from_index(&journal, archive, first).map_err(unreadable)? {
         let record = record.map_err(unreadable)?;
         if record.span == run {
             let is_closed = record.mark == Mark::Close;
@@ -108,18 +117,22 @@ pub fn records_of(state: &Path, wanted: Option<&str>) -> Result<Vec<Record>, Why
 }
 
 /// The run that began last, and the index of its first record.
-fn newest(journal: &Path) -> Result<Option<(SpanId, u64)>, ReadError> {
+fn newest(journal: &Path, archive: &Archive) -> Result<Option<(SpanId, u64)>, ReadError> {
     // Nearly always among the last few; a run that goes on for days may have begun before many others.
-    for count in [64, 4096, usize::MAX] {
+    for count in [64, 4096] {
         let records = Reader::last(journal, count)?;
         if let Some(begun) = records.iter().rev().find(|record| begins(record)) {
             return Ok(Some((begun.span, begun.index)));
         }
-        if records.len() < count {
-            break;
+    }
+    let mut newest = None;
+    for record in History::from_index(journal, archive, 0)? {
+        let record = record?;
+        if begins(&record) {
+            newest = Some((record.span, record.index));
         }
     }
-    Ok(None)
+    Ok(newest)
 }
 
 /// Whether a run begins with this record: it was started, or refused at once.
@@ -132,16 +145,18 @@ fn begins(record: &Record) -> bool {
 }
 
 /// The one run whose name begins so.
-fn named(journal: &Path, prefix: &str) -> Result<(SpanId, u64), WhyError> {
+fn named(journal: &Path, archive: &Archive, prefix: &str) -> Result<(SpanId, u64), WhyError> {
     /// How many are named to choose from.
     const NAMED: usize = 3;
     let wanted = prefix.to_ascii_lowercase();
-    let unknown = || WhyError::Unknown(prefix.to_owned());
+    let records = History::from_index(journal, archive, 0)?;
+    let absent = records.begins_at();
+    let unknown = || WhyError::Unknown { prefix: prefix.to_owned(), absent };
     if wanted.is_empty() {
         return Err(unknown());
     }
     let mut found: Vec<(SpanId, u64)> = Vec::new();
-    for record in Reader::open(journal)? {
+    for record in records {
         let record = record?;
         let is_it = record.span != SpanId::NONE && record.span.to_string().starts_with(&wanted);
         if is_it && !found.iter().rev().any(|(span, _)| *span == record.span) {
