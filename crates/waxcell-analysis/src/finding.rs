@@ -28,6 +28,8 @@ impl Analysis {
 pub struct Finding {
     /// The rule's id, for example `syntax-error`.
     pub rule: &'static str,
+    /// What kind of thing the rule says.
+    pub class: Class,
     /// How bad it is if it is true.
     pub severity: Severity,
     /// How likely it is to be true.
@@ -45,6 +47,22 @@ impl Finding {
     pub fn blocks(&self) -> bool {
         rules::find(self.rule).is_none_or(Rule::blocks)
     }
+}
+
+/// What kind of thing a rule says, and so who decides about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// The script cannot be read or analysed. It is never run.
+    Reading,
+    /// The code would be better done otherwise; honest programs do it all the time.
+    Hygiene,
+    /// The script can reach something that is worth knowing before it runs; some honest programs do.
+    Capability,
+    /// What attacks do and honest programs practically never.
+    Threat,
+    /// Code is run whose content cannot be known before.
+    Dynamic,
 }
 
 /// How bad something is.
@@ -69,6 +87,18 @@ pub enum Confidence {
     Medium,
     /// A fact.
     High,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Class::Reading => "reading",
+            Class::Hygiene => "hygiene",
+            Class::Capability => "capability",
+            Class::Threat => "threat",
+            Class::Dynamic => "dynamic",
+        })
+    }
 }
 
 impl fmt::Display for Severity {
@@ -139,6 +169,7 @@ impl Problem {
         let column = self.column.unwrap_or(column);
         Finding {
             rule: self.rule.id,
+            class: self.rule.class,
             severity: self.severity,
             confidence: self.confidence,
             message: self.message,

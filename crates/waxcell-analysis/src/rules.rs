@@ -38,7 +38,7 @@ use ruff_python_ast::{ExceptHandlerExceptHandler, StmtAssert, StmtFunctionDef};
 
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::text::Text;
 
@@ -49,6 +49,8 @@ pub(crate) use unreadable::{NUL_BYTE, SYNTAX_ERROR, TOO_DEEP, TOO_LARGE, UNDECOD
 pub struct Rule {
     /// The name that policies, reports and documents use. Those of the form `B101` are Bandit's.
     pub id: &'static str,
+    /// What kind of thing it says.
+    pub class: Class,
     /// A longer name, which `# nosec` understands as well; Bandit's where it has one.
     pub name: &'static str,
     /// How bad a finding of this rule is, unless the finding says otherwise.

@@ -6,6 +6,7 @@ use ruff_text_size::TextRange;
 use crate::checks::{Checks, Report};
 use crate::context::Context;
 use crate::finding::Problem;
+use crate::names::Names;
 use crate::nosec::Nosec;
 use crate::profile::Profile;
 use crate::version::PythonVersion;
@@ -30,8 +31,10 @@ pub(crate) fn scan(
     let checks = Checks::new(profile);
     let mut report = Report::new(&nosec);
     let mut context = Context::new(script.file, script.text, script.target, &profile.options);
+    let mut names = Names::new();
     let mut walk = Walk::new(body);
     while let Some(node) = walk.next(&mut context.path) {
+        names.see(&context.path);
         checks.node(node, &mut context, &mut report);
     }
     checks.file(&context, &mut report);

@@ -4,12 +4,13 @@ use ruff_python_ast::StmtAssert;
 
 use super::{Check, Rule};
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::glob;
 
 pub(super) static RULE: Rule = Rule {
     id: "B101",
+    class: Class::Hygiene,
     name: "assert_used",
     severity: Severity::Low,
     confidence: Confidence::High,

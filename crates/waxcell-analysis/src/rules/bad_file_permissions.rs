@@ -3,7 +3,7 @@
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::value::Value;
 
@@ -12,6 +12,7 @@ const GROUP_WRITES_OR_RUNS_OR_OTHERS_RUN: u64 = 0o031;
 
 pub(super) static RULE: Rule = Rule {
     id: "B103",
+    class: Class::Hygiene,
     name: "set_bad_file_permissions",
     severity: Severity::High,
     confidence: Confidence::High,

@@ -2,12 +2,13 @@
 
 use super::{Check, Rule};
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::text::Text;
 
 pub(super) static RULE: Rule = Rule {
     id: "B104",
+    class: Class::Hygiene,
     name: "hardcoded_bind_all_interfaces",
     severity: Severity::Medium,
     confidence: Confidence::Medium,

@@ -1,10 +1,11 @@
 //! Calls of ciphers, hashes and random numbers that protect nothing any more.
 
 use super::{Check, Rule};
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 
 pub(super) static HASHES: Rule = Rule {
     id: "B303",
+    class: Class::Hygiene,
     name: "md5",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -31,6 +32,7 @@ pub(super) static HASHES: Rule = Rule {
 
 pub(super) static CIPHERS: Rule = Rule {
     id: "B304",
+    class: Class::Hygiene,
     name: "ciphers",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -63,6 +65,7 @@ pub(super) static CIPHERS: Rule = Rule {
 
 pub(super) static CIPHER_MODES: Rule = Rule {
     id: "B305",
+    class: Class::Hygiene,
     name: "cipher_modes",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -78,6 +81,7 @@ pub(super) static CIPHER_MODES: Rule = Rule {
 
 pub(super) static RANDOM: Rule = Rule {
     id: "B311",
+    class: Class::Hygiene,
     name: "random",
     severity: Severity::Low,
     confidence: Confidence::High,

@@ -1,10 +1,11 @@
 //! Calls that make objects from data: whoever wrote the data decides what is run.
 
 use super::{Check, Rule};
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 
 pub(super) static PICKLE: Rule = Rule {
     id: "B301",
+    class: Class::Hygiene,
     name: "pickle",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -33,6 +34,7 @@ pub(super) static PICKLE: Rule = Rule {
 
 pub(super) static MARSHAL: Rule = Rule {
     id: "B302",
+    class: Class::Hygiene,
     name: "marshal",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -48,6 +50,7 @@ pub(super) static MARSHAL: Rule = Rule {
 
 pub(super) static EVAL: Rule = Rule {
     id: "B307",
+    class: Class::Hygiene,
     name: "eval",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -63,6 +66,7 @@ pub(super) static EVAL: Rule = Rule {
 
 pub(super) static MARK_SAFE: Rule = Rule {
     id: "B308",
+    class: Class::Hygiene,
     name: "mark_safe",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -78,6 +82,7 @@ pub(super) static MARK_SAFE: Rule = Rule {
 
 pub(super) static MKTEMP: Rule = Rule {
     id: "B306",
+    class: Class::Hygiene,
     name: "mktemp_q",
     severity: Severity::Medium,
     confidence: Confidence::High,

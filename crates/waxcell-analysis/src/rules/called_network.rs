@@ -1,10 +1,11 @@
 //! Calls that talk to the network without protection.
 
 use super::{Check, Rule};
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 
 pub(super) static URLOPEN: Rule = Rule {
     id: "B310",
+    class: Class::Hygiene,
     name: "urllib_urlopen",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -29,6 +30,7 @@ pub(super) static URLOPEN: Rule = Rule {
 
 pub(super) static TELNET: Rule = Rule {
     id: "B312",
+    class: Class::Hygiene,
     name: "telnetlib",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -44,6 +46,7 @@ pub(super) static TELNET: Rule = Rule {
 
 pub(super) static FTP: Rule = Rule {
     id: "B321",
+    class: Class::Hygiene,
     name: "ftplib",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -59,6 +62,7 @@ pub(super) static FTP: Rule = Rule {
 
 pub(super) static UNVERIFIED_CONTEXT: Rule = Rule {
     id: "B323",
+    class: Class::Hygiene,
     name: "unverified_context",
     severity: Severity::Medium,
     confidence: Confidence::High,

@@ -1,10 +1,11 @@
 //! Parsers of XML that do what a hostile document tells them. One rule for each module of the standard library.
 
 use super::{Check, Rule};
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 
 const PARSER: Rule = Rule {
     id: "",
+    class: Class::Hygiene,
     name: "",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -20,6 +21,7 @@ const PARSER: Rule = Rule {
 
 pub(super) static C_ELEMENT_TREE: Rule = Rule {
     id: "B313",
+    class: Class::Hygiene,
     name: "xml_bad_cElementTree",
     fires: "import xml.etree.cElementTree\nxml.etree.cElementTree.parse(text)\n",
     check: Check::Called(&[
@@ -33,6 +35,7 @@ pub(super) static C_ELEMENT_TREE: Rule = Rule {
 
 pub(super) static ELEMENT_TREE: Rule = Rule {
     id: "B314",
+    class: Class::Hygiene,
     name: "xml_bad_ElementTree",
     fires: "import xml.etree.ElementTree\nxml.etree.ElementTree.parse(text)\n",
     check: Check::Called(&[
@@ -46,6 +49,7 @@ pub(super) static ELEMENT_TREE: Rule = Rule {
 
 pub(super) static EXPAT_READER: Rule = Rule {
     id: "B315",
+    class: Class::Hygiene,
     name: "xml_bad_expatreader",
     fires: "import xml.sax.expatreader\nxml.sax.expatreader.create_parser(text)\n",
     check: Check::Called(&["xml.sax.expatreader.create_parser"]),
@@ -54,6 +58,7 @@ pub(super) static EXPAT_READER: Rule = Rule {
 
 pub(super) static EXPAT_BUILDER: Rule = Rule {
     id: "B316",
+    class: Class::Hygiene,
     name: "xml_bad_expatbuilder",
     fires: "import xml.dom.expatbuilder\nxml.dom.expatbuilder.parse(text)\n",
     check: Check::Called(&["xml.dom.expatbuilder.parse", "xml.dom.expatbuilder.parseString"]),
@@ -62,6 +67,7 @@ pub(super) static EXPAT_BUILDER: Rule = Rule {
 
 pub(super) static SAX: Rule = Rule {
     id: "B317",
+    class: Class::Hygiene,
     name: "xml_bad_sax",
     fires: "import xml.sax\nxml.sax.parse(text)\n",
     check: Check::Called(&["xml.sax.parse", "xml.sax.parseString", "xml.sax.make_parser"]),
@@ -70,6 +76,7 @@ pub(super) static SAX: Rule = Rule {
 
 pub(super) static MINIDOM: Rule = Rule {
     id: "B318",
+    class: Class::Hygiene,
     name: "xml_bad_minidom",
     fires: "import xml.dom.minidom\nxml.dom.minidom.parse(text)\n",
     check: Check::Called(&["xml.dom.minidom.parse", "xml.dom.minidom.parseString"]),
@@ -78,6 +85,7 @@ pub(super) static MINIDOM: Rule = Rule {
 
 pub(super) static PULLDOM: Rule = Rule {
     id: "B319",
+    class: Class::Hygiene,
     name: "xml_bad_pulldom",
     fires: "import xml.dom.pulldom\nxml.dom.pulldom.parse(text)\n",
     check: Check::Called(&["xml.dom.pulldom.parse", "xml.dom.pulldom.parseString"]),

@@ -5,12 +5,13 @@ use ruff_python_ast::Expr;
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::value::string;
 
 const SQL: Rule = Rule {
     id: "",
+    class: Class::Hygiene,
     name: "",
     severity: Severity::Medium,
     confidence: Confidence::Medium,
@@ -26,6 +27,7 @@ const SQL: Rule = Rule {
 
 pub(super) static EXTRA: Rule = Rule {
     id: "B610",
+    class: Class::Hygiene,
     name: "django_extra_used",
     fires: "User.objects.filter().extra(where=['name = ' + name])\n",
     silent: "User.objects.filter().extra(where=['name = %s'], params=[name])\n",
@@ -34,6 +36,7 @@ pub(super) static EXTRA: Rule = Rule {
 
 pub(super) static RAW_SQL: Rule = Rule {
     id: "B611",
+    class: Class::Hygiene,
     name: "django_rawsql_used",
     fires: "from django.db.models.expressions import RawSQL\nUser.objects.annotate(v=RawSQL(query, []))\n",
     silent: "from django.db.models.expressions import RawSQL\nUser.objects.annotate(v=RawSQL('1 + %s', [x]))\n",

@@ -3,11 +3,12 @@
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 
 pub(super) static RULE: Rule = Rule {
     id: "B102",
+    class: Class::Hygiene,
     name: "exec_used",
     severity: Severity::Medium,
     confidence: Confidence::High,

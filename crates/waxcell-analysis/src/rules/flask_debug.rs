@@ -3,11 +3,12 @@
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 
 pub(super) static RULE: Rule = Rule {
     id: "B201",
+    class: Class::Hygiene,
     name: "flask_debug_true",
     severity: Severity::High,
     confidence: Confidence::Medium,

@@ -2,12 +2,13 @@
 
 use super::{Check, Rule};
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::text::Text;
 
 pub(super) static RULE: Rule = Rule {
     id: "B108",
+    class: Class::Hygiene,
     name: "hardcoded_tmp_directory",
     severity: Severity::Medium,
     confidence: Confidence::Medium,

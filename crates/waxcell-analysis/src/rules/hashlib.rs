@@ -3,7 +3,7 @@
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::value::Value;
 
@@ -12,6 +12,7 @@ const WEAK_METHODS: [&str; 3] = ["METHOD_CRYPT", "METHOD_MD5", "METHOD_BLOWFISH"
 
 pub(super) static RULE: Rule = Rule {
     id: "B324",
+    class: Class::Hygiene,
     name: "hashlib_insecure_functions",
     severity: Severity::High,
     confidence: Confidence::High,

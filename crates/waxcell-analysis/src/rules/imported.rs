@@ -1,10 +1,11 @@
 //! Imports of modules that make a script worth a second look.
 
 use super::{Check, EVERY_MODULE, Rule};
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 
 pub(super) static TELNET: Rule = Rule {
     id: "B401",
+    class: Class::Hygiene,
     name: "import_telnetlib",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -20,6 +21,7 @@ pub(super) static TELNET: Rule = Rule {
 
 pub(super) static FTP: Rule = Rule {
     id: "B402",
+    class: Class::Hygiene,
     name: "import_ftplib",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -35,6 +37,7 @@ pub(super) static FTP: Rule = Rule {
 
 pub(super) static PICKLE: Rule = Rule {
     id: "B403",
+    class: Class::Hygiene,
     name: "import_pickle",
     severity: Severity::Low,
     confidence: Confidence::High,
@@ -50,6 +53,7 @@ pub(super) static PICKLE: Rule = Rule {
 
 pub(super) static SUBPROCESS: Rule = Rule {
     id: "B404",
+    class: Class::Hygiene,
     name: "import_subprocess",
     severity: Severity::Low,
     confidence: Confidence::High,
@@ -65,6 +69,7 @@ pub(super) static SUBPROCESS: Rule = Rule {
 
 pub(super) static XMLRPC: Rule = Rule {
     id: "B411",
+    class: Class::Hygiene,
     name: "import_xmlrpclib",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -80,6 +85,7 @@ pub(super) static XMLRPC: Rule = Rule {
 
 pub(super) static HTTPOXY: Rule = Rule {
     id: "B412",
+    class: Class::Hygiene,
     name: "import_httpoxy",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -99,6 +105,7 @@ pub(super) static HTTPOXY: Rule = Rule {
 
 pub(super) static PYCRYPTO: Rule = Rule {
     id: "B413",
+    class: Class::Hygiene,
     name: "import_pycrypto",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -123,6 +130,7 @@ pub(super) static PYCRYPTO: Rule = Rule {
 
 pub(super) static PYGHMI: Rule = Rule {
     id: "B415",
+    class: Class::Hygiene,
     name: "import_pyghmi",
     severity: Severity::High,
     confidence: Confidence::High,

@@ -1,10 +1,11 @@
 //! Imports of parsers of XML that do what a hostile document tells them.
 
 use super::{Check, Rule};
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 
 const PARSER: Rule = Rule {
     id: "",
+    class: Class::Hygiene,
     name: "",
     severity: Severity::Low,
     confidence: Confidence::High,
@@ -20,6 +21,7 @@ const PARSER: Rule = Rule {
 
 pub(super) static ETREE: Rule = Rule {
     id: "B405",
+    class: Class::Hygiene,
     name: "import_xml_etree",
     fires: "import xml.etree.cElementTree\n",
     check: Check::Imported(&["xml.etree.cElementTree", "xml.etree.ElementTree"]),
@@ -28,6 +30,7 @@ pub(super) static ETREE: Rule = Rule {
 
 pub(super) static SAX: Rule = Rule {
     id: "B406",
+    class: Class::Hygiene,
     name: "import_xml_sax",
     fires: "import xml.sax\n",
     check: Check::Imported(&["xml.sax"]),
@@ -36,6 +39,7 @@ pub(super) static SAX: Rule = Rule {
 
 pub(super) static EXPAT: Rule = Rule {
     id: "B407",
+    class: Class::Hygiene,
     name: "import_xml_expat",
     fires: "import xml.dom.expatbuilder\n",
     check: Check::Imported(&["xml.dom.expatbuilder"]),
@@ -44,6 +48,7 @@ pub(super) static EXPAT: Rule = Rule {
 
 pub(super) static MINIDOM: Rule = Rule {
     id: "B408",
+    class: Class::Hygiene,
     name: "import_xml_minidom",
     fires: "import xml.dom.minidom\n",
     check: Check::Imported(&["xml.dom.minidom"]),
@@ -52,6 +57,7 @@ pub(super) static MINIDOM: Rule = Rule {
 
 pub(super) static PULLDOM: Rule = Rule {
     id: "B409",
+    class: Class::Hygiene,
     name: "import_xml_pulldom",
     fires: "import xml.dom.pulldom\n",
     check: Check::Imported(&["xml.dom.pulldom"]),

@@ -3,12 +3,13 @@
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::value::{Value, is_constant};
 
 pub(super) static PYTORCH: Rule = Rule {
     id: "B614",
+    class: Class::Hygiene,
     name: "pytorch_load",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -24,6 +25,7 @@ pub(super) static PYTORCH: Rule = Rule {
 
 pub(super) static HUGGING_FACE: Rule = Rule {
     id: "B615",
+    class: Class::Hygiene,
     name: "huggingface_unsafe_download",
     severity: Severity::Medium,
     confidence: Confidence::High,

@@ -9,7 +9,7 @@ use ruff_text_size::{Ranged, TextSize};
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::lines::start_of_line;
 use crate::value::{is_constant, string};
@@ -17,6 +17,7 @@ use crate::walk::Node;
 
 pub(super) static RULE: Rule = Rule {
     id: "B703",
+    class: Class::Hygiene,
     name: "django_mark_safe",
     severity: Severity::Medium,
     confidence: Confidence::High,

@@ -6,7 +6,7 @@ use ruff_text_size::Ranged;
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::imports::MAX_NAME;
 use crate::text::Text;
@@ -15,6 +15,7 @@ use crate::walk::Node;
 
 const PASSWORD: Rule = Rule {
     id: "",
+    class: Class::Hygiene,
     name: "",
     severity: Severity::Low,
     confidence: Confidence::Medium,
@@ -30,6 +31,7 @@ const PASSWORD: Rule = Rule {
 
 pub(super) static STRING: Rule = Rule {
     id: "B105",
+    class: Class::Hygiene,
     name: "hardcoded_password_string",
     fires: "password = 'open sesame'\n",
     silent: "password = keyring.get_password('db', 'me')\n",
@@ -38,6 +40,7 @@ pub(super) static STRING: Rule = Rule {
 
 pub(super) static ARGUMENT: Rule = Rule {
     id: "B106",
+    class: Class::Hygiene,
     name: "hardcoded_password_funcarg",
     fires: "log_in(user, password='open sesame')\n",
     silent: "log_in(user, password=ask())\n",
@@ -47,6 +50,7 @@ pub(super) static ARGUMENT: Rule = Rule {
 
 pub(super) static DEFAULT: Rule = Rule {
     id: "B107",
+    class: Class::Hygiene,
     name: "hardcoded_password_default",
     fires: "def log_in(user, password='open sesame'): pass\n",
     silent: "def log_in(user, password=None): pass\n",

@@ -3,7 +3,7 @@
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 
 const VERBS: [&str; 7] = ["get", "options", "head", "post", "put", "patch", "delete"];
@@ -11,6 +11,7 @@ const HTTPX: [&str; 4] = ["request", "stream", "Client", "AsyncClient"];
 
 pub(super) static NO_TIMEOUT: Rule = Rule {
     id: "B113",
+    class: Class::Hygiene,
     name: "request_without_timeout",
     severity: Severity::Medium,
     confidence: Confidence::Low,
@@ -26,6 +27,7 @@ pub(super) static NO_TIMEOUT: Rule = Rule {
 
 pub(super) static NO_VERIFICATION: Rule = Rule {
     id: "B501",
+    class: Class::Hygiene,
     name: "request_with_no_cert_validation",
     severity: Severity::High,
     confidence: Confidence::High,

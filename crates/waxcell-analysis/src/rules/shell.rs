@@ -5,12 +5,13 @@ use ruff_python_ast::Expr;
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::value::{Value, string};
 
 const PROGRAM: Rule = Rule {
     id: "",
+    class: Class::Hygiene,
     name: "",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -26,6 +27,7 @@ const PROGRAM: Rule = Rule {
 
 pub(super) static SHELL_TRUE: Rule = Rule {
     id: "B602",
+    class: Class::Hygiene,
     name: "subprocess_popen_with_shell_equals_true",
     summary: "a command is put together for a shell",
     why: "What is put into the command unquoted is part of it. Of low severity where the command is written out.",
@@ -35,6 +37,7 @@ pub(super) static SHELL_TRUE: Rule = Rule {
 
 pub(super) static SHELL_FALSE: Rule = Rule {
     id: "B603",
+    class: Class::Hygiene,
     name: "subprocess_without_shell_equals_true",
     severity: Severity::Low,
     summary: "a program is started; see that nothing from outside decides which, and with what",
@@ -48,6 +51,7 @@ pub(super) static SHELL_FALSE: Rule = Rule {
 
 pub(super) static OTHER_SHELL_TRUE: Rule = Rule {
     id: "B604",
+    class: Class::Hygiene,
     name: "any_other_function_with_shell_equals_true",
     severity: Severity::Medium,
     confidence: Confidence::Low,
@@ -59,6 +63,7 @@ pub(super) static OTHER_SHELL_TRUE: Rule = Rule {
 
 pub(super) static SHELL: Rule = Rule {
     id: "B605",
+    class: Class::Hygiene,
     name: "start_process_with_a_shell",
     summary: "a command is put together for a shell",
     why: "What is put into the command unquoted is part of it. Of low severity where the command is written out.",
@@ -69,6 +74,7 @@ pub(super) static SHELL: Rule = Rule {
 
 pub(super) static NO_SHELL: Rule = Rule {
     id: "B606",
+    class: Class::Hygiene,
     name: "start_process_with_no_shell",
     severity: Severity::Low,
     confidence: Confidence::Medium,
@@ -82,6 +88,7 @@ pub(super) static NO_SHELL: Rule = Rule {
 
 pub(super) static PARTIAL_PATH: Rule = Rule {
     id: "B607",
+    class: Class::Hygiene,
     name: "start_process_with_partial_path",
     severity: Severity::Low,
     summary: "the program is looked for in the folders of PATH",

@@ -3,12 +3,13 @@
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::value::Value;
 
 pub(super) static VERSION: Rule = Rule {
     id: "B508",
+    class: Class::Hygiene,
     name: "snmp_insecure_version",
     severity: Severity::Medium,
     confidence: Confidence::High,
@@ -24,6 +25,7 @@ pub(super) static VERSION: Rule = Rule {
 
 pub(super) static PRIVACY: Rule = Rule {
     id: "B509",
+    class: Class::Hygiene,
     name: "snmp_weak_cryptography",
     severity: Severity::Medium,
     confidence: Confidence::High,

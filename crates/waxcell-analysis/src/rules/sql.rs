@@ -4,13 +4,14 @@ use ruff_python_ast::{Expr, ExprBinOp};
 
 use super::{Check, Rule};
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::text::{Text, pieces};
 use crate::walk::Node;
 
 pub(super) static RULE: Rule = Rule {
     id: "B608",
+    class: Class::Hygiene,
     name: "hardcoded_sql_expressions",
     severity: Severity::Medium,
     confidence: Confidence::Low,

@@ -5,11 +5,12 @@ use ruff_python_ast::Expr;
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 
 pub(super) static HOST_KEYS: Rule = Rule {
     id: "B507",
+    class: Class::Hygiene,
     name: "ssh_no_host_key_verification",
     severity: Severity::High,
     confidence: Confidence::Medium,
@@ -25,6 +26,7 @@ pub(super) static HOST_KEYS: Rule = Rule {
 
 pub(super) static COMMAND: Rule = Rule {
     id: "B601",
+    class: Class::Hygiene,
     name: "paramiko_calls",
     severity: Severity::Medium,
     confidence: Confidence::Medium,

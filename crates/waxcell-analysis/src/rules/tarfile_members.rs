@@ -5,12 +5,13 @@ use ruff_python_ast::Expr;
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::value::string;
 
 pub(super) static RULE: Rule = Rule {
     id: "B202",
+    class: Class::Hygiene,
     name: "tarfile_unsafe_members",
     severity: Severity::High,
     confidence: Confidence::High,

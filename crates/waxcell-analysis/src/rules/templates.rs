@@ -5,12 +5,13 @@ use ruff_python_ast::Expr;
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::value::is_constant;
 
 const PAGE: Rule = Rule {
     id: "",
+    class: Class::Hygiene,
     name: "",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -26,6 +27,7 @@ const PAGE: Rule = Rule {
 
 pub(super) static JINJA2: Rule = Rule {
     id: "B701",
+    class: Class::Hygiene,
     name: "jinja2_autoescape_false",
     summary: "templates of Jinja2 put text into pages without escaping it",
     help: "pass `autoescape=jinja2.select_autoescape()`",
@@ -37,6 +39,7 @@ pub(super) static JINJA2: Rule = Rule {
 
 pub(super) static MAKO: Rule = Rule {
     id: "B702",
+    class: Class::Hygiene,
     name: "use_of_mako_templates",
     severity: Severity::Medium,
     cwe: 80,
@@ -50,6 +53,7 @@ pub(super) static MAKO: Rule = Rule {
 
 pub(super) static MARKUP: Rule = Rule {
     id: "B704",
+    class: Class::Hygiene,
     name: "markupsafe_markup_xss",
     severity: Severity::Medium,
     cwe: 79,

@@ -5,11 +5,12 @@ use ruff_python_ast::{Expr, StmtFunctionDef};
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 
 const OLD_TLS: Rule = Rule {
     id: "",
+    class: Class::Hygiene,
     name: "",
     severity: Severity::High,
     confidence: Confidence::High,
@@ -27,6 +28,7 @@ pub(super) static VERSION: Rule = Rule { id: "B502", name: "ssl_with_bad_version
 
 pub(super) static DEFAULT: Rule = Rule {
     id: "B503",
+    class: Class::Hygiene,
     name: "ssl_with_bad_defaults",
     severity: Severity::Medium,
     confidence: Confidence::Medium,
@@ -39,6 +41,7 @@ pub(super) static DEFAULT: Rule = Rule {
 
 pub(super) static NO_VERSION: Rule = Rule {
     id: "B504",
+    class: Class::Hygiene,
     name: "ssl_with_no_version",
     severity: Severity::Low,
     confidence: Confidence::Medium,

@@ -4,11 +4,12 @@ use ruff_text_size::{TextLen, TextRange, TextSize};
 
 use super::{Check, Rule};
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 
 pub(super) static RULE: Rule = Rule {
     id: "B613",
+    class: Class::Hygiene,
     name: "trojansource",
     severity: Severity::High,
     confidence: Confidence::Medium,

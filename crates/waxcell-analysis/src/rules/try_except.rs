@@ -4,11 +4,12 @@ use ruff_python_ast::{ExceptHandlerExceptHandler, Expr, Stmt};
 
 use super::{Check, Rule};
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 
 const SWALLOWED: Rule = Rule {
     id: "",
+    class: Class::Hygiene,
     name: "",
     severity: Severity::Low,
     confidence: Confidence::High,
@@ -26,6 +27,7 @@ pub(super) static PASS: Rule = Rule { id: "B110", name: "try_except_pass", ..SWA
 
 pub(super) static CONTINUE: Rule = Rule {
     id: "B112",
+    class: Class::Hygiene,
     name: "try_except_continue",
     fires: "for x in y:\n    try:\n        work(x)\n    except:\n        continue\n",
     silent: "for x in y:\n    try:\n        work(x)\n    except KeyError:\n        continue\n",

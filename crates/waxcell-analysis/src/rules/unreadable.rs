@@ -1,10 +1,11 @@
 //! What keeps a script from being read, and so from being run. Reading finds these; they are no matter of taste.
 
 use super::{Check, Rule};
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 
 const UNREADABLE: Rule = Rule {
     id: "",
+    class: Class::Reading,
     name: "",
     severity: Severity::High,
     confidence: Confidence::High,

@@ -3,13 +3,14 @@
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::options::WeakCryptographicKey;
 use crate::value::Value;
 
 pub(super) static RULE: Rule = Rule {
     id: "B505",
+    class: Class::Hygiene,
     name: "weak_cryptographic_key",
     severity: Severity::High,
     confidence: Confidence::High,

@@ -3,7 +3,7 @@
 use super::{Check, Rule};
 use crate::call::Call;
 use crate::context::Context;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::value::Value;
 
@@ -12,6 +12,7 @@ const PROGRAMS: [&str; 4] = ["chown", "chmod", "tar", "rsync"];
 
 pub(super) static RULE: Rule = Rule {
     id: "B609",
+    class: Class::Hygiene,
     name: "linux_commands_wildcard_injection",
     severity: Severity::High,
     confidence: Confidence::Medium,
