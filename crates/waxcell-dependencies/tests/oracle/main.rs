@@ -1,0 +1,144 @@
+//! PyPA's `packaging` is the oracle: what it says of versions, specifiers, markers and ranges, we say.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails where it stands, and reports")]
+
+mod chance;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use chance::Chance;
+use serde_json::{Value, json};
+use waxcell_dependencies::{Applies, Environment, Name, Requirement, Specifiers, Version};
+
+fn skip(name: &str, why: &str) {
+    println!("SKIPPED {name}: {why}");
+    if let Some(list) = variable("WAXCELL_SKIPS") {
+        let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
+        list.write_all(format!("SKIPPED {name}: {why}\n").as_bytes()).unwrap();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the Python of the tests is named by a variable")]
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+/// Asks `packaging`; nothing if it is not there.
+#[expect(clippy::disallowed_methods, reason = "tests start programs")]
+fn ask(test: &str, questions: &[Value]) -> Option<Vec<Value>> {
+    let python = variable("WAXCELL_TEST_PYTHON").unwrap_or_else(|| "/usr/bin/python3".into());
+    let has_it = Command::new(&python).args(["-c", "import packaging"]).stderr(Stdio::null()).status();
+    if !has_it.is_ok_and(|status| status.success()) {
+        skip(test, &format!("`packaging` is not installed for {}", python.display()));
+        return None;
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/oracle.py");
+    let mut child =
+        Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines: String = questions.iter().map(|question| format!("{question}\n")).collect();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    let answers: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(answers.len(), questions.len());
+    Some(answers)
+}
+
+/// Compares all answers, and tells the first that differ.
+fn compare(test: &str, questions: &[Value], ours: &[Value]) {
+    let Some(theirs) = ask(test, questions) else { return };
+    let differ: Vec<String> = questions
+        .iter()
+        .zip(ours.iter().zip(&theirs))
+        .filter(|(_, (ours, theirs))| ours != theirs)
+        .map(|(question, (ours, theirs))| format!("{question}: we say {ours}, `packaging` says {theirs}"))
+        .collect();
+    let yes = theirs.iter().filter(|answer| !answer.is_null() && **answer != false).count();
+    println!(
+        "{test}: {} questions, {yes} of them answered with more than no, {} differ",
+        theirs.len(),
+        differ.len()
+    );
+    assert!(differ.is_empty(), "{} differ:\n{}", differ.len(), differ[..differ.len().min(20)].join("\n"));
+}
+
+#[test]
+fn versions_are_read_and_written_as_packaging_does() {
+    let mut chance = Chance::new();
+    let texts: Vec<String> = (0..6000).map(|_| chance.text_like_a_version()).collect();
+    let questions: Vec<Value> = texts.iter().map(|text| json!(["normal", text])).collect();
+    let ours: Vec<Value> =
+        texts.iter().map(|text| json!(Version::parse(text).map(|version| version.to_string()))).collect();
+    compare("versions_are_read_and_written_as_packaging_does", &questions, &ours);
+}
+
+#[test]
+fn versions_are_ordered_as_packaging_does() {
+    let mut chance = Chance::new();
+    let pairs: Vec<(String, String)> = (0..6000).map(|_| (chance.version(), chance.version())).collect();
+    let questions: Vec<Value> = pairs.iter().map(|(one, other)| json!(["order", one, other])).collect();
+    let order =
+        |one: &str, other: &str| Version::parse(one).unwrap().cmp(&Version::parse(other).unwrap()) as i8;
+    let ours: Vec<Value> = pairs.iter().map(|(one, other)| json!(order(one, other))).collect();
+    compare("versions_are_ordered_as_packaging_does", &questions, &ours);
+}
+
+#[test]
+fn specifiers_admit_what_packaging_admits() {
+    let mut chance = Chance::new();
+    let mut pair = |_| {
+        let list = chance.specifiers();
+        let version = chance.near(&list);
+        (list, version)
+    };
+    let pairs: Vec<(String, String)> = (0..10_000).map(&mut pair).collect();
+    let questions: Vec<Value> =
+        pairs.iter().map(|(list, version)| json!(["contains", list, version])).collect();
+    let contains = |list: &str, version: &str| {
+        Specifiers::parse(list).map(|list| list.contains(&Version::parse(version).unwrap()))
+    };
+    let ours: Vec<Value> = pairs.iter().map(|(list, version)| json!(contains(list, version))).collect();
+    compare("specifiers_admit_what_packaging_admits", &questions, &ours);
+}
+
+#[test]
+fn markers_apply_where_packaging_says() {
+    let mut chance = Chance::new();
+    let markers: Vec<String> = (0..4000).map(|_| chance.marker()).collect();
+    let questions: Vec<Value> =
+        markers.iter().map(|marker| json!(["applies", marker, "3.11", "http"])).collect();
+    let environment = Environment { python: (3, 11), machine: "x86_64".into() };
+    let extras = [Name::new("http").unwrap()];
+    let applies = |marker: &str| {
+        let requirement = Requirement::parse(&format!("name; {marker}"))?;
+        match requirement.applies(&environment, &extras) {
+            Applies::Yes => Some(true),
+            Applies::No => Some(false),
+            Applies::Maybe => None,
+        }
+    };
+    let ours: Vec<Value> = markers.iter().map(|marker| json!(applies(marker))).collect();
+    compare("markers_apply_where_packaging_says", &questions, &ours);
+}
+
+#[test]
+fn requirements_are_read_as_packaging_does() {
+    let mut chance = Chance::new();
+    let texts: Vec<String> = (0..4000).map(|_| chance.requirement()).collect();
+    let questions: Vec<Value> = texts.iter().map(|text| json!(["requirement", text])).collect();
+    let read = |text: &str| {
+        let requirement = Requirement::parse(text)?;
+        let mut extras: Vec<String> = requirement.extras.iter().map(Name::to_string).collect();
+        extras.sort();
+        extras.dedup();
+        Some(json!([requirement.name, extras]))
+    };
+    let ours: Vec<Value> = texts.iter().map(|text| json!(read(text))).collect();
+    compare("requirements_are_read_as_packaging_does", &questions, &ours);
+}
