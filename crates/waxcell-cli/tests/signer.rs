@@ -323,6 +323,10 @@ fn a_recovery_key_that_was_carried_away_ends_an_epoch_whose_key_is_lost() {
     }
 }
 
+/// A witness that nobody can reach.
+const WATCHING: &str =
+    "witness w remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2\nquorum w\n";
+
 #[test]
 fn what_was_lost_is_said_loudly_and_another_log_begins() {
     let (place, first) = host();
@@ -366,6 +370,8 @@ fn what_was_lost_is_said_loudly_and_another_log_begins() {
 #[test]
 fn a_run_that_goes_on_is_waited_for_before_another_log_begins() {
     let (place, _) = host();
+    place.write("watching", WATCHING);
+    done(&place, &["witness", "set", place.project().join("watching").to_str().unwrap()]);
     place.write("long.py", "import sys; print('up', flush=True); sys.stdin.read()");
     let mut run = place.waxcell(&["run", "long.py"]);
     let mut run = run.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -378,4 +384,7 @@ fn a_run_that_goes_on_is_waited_for_before_another_log_begins() {
     run.wait().unwrap();
     done(&place, &["recover", "--accept-loss"]);
     assert_eq!(place.run("print(1)").code, 0);
+    let records = place.records();
+    assert_eq!(types(&records), ["begun", "witnesses", "started", "finished"]);
+    assert_eq!(records[1]["witnesses"][0]["name"], "w", "who watched the old one watches the new one");
 }

@@ -1,9 +1,11 @@
 //! `waxcell audit recover`: going on where the key is lost, or where the record is not what was signed.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde_json::json;
-use waxcell_journal::{Loss, LossError, Publisher, SpanLock};
+use waxcell::State;
+use waxcell_journal::{Loss, LossError, Publisher, SpanLock, Witnesses};
 
 use super::NO_PLACE;
 use super::key::now;
@@ -99,5 +101,11 @@ fn begin_anew(state: &Path, reason: Option<&str>) -> Result<(Loss, String), Fail
         "reason": reason.map(|reason| reason.chars().take(1000).collect::<String>()),
     });
     let kept = loss.accept(&journal, &host, &now(), about).map_err(failed)?;
+    // Those who watched the old log were asked to watch this one: its record says so from its beginning.
+    let watching = Witnesses::of(&journal)?;
+    if watching.is_some() {
+        let mut state = State::at(Some(state.to_owned()));
+        waxcell::record_witnesses(&mut state, watching.as_ref(), &caller, SystemTime::now())?;
+    }
     Ok((loss, kept.display().to_string()))
 }
