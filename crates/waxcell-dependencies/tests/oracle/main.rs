@@ -3,13 +3,17 @@
 
 mod chance;
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use chance::Chance;
 use serde_json::{Value, json};
-use waxcell_dependencies::{Applies, Environment, Name, Requirement, Specifiers, Version};
+use waxcell_dependencies::{
+    Applies, Collector, Database, Environment, Name, Requirement, Specifiers, Version,
+};
 
 fn skip(name: &str, why: &str) {
     println!("SKIPPED {name}: {why}");
@@ -141,4 +145,59 @@ fn requirements_are_read_as_packaging_does() {
     };
     let ours: Vec<Value> = texts.iter().map(|text| json!(read(text))).collect();
     compare("requirements_are_read_as_packaging_does", &questions, &ours);
+}
+
+/// Versions that are tried against ranges: of few numbers, so that they lie in, between and on them.
+fn places(chance: &mut Chance) -> String {
+    let release = ["0", "0.1", "1", "1.0", "1.0.1", "1.1", "1.5", "2.0", "2.0.0", "2.1", "3"];
+    let suffix = ["", "", "", "", "a1", "rc1", ".dev1", ".post1", "+cpu"];
+    format!("{}{}{}", chance.of(&["", "", "", "", "", "1!"]), chance.of(&release), chance.of(&suffix))
+}
+
+#[test]
+fn advisories_are_about_the_versions_that_packaging_says() {
+    let mut chance = Chance::new();
+    let name = Name::new("sprocket").unwrap();
+    let wanted = HashSet::from([name.clone()]);
+    let (mut questions, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..6000 {
+        let mut ranges: Vec<Vec<Value>> = Vec::new();
+        for _ in 0..chance.below(3) {
+            let mut events = vec![
+                json!({ "introduced": if chance.one_in(2) { "0".into() } else { places(&mut chance) } }),
+            ];
+            for _ in 0..chance.below(4) {
+                let kind = chance.of(&["introduced", "fixed", "fixed", "last_affected"]);
+                events.push(json!({ kind: places(&mut chance) }));
+            }
+            if chance.one_in(8) {
+                events.push(
+                    json!({ "limit": if chance.one_in(3) { "*".into() } else { places(&mut chance) } }),
+                );
+            }
+            let at = chance.below(events.len());
+            events.rotate_left(at);
+            ranges.push(events);
+        }
+        let mut versions: Vec<String> = (0..chance.below(4)).map(|_| places(&mut chance)).collect();
+        if ranges.is_empty() && versions.is_empty() {
+            versions.push("1.0".to_owned());
+        }
+        let version = places(&mut chance);
+        let typed: Vec<Value> =
+            ranges.iter().map(|events| json!({ "type": "ECOSYSTEM", "events": events })).collect();
+        let entry = json!({
+            "id": "TEST-1", "modified": "2026-01-01T00:00:00Z",
+            "affected": [{ "package": { "ecosystem": "PyPI", "name": "Sprocket" }, "ranges": typed, "versions": versions }],
+        });
+        let mut collector =
+            Collector::new(&wanted, SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000));
+        collector.add("TEST-1.json", entry.to_string().as_bytes());
+        let database = Database::of([collector]);
+        let matches = database.matches(&name, &Version::parse(&version).unwrap());
+        assert!(database.faults.is_empty() && matches.undecided.is_empty(), "{entry}");
+        questions.push(json!(["affected", version, ranges, versions]));
+        ours.push(json!(!matches.found.is_empty()));
+    }
+    compare("advisories_are_about_the_versions_that_packaging_says", &questions, &ours);
 }

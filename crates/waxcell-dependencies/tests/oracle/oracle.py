@@ -52,13 +52,13 @@ def affected(version, ranges, versions):
     """The evaluation of the OSV schema, with versions of PEP 440; a local version is also looked for as its public one."""
 
     def among(version):
-        if any(normal(listed) == str(version) or Version(listed) == version for listed in versions):
+        if any(Version(listed) == version for listed in versions):
             return True
         for events in ranges:
             limits = [event["limit"] for event in events if "limit" in event]
             if limits and not any(limit == "*" or version < Version(limit) for limit in limits):
                 continue
-            key = lambda event: (0,) if event[1] == "0" else (1, Version(event[1]), event[0] == "introduced")
+            key = lambda event: (0,) if event == ("introduced", "0") else (1, Version(event[1]), event[0] == "introduced")
             found = False
             for kind, at in sorted((next(iter(event.items())) for event in events if "limit" not in event), key=key):
                 if kind == "introduced" and (at == "0" or version >= Version(at)):
