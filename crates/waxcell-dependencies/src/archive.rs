@@ -10,12 +10,12 @@ use crate::database::{MAX_ENTRIES, MAX_ENTRY, MAX_TOTAL};
 /// An archive in memory.
 pub struct Archive<'a> {
     archive: ZipSliceArchive<&'a [u8]>,
-    entries: Vec<Entry>,
+    members: Vec<Member>,
 }
 
 /// A file in an archive.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct Member {
     /// How it is called there. It is only ever told.
     pub name: String,
     /// Whether another one has the same name: which of them is meant, nobody knows.
@@ -49,10 +49,10 @@ impl<'a> Archive<'a> {
     pub fn open(bytes: &'a [u8]) -> Result<Archive<'a>, ArchiveError> {
         let broken = |error: rawzip::Error| ArchiveError::Broken(error.to_string());
         let archive = ZipArchive::from_slice(bytes).map_err(broken)?;
-        let (mut entries, mut total, mut names) = (Vec::new(), 0_u64, HashSet::new());
+        let (mut members, mut total, mut names) = (Vec::new(), 0_u64, HashSet::new());
         let mut listed = archive.entries();
         while let Some(record) = listed.next_entry().map_err(broken)? {
-            if entries.len() >= MAX_ENTRIES {
+            if members.len() >= MAX_ENTRIES {
                 return Err(ArchiveError::TooLarge(format!("more than {MAX_ENTRIES} files")));
             }
             let name = String::from_utf8_lossy(record.file_path().as_ref()).into_owned();
@@ -64,37 +64,37 @@ impl<'a> Archive<'a> {
                 return Err(ArchiveError::TooLarge(format!("more than {MAX_TOTAL} bytes")));
             }
             let is_again = !names.insert(name.clone());
-            entries.push(Entry {
+            members.push(Member {
                 name,
                 is_again,
                 place: record.wayfinder(),
                 method: record.compression_method(),
             });
         }
-        let (told, there) = (archive.entries_hint(), entries.len() as u64);
+        let (told, there) = (archive.entries_hint(), members.len() as u64);
         if there > told {
             return Err(ArchiveError::Broken(format!("it says that it has {told} files and has {there}")));
         }
-        Ok(Archive { archive, entries })
+        Ok(Archive { archive, members })
     }
 
     /// Its files that may be entries: those that end in `.json`.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub fn members(&self) -> &[Member] {
+        &self.members
     }
 
     /// The bytes of one of its files, in `buffer` or where they lie.
-    pub fn read<'b>(&self, entry: &Entry, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], String>
+    pub fn read<'b>(&self, member: &Member, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], String>
     where
         'a: 'b,
     {
-        let found = self.archive.get_entry(entry.place).map_err(|error| error.to_string())?;
-        let size = usize::try_from(entry.place.uncompressed_size_hint()).unwrap_or(usize::MAX);
+        let found = self.archive.get_entry(member.place).map_err(|error| error.to_string())?;
+        let size = usize::try_from(member.place.uncompressed_size_hint()).unwrap_or(usize::MAX);
         if size > MAX_ENTRY {
             return Err(format!("it is {size} bytes long; at most {MAX_ENTRY} are read"));
         }
         buffer.clear();
-        match entry.method {
+        match member.method {
             CompressionMethod::STORE if found.data().len() == size => buffer.extend_from_slice(found.data()),
             CompressionMethod::STORE => return Err("it is not as long as it says".to_owned()),
             // What it says is how much is taken of it: it cannot become more.

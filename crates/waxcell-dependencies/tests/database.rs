@@ -208,10 +208,10 @@ fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
 fn read_all(bytes: &[u8]) -> Vec<(String, Result<Vec<u8>, String>)> {
     let archive = Archive::open(bytes).unwrap();
     let mut buffer = Vec::new();
-    let read = |entry: &waxcell_dependencies::Entry| {
+    let read = |entry: &waxcell_dependencies::Member| {
         (entry.name.clone(), archive.read(entry, &mut buffer).map(<[u8]>::to_vec))
     };
-    archive.entries().iter().map(read).collect()
+    archive.members().iter().map(read).collect()
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn archives_are_read_whatever_their_files_are_called() {
     assert_eq!(names, ["A.json", "../../etc/B.json", "/abs.json", "A.json"]);
     assert_eq!(read[1].1.as_deref(), Ok(&b"2"[..]));
     let again: Vec<bool> =
-        Archive::open(&bytes).unwrap().entries().iter().map(|entry| entry.is_again).collect();
+        Archive::open(&bytes).unwrap().members().iter().map(|entry| entry.is_again).collect();
     assert_eq!(again, [false, false, false, true]);
 }
 
@@ -281,6 +281,6 @@ fn a_broken_archive_is_an_error_or_has_broken_files() {
         broken[at] ^= 0xff;
         let Ok(archive) = Archive::open(&broken) else { continue };
         let mut buffer = Vec::new();
-        archive.entries().iter().for_each(|entry| drop(archive.read(entry, &mut buffer).map(<[u8]>::len)));
+        archive.members().iter().for_each(|entry| drop(archive.read(entry, &mut buffer).map(<[u8]>::len)));
     }
 }
