@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::capabilities::Capabilities;
 use crate::lines::Lines;
 use crate::rules::{self, Rule};
 
@@ -14,6 +15,8 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// How many lines the script has; a last one without a line end counts.
     pub lines: usize,
+    /// What the script can use, if that was asked for and the script could be read.
+    pub capabilities: Capabilities,
 }
 
 impl Analysis {

@@ -8,6 +8,7 @@
 //! does it break? The parser stands behind one file, `parse.rs`; of its tree nothing is visible outside.
 
 mod call;
+mod capabilities;
 mod checks;
 mod codec;
 mod context;
@@ -32,6 +33,7 @@ mod value;
 mod version;
 mod walk;
 
+pub use capabilities::{Base, Capabilities, Capability, Certainty, Evidence, Family, MOST_PLACES, Target};
 pub use finding::{Analysis, Class, Confidence, Finding, Severity, Span};
 pub use fingerprint::fingerprints;
 pub use options::{
@@ -61,18 +63,25 @@ pub fn analyse(source: &[u8], target: PythonVersion) -> Analysis {
 /// What [`analyse`] says; and if that is nothing, what the rules of `profile` say. `file` is the script's path, of which
 /// only patterns of the profile make anything.
 pub fn scan(file: &str, source: &[u8], target: PythonVersion, profile: &Profile) -> Analysis {
+    let mut capabilities = Capabilities::default();
     let scan = |text: &str| {
         let script = Script { file, text, target };
-        parse::parse(text, target, |body, comments| scan::scan(&script, body, comments, profile))
+        parse::parse(text, target, |body, comments| {
+            if profile.capabilities {
+                capabilities = capabilities::infer(body, text);
+            }
+            scan::scan(&script, body, comments, profile)
+        })
     };
-    analysis(source, problems(source, scan))
+    let found = analysis(source, problems(source, scan));
+    Analysis { capabilities, ..found }
 }
 
 fn analysis(source: &[u8], problems: Vec<Problem>) -> Analysis {
     let mut lines = Lines::new(source);
     let count = lines.count();
     let findings = problems.into_iter().map(|problem| problem.located(&mut lines)).collect();
-    Analysis { findings, lines: count }
+    Analysis { findings, lines: count, capabilities: Capabilities::default() }
 }
 
 /// The steps, each of which needs the one before: a bounded size, text, and what `read` finds in it. In the order of

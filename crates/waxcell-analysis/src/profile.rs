@@ -27,6 +27,8 @@ pub struct Profile {
     pub nosec: bool,
     /// The settings of rules.
     pub options: Options,
+    /// Whether it is also worked out what the script can use ([`Analysis::capabilities`](crate::Analysis::capabilities)).
+    pub capabilities: bool,
 }
 
 impl Default for Profile {
@@ -38,6 +40,7 @@ impl Default for Profile {
             confidence: Confidence::Low,
             nosec: true,
             options: Options::default(),
+            capabilities: false,
         }
     }
 }

@@ -2,4 +2,4 @@
 
 mod outside;
 
-pub use outside::Outside;
+pub use outside::{Outside, Seen, outside};

@@ -48,7 +48,7 @@ mod why;
 pub use changes::Change;
 pub use connections::serve_if_asked;
 pub use edit::Edit;
-pub use gate::Outside;
+pub use gate::{Outside, Seen, outside};
 pub use heartbeat::{Beat, Turn, heartbeat};
 pub use judge::{Approved, Refusal};
 pub use limit::{Limit, LimitUnit};

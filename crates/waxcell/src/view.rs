@@ -35,6 +35,17 @@ const ETC: [&str; 19] = [
     "/etc/xml",
 ];
 
+/// What is made for each run.
+const MADE: [&str; 6] =
+    ["/etc/passwd", "/etc/group", "/etc/hosts", "/etc/hostname", "/etc/nsswitch.conf", "/etc/resolv.conf"];
+
+/// Whether every run sees this path, or something below it, of the system.
+pub(crate) fn shows_of_system(path: &Path) -> bool {
+    let all = SYSTEM.iter().chain(&ETC).chain(&MADE).map(Path::new);
+    let is_python = path.to_str().is_some_and(|path| path.starts_with("/etc/python3"));
+    is_python || all.into_iter().any(|shown| path.starts_with(shown) || shown.starts_with(path))
+}
+
 /// The file system beside project, packages and policy paths.
 #[derive(Default)]
 pub(crate) struct View {

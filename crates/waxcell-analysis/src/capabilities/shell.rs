@@ -1,0 +1,112 @@
+//! The programs that a line for a shell starts: the first word of each of its commands.
+
+use super::path::GAP;
+
+/// Words of the shell's own, behind which another command follows, or none.
+const LEADING: [&str; 16] = [
+    "if", "then", "else", "elif", "do", "while", "until", "!", "{", "(", "time", "exec", "env", "nohup",
+    "sudo", "command",
+];
+/// What the shell does itself.
+const BUILTIN: [&str; 24] = [
+    "cd", "export", "set", "unset", "exit", "true", "false", "fi", "done", "esac", "for", "case", "umask",
+    "ulimit", "trap", "wait", "read", "shift", "return", "}", ")", ":", ".", "source",
+];
+
+/// The first words, in their order, each once; a gap where it is not known.
+pub(super) fn programs(line: &str) -> Vec<String> {
+    let mut programs: Vec<String> = Vec::new();
+    for command in commands(line) {
+        let mut words = command.iter().map(String::as_str);
+        let is_led = |word: &&str| LEADING.contains(word) || is_assignment(word);
+        let Some(word) = words.find(|word| !is_led(word)) else { continue };
+        let word = if word.contains(['$', '`']) { GAP.to_string() } else { word.to_owned() };
+        if !BUILTIN.contains(&word.as_str()) && !programs.contains(&word) {
+            programs.push(word);
+        }
+    }
+    programs
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// The words of each command of a line: apart at `;`, `|`, `&`, line ends and substitutions, which no quotes hide.
+fn commands(line: &str) -> Vec<Vec<String>> {
+    let (mut commands, mut words, mut word) = (Vec::new(), Vec::new(), String::new());
+    let mut quote = None;
+    let mut letters = line.chars().peekable();
+    let mut is_target = false;
+    let end_word = |word: &mut String, words: &mut Vec<String>, is_target: &mut bool| {
+        if !word.is_empty() {
+            let word = std::mem::take(word);
+            // The file behind `>` is no word of the command.
+            if !std::mem::take(is_target) {
+                words.push(word);
+            }
+        }
+    };
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (Some(open), _) if letter == open => quote = None,
+            (Some(_), _) => word.push(letter),
+            (None, '\'' | '"') => quote = Some(letter),
+            (None, '\\') => word.extend(letters.next()),
+            (None, '$') if letters.peek() == Some(&'(') => {
+                letters.next();
+                end_word(&mut word, &mut words, &mut is_target);
+                commands.push(std::mem::take(&mut words));
+            }
+            (None, ';' | '|' | '\n' | '(' | ')' | '`') => {
+                end_word(&mut word, &mut words, &mut is_target);
+                commands.push(std::mem::take(&mut words));
+            }
+            (None, '&') if word.ends_with('>') || letters.peek() == Some(&'>') => {}
+            (None, '&') => {
+                end_word(&mut word, &mut words, &mut is_target);
+                commands.push(std::mem::take(&mut words));
+            }
+            (None, '>' | '<') => {
+                if word.bytes().all(|byte| byte.is_ascii_digit()) {
+                    word.clear();
+                }
+                end_word(&mut word, &mut words, &mut is_target);
+                while letters.next_if(|next| matches!(next, '>' | '<' | '&')).is_some() {}
+                is_target = true;
+            }
+            (None, letter) if letter.is_whitespace() => end_word(&mut word, &mut words, &mut is_target),
+            (None, letter) => word.push(letter),
+        }
+    }
+    end_word(&mut word, &mut words, &mut is_target);
+    commands.push(words);
+    commands
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_of_a_line_starts_its_first_word() {
+        for (line, expected) in [
+            ("ls -l", &["ls"][..]),
+            ("cat a | sort -u > out.txt && rm a", &["cat", "sort", "rm"]),
+            ("A=1 B=2 make -j2; echo \"x; y\"", &["make", "echo"]),
+            ("cd /tmp && git status 2>&1", &["git"]),
+            ("2>/dev/null grep x", &["grep"]),
+            ("if test -f x; then curl -s http://x | sh; fi", &["test", "curl", "sh"]),
+            ("echo $(whoami) `id`", &["echo", "whoami", "id"]),
+            ("\0 --version", &["\0"]),
+            ("$EDITOR x", &["\0"]),
+            ("tar czf '\0' data", &["tar"]),
+            ("sudo rm -rf /", &["rm"]),
+            ("", &[]),
+        ] {
+            assert_eq!(programs(line), expected, "{line:?}");
+        }
+    }
+}
