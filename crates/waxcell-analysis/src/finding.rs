@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Capabilities;
 use crate::lines::Lines;
 use crate::rules::{self, Rule};
 
 /// Everything that is known about one script.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Analysis {
     /// The findings, in the order of their place in the script.
     pub findings: Vec<Finding>,
@@ -20,17 +22,32 @@ pub struct Analysis {
 }
 
 impl Analysis {
+    /// What there is to say if an analysis has ended before it was done: nothing is known, and so nothing may be run.
+    pub fn ended(why: impl Into<String>) -> Analysis {
+        let problem = Problem { message: why.into(), ..Problem::of(&rules::ANALYSIS_ENDED) };
+        Analysis { findings: vec![problem.located(&mut Lines::new(b""))], lines: 0, ..Analysis::default() }
+    }
+
     /// Whether the script must not be run: the interpreter could not read it either, or we could not analyse it.
     pub fn blocks(&self) -> bool {
         self.findings.iter().any(Finding::blocks)
     }
 }
 
+/// The id of a [`Rule`].
+pub type RuleId = &'static str;
+
+fn known_rule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RuleId, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    rules::find(&id).map(|rule| rule.id).ok_or_else(|| D::Error::custom(format!("there is no rule `{id}`")))
+}
+
 /// What a rule says about a place in a script.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The rule's id, for example `syntax-error`.
-    pub rule: &'static str,
+    /// The rule's id, for example `syntax-error`. Read back, it is one of the registry, or no finding.
+    #[serde(deserialize_with = "known_rule")]
+    pub rule: RuleId,
     /// What kind of thing the rule says.
     pub class: Class,
     /// How bad it is if it is true.
@@ -53,7 +70,7 @@ impl Finding {
 }
 
 /// What kind of thing a rule says, and so who decides about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// The script cannot be read or analysed. It is never run.
@@ -69,7 +86,7 @@ pub enum Class {
 }
 
 /// How bad something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -81,7 +98,7 @@ pub enum Severity {
 }
 
 /// How sure the rule is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// A hint.
@@ -125,7 +142,7 @@ impl fmt::Display for Confidence {
 }
 
 /// A place in a script, in the bytes as they were given (before decoding).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// Offset of the first byte.
     pub start: usize,
@@ -179,5 +196,22 @@ impl Problem {
             span: Span { start: self.start, end: self.end, line, column },
             help: self.help,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Analysis;
+    use crate::{Profile, PythonVersion, scan};
+
+    #[test]
+    fn what_is_written_is_read_back_and_rules_are_those_that_there_are() {
+        let analysis = scan("a.py", b"eval(x)\nassert x\n", PythonVersion::NEWEST, &Profile::default());
+        assert_eq!(analysis.findings.len(), 2);
+        let text = serde_json::to_string(&analysis).unwrap();
+        assert_eq!(serde_json::from_str::<Analysis>(&text).unwrap(), analysis);
+        let other = text.replace("B101", "B999");
+        let error = serde_json::from_str::<Analysis>(&other).unwrap_err().to_string();
+        assert!(error.starts_with("there is no rule `B999`"), "{error}");
     }
 }

@@ -34,7 +34,7 @@ mod version;
 mod walk;
 
 pub use capabilities::{Base, Capabilities, Capability, Certainty, Evidence, Family, MOST_PLACES, Target};
-pub use finding::{Analysis, Class, Confidence, Finding, Severity, Span};
+pub use finding::{Analysis, Class, Confidence, Finding, RuleId, Severity, Span};
 pub use fingerprint::fingerprints;
 pub use options::{
     AssertUsed, HardcodedTmpDirectory, MarkupsafeXss, Options, ShellInjection, SslWithBadVersion, TryExcept,

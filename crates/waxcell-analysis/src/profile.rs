@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::finding::{Confidence, Severity};
 use crate::options::Options;
 use crate::rules::{Check, RULES, Rule};
@@ -12,7 +14,8 @@ const LISTS: &str = "B001";
 /// What a scan looks for. The default is every rule and every finding, and comments of the script are honoured.
 ///
 /// What keeps a script from being read is told whatever a profile says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Ids of the only rules to be asked; all if there is none.
     pub tests: Vec<String>,

@@ -42,7 +42,9 @@ use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
 use crate::text::Text;
 
-pub(crate) use unreadable::{NUL_BYTE, SYNTAX_ERROR, TOO_DEEP, TOO_LARGE, UNDECODABLE, UNSUPPORTED_SYNTAX};
+pub(crate) use unreadable::{
+    ANALYSIS_ENDED, NUL_BYTE, SYNTAX_ERROR, TOO_DEEP, TOO_LARGE, UNDECODABLE, UNSUPPORTED_SYNTAX,
+};
 
 /// What is fixed about a rule.
 #[derive(Clone, Copy, Debug)]
@@ -178,6 +180,7 @@ pub static RULES: &[&Rule] = &[
     &templates::MAKO,
     &mark_safe::RULE,
     &templates::MARKUP,
+    &unreadable::ANALYSIS_ENDED,
     &unreadable::NUL_BYTE,
     &unreadable::SYNTAX_ERROR,
     &unreadable::TOO_DEEP,

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use waxcell::Analyst;
 use waxcell::interpreter::{self, Search};
-use waxcell_analysis::{Analysis, Finding, MAX_SOURCE, Profile, PythonVersion, fingerprints, scan};
+use waxcell_analysis::{Analysis, Finding, MAX_SOURCE, Profile, PythonVersion, fingerprints};
 
 use crate::args::{Check, CheckFormat, Common};
 use crate::edge;
@@ -75,7 +76,7 @@ fn check(command: &Check, common: &Common) -> Result<Vec<Checked>, String> {
     let target = command.python.unwrap_or_else(version_of_interpreter);
     let files = files::below(&command.paths, &command.exclude);
     let shown = files.len() >= WORTH_SHOWING && !common.quiet && std::io::stderr().is_terminal();
-    let mut checked = each(&files, shown, &|file| one(file, target, &profile));
+    let mut checked = each(&files, shown, &|analyst, file| one(analyst, file, target, &profile));
     for told in checked.iter_mut().flat_map(|file| &mut file.findings) {
         // What keeps a file from being analysed stays untold by no baseline.
         told.known = !told.finding.blocks() && baseline.takes(&told.fingerprint);
@@ -103,7 +104,7 @@ fn version_of_interpreter() -> PythonVersion {
     found.map_or(PythonVersion::NEWEST, |found| found.version)
 }
 
-fn one(file: &files::Found, target: PythonVersion, profile: &Profile) -> Checked {
+fn one(analyst: &mut Analyst, file: &files::Found, target: PythonVersion, profile: &Profile) -> Checked {
     let path = file.path.clone();
     let nothing = Checked { path, source: vec![], unread: None, lines: 0, findings: vec![] };
     // One byte more than is analysed, so that the analysis says what is too much.
@@ -115,22 +116,23 @@ fn one(file: &files::Found, target: PythonVersion, profile: &Profile) -> Checked
         Ok(source) => source,
         Err(error) => return Checked { unread: Some(error), ..nothing },
     };
-    let analysis = scan(&file.path.to_string_lossy(), &source, target, profile);
+    let analysis = analyst.analyse(&file.path.to_string_lossy(), &source, target, profile);
     let marks = fingerprints(&source, &analysis);
-    let Analysis { findings, lines } = analysis;
+    let Analysis { findings, lines, .. } = analysis;
     let told = |(finding, fingerprint)| Told { finding, fingerprint, known: false };
     let source = if findings.is_empty() { vec![] } else { source };
     Checked { source, lines, findings: findings.into_iter().zip(marks).map(told).collect(), ..nothing }
 }
 
-/// Does the same with each of them on all processors; the results are in their order.
-fn each<T: Sync, R: Send>(items: &[T], shown: bool, work: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
+/// Does the same with each of them on all processors, each with an analyst of its own; the results are in their order.
+fn each<T: Sync, R: Send>(items: &[T], shown: bool, work: &(dyn Fn(&mut Analyst, &T) -> R + Sync)) -> Vec<R> {
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
     let work_off = || {
+        let mut analyst = Analyst::start();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(at) else { return };
-            let result = work(item);
+            let result = work(&mut analyst, item);
             let mut results = lock(&results);
             results.push((at, result));
             if shown {

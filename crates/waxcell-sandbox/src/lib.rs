@@ -52,6 +52,7 @@ mod target;
 mod text;
 mod watch;
 mod wire;
+mod worker;
 mod written;
 
 pub use cgroup::{GroupError, Rung, clear_groups, rung};
@@ -75,3 +76,4 @@ pub use spawn::{Building, Ready, SpawnError, Stdio, spawn};
 pub use switches::{Switch, Switches};
 pub use sys::{ReceivedSignal, SignalSet, read_signal, shed_code};
 pub use watch::{Interrupts, Remains, Running};
+pub use worker::{Work, Worker, WorkerEnd, WorkerLimits, work_if_asked};

@@ -91,10 +91,8 @@ pub(crate) fn resolv_conf(egress: Option<&Egress>, switches: Switches) -> String
     }
 }
 
-/// To be called first in `main` of a program that starts runs, with the program's arguments. If it was executed to be the way out
-/// of a run, that is what it is from here on, with nothing in its memory but what it needs, and this does not return. A program that
-/// does not call it has a copy of itself as the way out.
-pub fn serve_if_asked(arguments: impl Iterator<Item = OsString>) {
+/// If this program was executed to be the way out of a run, that is what it is from here on, and this does not return.
+pub(crate) fn serve_if_asked(arguments: impl Iterator<Item = OsString>) {
     waxcell_sandbox::serve_if_asked(arguments, |order, handed| {
         let order: Result<(Rules, Host), _> = serde_json::from_slice(order);
         order.is_ok_and(|(rules, host)| serve(&rules, &host, handed))

@@ -3,6 +3,7 @@
 //! Rules of this crate: it does not print, is not async, has no `unsafe`, and takes clock and environment as
 //! arguments.
 
+mod analyst;
 mod attempt;
 mod changes;
 mod closed;
@@ -45,8 +46,8 @@ mod watchers;
 mod way;
 mod why;
 
+pub use analyst::Analyst;
 pub use changes::Change;
-pub use connections::serve_if_asked;
 pub use edit::Edit;
 pub use gate::{Outside, Seen, outside};
 pub use heartbeat::{Beat, Turn, heartbeat};
@@ -70,3 +71,12 @@ pub use waxcell_sandbox::{
 };
 pub use way::{WayError, open_folder};
 pub use why::{Denied, Left, Outcome, Patch, PatchError, Why, WhyError, records_of};
+
+/// To be called first in `main` of a program that starts runs or has scripts analysed, with the program's arguments. If it was
+/// executed to be a process of ours (the way out of a run, or one that analyses), that is what it is from here on, with nothing in
+/// its memory but what it needs, and this does not return. A program that does not call it has copies of itself in their places.
+pub fn serve_if_asked(arguments: impl Iterator<Item = std::ffi::OsString>) {
+    let arguments: Vec<_> = arguments.collect();
+    connections::serve_if_asked(arguments.iter().cloned());
+    analyst::analyse_if_asked(arguments.into_iter());
+}

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use waxcell_journal::{Mark, SpanId, with_causes};
 use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream, Switches};
 
+use crate::analyst::Analyst;
 use crate::attempt::Unshown;
 use crate::connections::Told;
 use crate::interpreter::{self, Interpreter, InterpreterError, Search};
@@ -156,6 +157,8 @@ fn story(
         request.policy.map_err(|error| RunError::Policy { cause: error.cause(), help: error.help() })?;
     state.begin()?;
     let interpreter = find_interpreter(request, policy, script)?;
+    // Gets ready while the plan is made.
+    let mut analyst = Analyst::start();
 
     // Decide everything about the sandbox before its first process.
     let begun = planning::begin(policy, caller, request.switches)?;
@@ -181,7 +184,10 @@ fn story(
     let building = ground.and_then(|ground| sandbox::spawn(&plan, ground, stdio, request.signals));
 
     // The gate.
-    let approved = judge::judge(script, interpreter.version, request.switches)?;
+    let name = script.given.to_string_lossy();
+    let analysis = analyst.analyse(&name, &script.bytes, interpreter.version, &judge::profile());
+    drop(analyst);
+    let approved = judge::judge(script, analysis, request.switches)?;
 
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)

@@ -19,6 +19,16 @@ const UNREADABLE: Rule = Rule {
     check: Check::Reading,
 };
 
+/// Found by nobody in here: an analysis that has ended cannot say so itself.
+pub(crate) static ANALYSIS_ENDED: Rule = Rule {
+    id: "analysis-ended",
+    name: "analysis-ended",
+    summary: "the analysis of the script ended before it was done",
+    help: "split the script, or report it: what ends the analysis is a mistake in it, or was made to",
+    fires: "",
+    ..UNREADABLE
+};
+
 pub(crate) static NUL_BYTE: Rule = Rule {
     id: "nul-byte",
     name: "nul-byte",

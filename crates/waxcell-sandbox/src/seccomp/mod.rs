@@ -8,6 +8,7 @@ mod bpf;
 mod egress;
 mod plain;
 mod table;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,6 +16,7 @@ use std::fmt::Write;
 pub(crate) use bpf::Action;
 pub(crate) use egress::egress;
 pub(crate) use table::{ARCH, Call, FOREIGN, call};
+pub(crate) use worker::worker;
 
 use crate::plan::Guard;
 use crate::text::Text;

@@ -121,6 +121,35 @@ fn the_way_out_has_sockets_and_nothing_else() {
 }
 
 #[test]
+fn a_worker_has_memory_and_its_socket_and_nothing_else() {
+    let filter = super::worker(42);
+    let answer = |nr: c_long, args: [u64; 6]| execute(&filter, table::ARCH, nr as u32, args);
+    let (allow, killed) = (Action::Allow.code(), Action::KillProcess.code());
+    let listed = [libc::SYS_read, libc::SYS_write, libc::SYS_munmap, libc::SYS_brk, libc::SYS_exit_group];
+    let third = |value: i32| [0, 0, value as u64, 0, 0, 0];
+    for nr in listed {
+        assert_eq!(answer(nr, [0; 6]), allow, "{nr}");
+    }
+    for nr in [libc::SYS_mmap, libc::SYS_mprotect] {
+        assert_eq!(answer(nr, third(libc::PROT_READ | libc::PROT_WRITE)), allow);
+        assert_eq!(answer(nr, third(libc::PROT_READ | libc::PROT_EXEC)), killed);
+    }
+    let abort = |process: u64, signal: i32| answer(libc::SYS_tgkill, [process, 7, signal as u64, 0, 0, 0]);
+    assert_eq!(abort(42, libc::SIGABRT), allow);
+    assert_eq!((abort(43, libc::SIGABRT), abort(42, libc::SIGKILL)), (killed, killed));
+    let first = |value: i32| [value as u64, 0, 0, 0, 0, 0];
+    assert_eq!(answer(libc::SYS_prctl, first(libc::PR_GET_SECCOMP)), allow);
+    assert_eq!(answer(libc::SYS_prctl, first(libc::PR_SET_DUMPABLE)), killed);
+    let fcntl = |what: i32| answer(libc::SYS_fcntl, [0, what as u64, 0, 0, 0, 0]);
+    assert_eq!((fcntl(libc::F_GETFD), fcntl(libc::F_DUPFD)), (allow, killed));
+    let conditional =
+        [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_tgkill, libc::SYS_prctl, libc::SYS_fcntl];
+    let allowed = (0..1024).filter(|nr| answer(*nr, [0; 6]) == allow && !conditional.contains(nr)).count();
+    assert_eq!(allowed, 19, "every other call kills");
+    assert_ne!(execute(&filter, I386, 3, [0; 6]), allow);
+}
+
+#[test]
 fn every_number_gets_the_answer_of_its_table() {
     let program = build(&Guard::default(), &OWN, None);
     for nr in 0..1024u32 {
