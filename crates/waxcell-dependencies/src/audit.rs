@@ -83,18 +83,25 @@ fn time<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok
 }
 
 impl Audit {
-    /// Judges what was resolved. `path` is where the database is, `now` the caller's time, `most_days` how old it may be,
-    /// and `gaps` what is missing already.
+    /// Judges what was resolved. Of a database that cannot be read at all there is only why not; then nothing is audited.
+    /// `path` is where it is, `now` the caller's time, `most_days` how old it may be, and `gaps` what is missing already.
     pub fn new(
         resolver: Resolver<'_>,
-        database: &Database,
+        database: Result<&Database, String>,
         path: &str,
         now: SystemTime,
         most_days: Option<u64>,
         mut gaps: Vec<String>,
     ) -> Audit {
+        let (database, unread) = match database {
+            Ok(database) => (database, None),
+            Err(why) => (&Database::default(), Some(why)),
+        };
         let age_days = database.age_days(now);
         match (age_days, most_days) {
+            _ if unread.is_some() => {
+                gaps.extend(unread.iter().map(|why| format!("the database cannot be read: {why}")))
+            }
             (None, _) => gaps.push("the database has no entry about packages of Python".to_owned()),
             (Some(age), Some(most)) if age > most => {
                 gaps.push(format!("the database is {age} days old; at most {most} are allowed"));
@@ -119,6 +126,10 @@ impl Audit {
         let entries = resolver.into_items().map(|item| {
             let (version, status) = match (item.version, Name::new(&item.name)) {
                 (Err(reason), _) => (None, Status::NotAudited { reason }),
+                (Ok(version), _) if unread.is_some() => (
+                    Some(version.to_string()),
+                    Status::NotAudited { reason: "there is no database".to_owned() },
+                ),
                 (Ok(version), None) => (
                     Some(version.to_string()),
                     Status::NotAudited { reason: "it is no name of a package".to_owned() },

@@ -95,6 +95,11 @@ impl Distribution {
         Some(Distribution { name: name?, version: version?, requires, unread, folder, tops, record })
     }
 
+    /// Adds a module that it has without saying so, as one that is used from its folder may.
+    pub fn add_module(&mut self, top: &str) {
+        self.tops.insert(top.to_owned());
+    }
+
     /// How much of a dotted name is that of a module of this distribution, in parts: 0 if it is none of its modules.
     fn depth(&self, module_name: &str) -> usize {
         let parts: Vec<&str> = module_name.split('.').collect();

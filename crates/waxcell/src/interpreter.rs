@@ -47,6 +47,9 @@ pub struct Interpreter {
     /// Directories that `.pth` files name and that are not shown: they hold the project or the home directory, or
     /// belong to neither Python nor the user.
     pub unseen: Vec<PathBuf>,
+    /// Where it looks for packages beside its standard library, in this order (the end of `sys.path`): what is there, of
+    /// the environment, the user and the installation, and then what `.pth` files name.
+    pub sites: Vec<PathBuf>,
 }
 
 /// Where to look: the caller's environment, taken as arguments.
@@ -153,6 +156,7 @@ fn describe(
         path,
         real: resolved.real,
         version: prefix.version,
+        sites: packages.sites,
         unseen: packages.unseen.into_iter().filter(|path| !is_shown(path, &roots)).collect(),
         roots,
         links,

@@ -9,6 +9,7 @@ mod changes;
 mod closed;
 mod connections;
 mod credentials;
+pub mod dependencies;
 mod diff;
 mod edit;
 mod egress;

@@ -22,6 +22,8 @@ pub(super) struct Packages {
     /// What `.pth` files name and is not shown.
     pub(super) unseen: Vec<PathBuf>,
     pub(super) user_base: Option<PathBuf>,
+    /// Where packages are looked for, in this order.
+    pub(super) sites: Vec<PathBuf>,
 }
 
 pub(super) fn find(prefix: &Prefix, search: &Search<'_>) -> Packages {
@@ -45,11 +47,13 @@ pub(super) fn find(prefix: &Prefix, search: &Search<'_>) -> Packages {
             packages.links.extend(site.links);
             packages.roots.push(site.real.clone());
             packages.user_base = Some(user_base);
-            sites.push(site.real);
+            // Before those of the installation.
+            sites.insert(usize::from(prefix.venv.is_some()), site.real);
         }
     }
 
     let mut directories: Vec<PathBuf> = sites.iter().flat_map(|site| named_by_pth(site)).collect();
+    packages.sites = sites.iter().chain(&directories).filter(|site| site.is_dir()).cloned().collect();
     directories.sort();
     directories.dedup();
     for directory in directories {
