@@ -1,7 +1,8 @@
 //! Patterns of paths, as Python's `fnmatch` has them: `*`, `?`, `[abc]`, `[a-z]`, `[!a]`; slashes are like any other
 //! character.
 
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+/// Whether `name` fits `pattern`.
+pub fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut p, mut n) = (0, 0);

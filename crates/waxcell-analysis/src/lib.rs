@@ -36,12 +36,13 @@ mod walk;
 pub use capabilities::{Base, Capabilities, Capability, Certainty, Evidence, Family, MOST_PLACES, Target};
 pub use finding::{Analysis, Class, Confidence, Finding, RuleId, Severity, Span};
 pub use fingerprint::fingerprints;
+pub use glob::matches as path_matches;
 pub use options::{
     AssertUsed, HardcodedTmpDirectory, MarkupsafeXss, Options, ShellInjection, SslWithBadVersion, TryExcept,
     WeakCryptographicKey,
 };
 pub use profile::{Profile, ProfileError};
-pub use rules::{RULES, Rule};
+pub use rules::{RULES, Rule, rules_sha256};
 pub use version::{ParseVersionError, PythonVersion};
 
 use finding::Problem;

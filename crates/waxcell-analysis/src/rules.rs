@@ -36,6 +36,8 @@ mod yaml_load;
 
 use ruff_python_ast::{ExceptHandlerExceptHandler, StmtAssert, StmtFunctionDef};
 
+use sha2::{Digest, Sha256};
+
 use crate::call::Call;
 use crate::context::Context;
 use crate::finding::{Class, Confidence, Severity};
@@ -194,6 +196,18 @@ const EVERY_MODULE: &str = "Bandit tells at most one finding of all rules about 
 
 pub(crate) fn find(id: &str) -> Option<&'static Rule> {
     RULES.binary_search_by_key(&id, |rule| rule.id).ok().map(|at| RULES[at])
+}
+
+/// A hash that stands for the set of rules: of the version of this crate, and of id, class and levels of each rule. What
+/// was said about a script under another one may be said otherwise under this one.
+pub fn rules_sha256() -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(env!("CARGO_PKG_VERSION"));
+    for rule in RULES {
+        let Rule { id, class, severity, confidence, .. } = rule;
+        hash.update(format!("\n{id} {class} {severity} {confidence}"));
+    }
+    hash.finalize().into()
 }
 
 #[cfg(test)]

@@ -15,8 +15,7 @@ one row of a table there.
 
 There are two kinds. What keeps a script from being [read](#what-cannot-be-read) always blocks it: `waxcell check` reports it, and
 nothing runs. All others have the ids, names, severities and confidences of [Bandit](https://pypi.org/project/bandit/) 1.9.4,
-and find the same on the same lines; they block nothing. For now they are asked by `waxcell_analysis::scan` alone: neither
-`waxcell check` nor a run asks them yet.
+and find the same on the same lines; whether one of them keeps a script from being run is for the [policy](policy.md#analysis) to say.
 
 *Severity* is how bad it is if it is true, *confidence* how likely it is to be true. Single findings of a rule may be milder or less
 sure than the table says.

@@ -1,6 +1,5 @@
 //! `waxcell check`: static analysis alone, of files and whole trees.
 
-mod baseline;
 mod files;
 mod github;
 mod json;
@@ -13,14 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use waxcell::Analyst;
 use waxcell::interpreter::{self, Search};
+use waxcell::{Analyst, Baseline};
 use waxcell_analysis::{Analysis, Finding, MAX_SOURCE, Profile, PythonVersion, fingerprints};
 
 use crate::args::{Check, CheckFormat, Common};
 use crate::edge;
 use crate::exit::Exit;
-use baseline::Baseline;
 
 /// From so many files on, somebody who waits is told how far it is.
 const WORTH_SHOWING: usize = 50;
@@ -72,7 +70,9 @@ pub(crate) fn run(command: &Check, common: &Common) -> Exit {
 
 fn check(command: &Check, common: &Common) -> Result<Vec<Checked>, String> {
     let profile = profile(command);
-    let mut baseline = command.baseline.as_deref().map(Baseline::read).transpose()?.unwrap_or_default();
+    let baseline =
+        command.baseline.as_deref().map(Baseline::read).transpose().map_err(|error| error.to_string())?;
+    let mut baseline = baseline.unwrap_or_default();
     let target = command.python.unwrap_or_else(version_of_interpreter);
     let files = files::below(&command.paths, &command.exclude);
     let shown = files.len() >= WORTH_SHOWING && !common.quiet && std::io::stderr().is_terminal();

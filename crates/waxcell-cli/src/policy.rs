@@ -1,6 +1,7 @@
 //! `waxcell policy`.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use waxcell::policy::{self as library, HostFacts, LimitsRung, Severity};
 use waxcell_sandbox::Rung;
@@ -42,7 +43,7 @@ fn lint(file: Option<&Path>, common: &Common) -> Exit {
             Err(exit) => return exit,
         },
     };
-    match library::lint(&path) {
+    match library::lint(&path, library::Date::of(SystemTime::now())) {
         Ok(report) if common.json => {
             let text = serde_json::to_string_pretty(&report.to_json()).unwrap_or_default() + "\n";
             edge::print(&text, if report.has_errors() { Exit::FOUND } else { Exit::SUCCESS })

@@ -18,7 +18,6 @@ mod gate;
 mod git_config;
 mod heartbeat;
 pub mod interpreter;
-mod judge;
 mod layered;
 mod limit;
 mod named;
@@ -50,9 +49,11 @@ mod why;
 pub use analyst::Analyst;
 pub use changes::Change;
 pub use edit::Edit;
-pub use gate::{Outside, Seen, outside};
+pub use gate::{
+    Approved, Approver, Baseline, BaselineError, By, Judged, Judgement, Needed, Outside, Refusal, Seen,
+    Suppressed, outside,
+};
 pub use heartbeat::{Beat, Turn, heartbeat};
-pub use judge::{Approved, Refusal};
 pub use limit::{Limit, LimitUnit};
 pub use not_run::{NotRun, RunError};
 pub use plan_error::PlanError;

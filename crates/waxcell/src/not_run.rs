@@ -8,8 +8,8 @@ use waxcell_journal::{Mark, SpanId, SpanLock, with_causes};
 use waxcell_sandbox::SpawnError;
 
 use crate::edit::Edit;
+use crate::gate::Refusal;
 use crate::interpreter::InterpreterError;
-use crate::judge::Refusal;
 use crate::plan_error::PlanError;
 use crate::policy::Degradation;
 use crate::record;
@@ -39,7 +39,7 @@ pub enum RunError {
     Interpreter(#[from] InterpreterError),
     /// The gate.
     #[error(transparent)]
-    Judged(#[from] Refusal),
+    Judged(#[from] Box<Refusal>),
     /// The plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -86,7 +86,7 @@ impl RunError {
         let one = |help: Option<&str>| help.map(str::to_owned).into_iter().collect();
         let mut help: Vec<String> = match self {
             RunError::Policy { help, .. } => one(help.as_deref()),
-            RunError::Judged(refusal) => refusal.findings.iter().map(|f| f.help.clone()).collect(),
+            RunError::Judged(refusal) => refusal.help.clone(),
             RunError::Plan(error) => one(error.help()),
             RunError::State(error) => one(error.help()),
             RunError::Sandbox(error) => one(error.help()),
@@ -111,6 +111,7 @@ impl RunError {
         let lost = match self {
             RunError::Sandbox(error) if error.lacks_namespaces() => Degradation::Namespaces,
             RunError::Sandbox(SpawnError::NoLandlock) => Degradation::Landlock,
+            RunError::Judged(refusal) => return refusal.edits.clone(),
             _ => return Vec::new(),
         };
         vec![Edit::Add { key: "degrade", value: lost.name().to_owned() }]
@@ -162,12 +163,11 @@ impl Progress {
             cause: with_causes(&error),
             help: Some(error.help().join("; ")).filter(|help| !help.is_empty()),
             edits: error.edits(),
-            findings: match &error {
-                RunError::Judged(refusal) => refusal.findings.clone(),
-                _ => Vec::new(),
-            },
             ..Report::blank(request, run, error.verdict(), script.as_ref())
         };
+        if let RunError::Judged(refusal) = &error {
+            report.judged(&refusal.said);
+        }
         if !error.is_recorded() {
             // A journal that is open is settled in any case: what it found is told once.
             if state.is_open() {

@@ -14,6 +14,7 @@ use waxcell_journal::{Disclosures, Recovered, SpanId, unseal};
 use waxcell_sandbox::Enforced;
 
 use crate::connections::Entry;
+use crate::gate::Said;
 use crate::interpreter::Interpreter;
 use crate::policy::Policy;
 use crate::report::Report;
@@ -130,6 +131,7 @@ pub(crate) struct Started<'a> {
     pub(crate) at: &'a str,
     pub(crate) run: SpanId,
     pub(crate) script: &'a Script,
+    pub(crate) gate: &'a Said,
     pub(crate) args: &'a [OsString],
     pub(crate) placeholders: &'a [PathBuf],
     pub(crate) policy: &'a Policy,
@@ -160,6 +162,7 @@ impl Started<'_> {
                 "actor": actor_fields(self.caller),
                 "cwd": self.caller.cwd.to_string_lossy(),
                 "reason": self.reason,
+                "gate": self.gate.judgement,
             }),
         )
     }
@@ -187,6 +190,8 @@ pub(crate) fn refused(
             "cwd": request.caller.cwd.to_string_lossy(),
             "reason": request.reason,
             "findings": report.findings,
+            "outside": report.outside,
+            "gate": report.gate,
         }),
     )
 }
@@ -235,6 +240,7 @@ pub(crate) fn finished(at: &str, run: SpanId, report: &Report, enforced: &Enforc
             "quarantine": report.quarantine,
             "script_replaced": report.script_replaced,
             "findings": report.findings,
+            "outside": report.outside,
             "enforced": {
                 "namespaces": enforced.namespaces,
                 "degraded": enforced.degraded,

@@ -6,13 +6,13 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use waxcell_analysis::Finding;
 use waxcell_journal::{Receipt, SpanId};
 use waxcell_sandbox::{Enforced, Usage};
 
 use crate::changes::Change;
 use crate::connections::{Entry, Told};
 use crate::edit::Edit;
+use crate::gate::{Judged, Judgement, Needed, Said};
 use crate::limit::Limit;
 use crate::policy::Policy;
 use crate::quarantine::{Head, Left};
@@ -55,8 +55,12 @@ pub struct Report {
     pub script: BTreeMap<&'static str, Option<String>>,
     /// The policy.
     pub policy: BTreeMap<&'static str, Option<String>>,
-    /// What static analysis found.
-    pub findings: Vec<Finding>,
+    /// What static analysis found, and what follows from it.
+    pub findings: Vec<Judged>,
+    /// What the script needs and the policy does not give.
+    pub outside: Vec<Needed>,
+    /// What the gate made of both; absent if it was not asked.
+    pub gate: Option<Judgement>,
     /// What was tried and refused.
     pub violations: Vec<Violation>,
     /// Refused operations on targets beyond the bound of `violations`.
@@ -152,6 +156,8 @@ impl Report {
             script: [("path", None), ("sha256", None)].into(),
             policy: [("path", None), ("sha256", None)].into(),
             findings: Vec::new(),
+            outside: Vec::new(),
+            gate: None,
             violations: Vec::new(),
             violations_beyond: 0,
             files_changed: Vec::new(),
@@ -168,6 +174,13 @@ impl Report {
             stderr_bytes: 0,
             stderr_sha256: nothing,
         }
+    }
+
+    /// What the gate has to say.
+    pub(crate) fn judged(&mut self, said: &Said) {
+        self.findings.clone_from(&said.findings);
+        self.outside.clone_from(&said.outside);
+        self.gate = Some(said.judgement.clone());
     }
 
     /// What the run changed, or would change.

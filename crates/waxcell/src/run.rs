@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
+use waxcell_analysis::Profile;
 use waxcell_journal::{Mark, SpanId, with_causes};
 use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream, Switches};
 
 use crate::analyst::Analyst;
 use crate::attempt::Unshown;
 use crate::connections::Told;
+use crate::gate::{Asked, judge, seen};
 use crate::interpreter::{self, Interpreter, InterpreterError, Search};
-use crate::judge;
 use crate::limit::Limit;
 use crate::not_run::{NotRun, Progress, RunError};
 use crate::planning::{self, Places, Planned};
-use crate::policy::{LoadError, Policy};
+use crate::policy::{Date, LoadError, Policy};
 use crate::record;
 use crate::report::{RecordProof, Report, ResourceUsage};
 use crate::script::Script;
@@ -184,10 +185,13 @@ fn story(
     let building = ground.and_then(|ground| sandbox::spawn(&plan, ground, stdio, request.signals));
 
     // The gate.
+    let today = Date::of(clock());
+    let seen = seen(script, policy, caller, &interpreter);
+    let asked = Asked { script, policy, seen, today, switches: request.switches };
     let name = script.given.to_string_lossy();
-    let analysis = analyst.analyse(&name, &script.bytes, interpreter.version, &judge::profile());
+    let analyse = |profile: &Profile| analyst.analyse(&name, &script.bytes, interpreter.version, profile);
+    let approved = judge(&asked, analyse, || None)?;
     drop(analyst);
-    let approved = judge::judge(script, analysis, request.switches)?;
 
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)
@@ -198,6 +202,7 @@ fn story(
         at: &now(),
         run,
         script: approved.script(),
+        gate: approved.said(),
         args: request.args,
         placeholders: &placeholders.all(),
         policy,
@@ -262,9 +267,9 @@ fn story(
         violations_beyond: ending.denials_beyond,
         script_replaced: ending.replaced.as_ref().map(|paths| paths.contains(&approved.script().path)),
         enforced: Some(enforced.clone()),
-        findings: approved.findings().to_vec(),
         ..Report::blank(request, run, verdict, Some(approved.script()))
     };
+    report.judged(approved.said());
     capture.into_report(&mut report);
     report.talked(&way_out, policy);
     match left {

@@ -137,7 +137,12 @@ pub(crate) fn run(
     match report.verdict {
         Verdict::Ok | Verdict::Failed => {}
         Verdict::Refused => {
-            event(LogLevel::Warning, "REFUSED", report.cause.clone(), json!({"findings": report.findings}));
+            event(
+                LogLevel::Warning,
+                "REFUSED",
+                report.cause.clone(),
+                json!({"findings": report.findings, "outside": report.outside}),
+            );
         }
         Verdict::Error => event(LogLevel::Error, "ERROR", report.cause.clone(), json!({})),
         verdict => event(LogLevel::Warning, "STOPPED", report.cause.clone(), json!({"verdict": verdict})),

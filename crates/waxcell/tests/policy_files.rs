@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;
 use waxcell::policy::{
-    FindError, LoadError, MAX_BYTES, Origin, ReadError, find, lint, load, project_root_of_policy,
+    FindError, LoadError, MAX_BYTES, Origin, ReadError, Severity, find, lint, load, project_root_of_policy,
 };
 
 /// A folder without `.git` above it that a test may fill.
@@ -147,11 +147,17 @@ fn a_file_name_cannot_command_the_terminal() {
 #[test]
 fn lint_reports_warnings_of_a_good_file_and_errors_of_a_bad_one() {
     let project = Project::new();
-    let report = lint(&project.write("good.yml", "network: {allowed_domains: [a.org, A.org]}\n")).unwrap();
+    let today = "2027-02-01".parse().unwrap();
+    let lint = |name, text: &str| lint(&project.write(name, text), today).unwrap();
+    let report = lint("good.yml", "network: {allowed_domains: [a.org, A.org]}\n");
     assert_eq!((report.has_errors(), report.diagnostics.len()), (false, 1));
-    let report = lint(&project.write("bad.yml", "network: {alowed_domains: []}\n")).unwrap();
+    let report = lint("bad.yml", "network: {alowed_domains: []}\n");
     assert_eq!((report.has_errors(), report.diagnostics.len()), (true, 1));
     assert!(matches!(load(&project.path("bad.yml")), Err(LoadError::Invalid(_))));
+    let suppressions = "analysis:\n  suppressions:\n    - {rule: B307, reason: ours, until: 2027-01-31}\n    - {rule: B307, reason: ours, until: 2027-02-01}\n";
+    let report = lint("over.yml", suppressions);
+    let told: Vec<_> = report.diagnostics.iter().map(|d| (d.severity, d.line, d.column)).collect();
+    assert_eq!(told, [(Severity::Warning, 3, 41)]);
 }
 
 #[test]

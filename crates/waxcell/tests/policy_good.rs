@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use waxcell::policy::{
-    AddressRule, AlertThresholds, Degradation, DomainRule, Environment, Execution, Filesystem, LogLevel,
-    Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Severity, Source, WriteMode, builtin,
-    init, parse_all,
+    AddressRule, AlertThresholds, Date, Degradation, DomainRule, Environment, Execution, Filesystem, Gate,
+    Level, LogLevel, Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Severity, Source,
+    Suppression, WriteMode, builtin, init, parse_all,
 };
 use waxcell_egress::Pattern;
 use waxcell_operations::Operation;
@@ -26,6 +26,7 @@ fn meaning(mut policy: Policy) -> Policy {
     policy.lines = BTreeMap::new();
     policy.warnings = Vec::new();
     policy.filesystem.paths.iter_mut().for_each(|rule| rule.line = 0);
+    policy.analysis.suppressions.iter_mut().for_each(Suppression::forget_place);
     policy
 }
 
@@ -77,6 +78,17 @@ fn strict() -> Policy {
         interpreter: None,
         environment: Environment::default(),
         degrade: BTreeSet::new(),
+        analysis: Gate {
+            capabilities: Level::Refuse,
+            threats: Level::Refuse,
+            dynamic_code: Level::Refuse,
+            hygiene: Level::Report,
+            refuse_at: None,
+            rules: BTreeMap::new(),
+            suppressions: vec![],
+            baseline: None,
+            honour_comments: false,
+        },
         lines: BTreeMap::new(),
         warnings: Vec::new(),
     }
@@ -400,4 +412,50 @@ fn errors_for_programs_have_the_same_places() {
             "message": "unknown key `memroy_mb` in `execution`", "help": "did you mean `memory_mb`?",
         }])
     );
+}
+
+#[test]
+fn what_the_gate_makes_of_findings() {
+    let policy = load(
+        r#"
+analysis:
+  capabilities: report
+  threats: report
+  dynamic_code: allow
+  hygiene: ignore
+  refuse_at: {severity: medium, confidence: high}
+  rules: {B602: refuse, B404: ignore}
+  suppressions:
+    - {rule: B307, path: ./scripts/*.py, reason: " only our own numbers ", until: 2027-01-31}
+    - {fingerprint: 00000000000000000000000000000000, reason: seen}
+  baseline: known.json
+  honour_comments: true
+"#,
+    );
+    let first = &policy.analysis.suppressions[0];
+    assert_eq!((first.line, first.is_about(Some(Path::new("scripts/a/b.py")))), (10, true));
+    assert!(!first.is_about(Some(Path::new("other/b.py"))) && !first.is_about(None));
+    let (last, over): (Date, Date) = ("2027-01-31".parse().unwrap(), "2027-02-01".parse().unwrap());
+    assert!(!first.is_past(last) && first.is_past(over) && !policy.analysis.suppressions[1].is_past(over));
+    let suppression = |rule, path: Option<&str>, fingerprint: Option<&str>, reason: &str, until| {
+        let mut one = first.clone();
+        one.forget_place();
+        let (path, fingerprint) = (path.map(str::to_owned), fingerprint.map(str::to_owned));
+        Suppression { rule, path, fingerprint, reason: reason.to_owned(), until, ..one }
+    };
+    let expected = Gate {
+        capabilities: Level::Report,
+        threats: Level::Report,
+        dynamic_code: Level::Allow,
+        hygiene: Level::Ignore,
+        refuse_at: Some((waxcell_analysis::Severity::Medium, waxcell_analysis::Confidence::High)),
+        rules: [("B602", Level::Refuse), ("B404", Level::Ignore)].into(),
+        suppressions: vec![
+            suppression(Some("B307"), Some("scripts/*.py"), None, "only our own numbers", Some(last)),
+            suppression(None, None, Some("00000000000000000000000000000000"), "seen", None),
+        ],
+        baseline: Some(PathBuf::from("/project/known.json")),
+        honour_comments: true,
+    };
+    assert_eq!(meaning(policy).analysis, expected);
 }

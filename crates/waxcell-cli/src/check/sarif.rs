@@ -8,7 +8,7 @@ use waxcell_analysis::{Confidence, RULES, Rule, Severity};
 use super::{Checked, Told};
 
 /// Under which name [`fingerprints`](waxcell_analysis::fingerprints) stand in a result.
-pub(super) const FINGERPRINT: &str = "waxcellFingerprint/v1";
+const FINGERPRINT: &str = waxcell::Baseline::IN_SARIF;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

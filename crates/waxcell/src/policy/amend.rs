@@ -10,6 +10,7 @@ use waxcell_operations::Operation;
 
 use super::diagnostic::Diagnostics;
 use super::document::{self, Node, Value};
+use super::gate::Suppression;
 use super::model::{Network, PathAccess, PathRule, Policy, Source};
 use super::{LoadError, paths};
 use crate::edit::Edit;
@@ -152,6 +153,7 @@ fn without_places(policy: &Policy) -> Policy {
     policy.lines.clear();
     policy.warnings.clear();
     policy.filesystem.paths.iter_mut().for_each(|rule| rule.line = 0);
+    policy.analysis.suppressions.iter_mut().for_each(Suppression::forget_place);
     policy
 }
 

@@ -36,6 +36,7 @@ pub(super) fn decode(source: Source, name: Option<&Path>, root: &Path) -> (Optio
         reader.root = own.as_deref().unwrap_or(root);
         let mut policy = reader.policy(source);
         policy.lines = lines(&settings, &diagnostics);
+        refuse_writable_baseline(&policy, &settings, &mut diagnostics);
         warn(&policy, &settings, &mut diagnostics);
         policy
     });
@@ -70,6 +71,7 @@ impl Reader<'_, '_, '_> {
             interpreter: self.interpreter(),
             environment: self.environment(),
             degrade: self.degrade(),
+            analysis: self.gate(),
             lines: BTreeMap::new(),
             warnings: Vec::new(),
         }
@@ -236,6 +238,20 @@ impl Reader<'_, '_, '_> {
             set.extend(Degradation::ALL.into_iter().find(|degradation| degradation.name() == word));
         }
         set
+    }
+}
+
+/// A script that may write to its baseline decides what is known of it.
+fn refuse_writable_baseline(policy: &Policy, settings: &Settings<'_>, diagnostics: &mut Diagnostics<'_>) {
+    let Some(baseline) = &policy.analysis.baseline else { return };
+    let rule = policy.filesystem.rule_for(baseline).filter(|rule| rule.is_lasting_write());
+    if let (Some(rule), Some(written)) = (rule, settings.get("analysis.baseline")) {
+        diagnostics
+            .error(
+                &written.node.span,
+                "a script could write to this baseline, and decide what is known of it",
+            )
+            .help(format!("put it elsewhere than below {}", quoted(&rule.written)));
     }
 }
 

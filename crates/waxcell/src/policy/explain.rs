@@ -1,5 +1,6 @@
 //! What each setting of a policy becomes on a host, and which kernel mechanism holds it.
 
+mod gate;
 mod network;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ pub fn explain(policy: &Policy, host: &HostFacts, home: Option<&Path>) -> Explan
     explainer.network();
     explainer.monitoring();
     explainer.rest();
+    explainer.gate();
     let missing = Degradation::ALL.into_iter().filter(|degradation| host.lacks(*degradation));
     let mut refused: Vec<String> = missing
         .filter(|degradation| !policy.degrade.contains(degradation))

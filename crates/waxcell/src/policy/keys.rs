@@ -54,6 +54,12 @@ pub enum Kind {
     Variables,
     /// Some of these words.
     Words(&'static [&'static str]),
+    /// A path, which may be a bare name.
+    File,
+    /// Ids of rules of analysis, each with a level.
+    RuleLevels,
+    /// Findings of analysis that do not count: `{rule, path, fingerprint, reason, until}`.
+    Suppressions,
     /// Known, but not enforced by this version: refused.
     Later,
 }
@@ -411,10 +417,84 @@ pub const KEYS: &[Key] = &[
         summary: "Layers that a run may do without where the host lacks them. Without its name here, a missing layer means that the run is refused. Both at once cannot be missing: something has to hold the script's files",
         example: "[landlock]",
     },
+    section(
+        "analysis",
+        "What follows from what static analysis says about a script, before anything of it runs. What cannot be read or analysed is refused whatever stands here",
+    ),
+    Key {
+        path: "analysis.capabilities",
+        kind: Kind::Choice(&["refuse", "report"]),
+        default: "refuse",
+        summary: "What a script certainly needs and this policy does not give, such as a network. `report`: it is run, and the kernel refuses what it tries",
+        example: "report",
+    },
+    Key {
+        path: "analysis.threats",
+        kind: Kind::Choice(&["refuse", "report"]),
+        default: "refuse",
+        summary: "What only attacks do, in a script that can do harm",
+        example: "report",
+    },
+    Key {
+        path: "analysis.dynamic_code",
+        kind: Kind::Choice(&["refuse", "report", "allow"]),
+        default: "refuse",
+        summary: "Code that is executed and whose text nobody can know before. `allow`: it is granted; it stays on record, marked as that, and nobody is told",
+        example: "report",
+    },
+    Key {
+        path: "analysis.hygiene",
+        kind: Kind::Choice(&["refuse", "report", "ignore"]),
+        default: "report",
+        summary: "All other findings, such as Bandit's. `ignore`: they are not told, and not on record",
+        example: "ignore",
+    },
+    section("analysis.refuse_at", "From which level on findings of hygiene refuse"),
+    Key {
+        path: "analysis.refuse_at.severity",
+        kind: Kind::Choice(&["none", "low", "medium", "high"]),
+        default: "none",
+        summary: "From this severity on. `none`: never",
+        example: "high",
+    },
+    Key {
+        path: "analysis.refuse_at.confidence",
+        kind: Kind::Choice(&["low", "medium", "high"]),
+        default: "low",
+        summary: "And from this confidence on",
+        example: "medium",
+    },
+    Key {
+        path: "analysis.rules",
+        kind: Kind::RuleLevels,
+        default: "{}",
+        summary: "What single rules do, whatever their class does: `refuse`, `report` or `ignore`. Each finding names its rule",
+        example: "{B602: refuse, B404: ignore}",
+    },
+    Key {
+        path: "analysis.suppressions",
+        kind: Kind::Suppressions,
+        default: "[]",
+        summary: "Findings that do not count: of a `rule`, or with a `fingerprint` (`waxcell check --json` names it), in scripts whose `path` in the project matches (`*` stands for anything, `/` included). Each has a `reason`, and counts no longer after the day `until`. They stay in the report and on record, marked as suppressed",
+        example: r#"[{rule: B307, path: scripts/tally.py, reason: only our own numbers, until: 2027-01-31}]"#,
+    },
+    Key {
+        path: "analysis.baseline",
+        kind: Kind::File,
+        default: "",
+        summary: "A report of `waxcell check` (JSON or SARIF), whose findings of hygiene do not count. It is read for each run, and no script may be able to write to it",
+        example: "./known.json",
+    },
+    Key {
+        path: "analysis.honour_comments",
+        kind: Kind::Flag,
+        default: "false",
+        summary: "Whether `# nosec` in a script that is run keeps its findings of hygiene from counting. The author of a script must not silence who judges it, unless you trust that author",
+        example: "true",
+    },
     later("extends", "Another policy that this one builds on"),
     later("scripts", "Sections for single scripts, by path or hash"),
     later("arguments", "What the arguments of a script may look like"),
-    later("analysis", "What static analysis blocks or reports"),
     later("alerts", "Rules, channels and silences of alerts"),
     later("response", "What happens by itself after a violation"),
     later("roles", "Who may run what"),

@@ -7,12 +7,14 @@
 //! Every problem of a file is collected, not only the first; a policy with one error is no policy.
 
 mod amend;
+mod date;
 mod decode;
 mod diagnostic;
 mod document;
 mod explain;
 mod explanation;
 mod find;
+mod gate;
 mod keys;
 mod mechanisms;
 mod model;
@@ -32,11 +34,13 @@ mod written;
 
 pub(crate) use amend::file_of;
 pub use amend::{AmendError, amend};
+pub use date::{Date, ParseDateError};
 pub use diagnostic::{Diagnostic, Report, Severity, showable};
 pub use explain::explain;
 pub use explanation::{Explanation, HostFacts, LimitsRung, Provenance, Setting};
 pub(crate) use find::found_before;
 pub use find::{FindError, Found, Origin, find, project_root_of_policy, project_root_of_script};
+pub use gate::{Gate, Level, Suppression};
 pub use keys::{KEYS, Key, Kind, Unit};
 pub use model::{
     AddressRule, AlertThresholds, Degradation, DomainRule, Environment, Execution, Filesystem, LogLevel,
@@ -138,9 +142,14 @@ pub fn load(path: &Path) -> Result<Policy, LoadError> {
     policy.ok_or_else(|| LoadError::Invalid(Box::new(report)))
 }
 
-/// Everything there is to say about a policy file: all errors and all warnings.
-pub fn lint(path: &Path) -> Result<Report, LoadError> {
-    examine(path).map(|(_, report)| report)
+/// Everything there is to say about a policy file on a day: all errors and all warnings.
+pub fn lint(path: &Path, today: Date) -> Result<Report, LoadError> {
+    let (policy, mut report) = examine(path)?;
+    if let Some(policy) = policy {
+        report.diagnostics.extend(gate::past(&policy.analysis, &report.text, today));
+        report.diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    }
+    Ok(report)
 }
 
 /// The strict default that holds where there is no policy file.

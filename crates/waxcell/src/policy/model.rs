@@ -11,6 +11,7 @@ use waxcell_egress::Pattern;
 use waxcell_operations::Operation;
 
 use super::diagnostic::Diagnostic;
+use super::gate::Gate;
 use super::paths::is_private_by_default;
 
 /// What a script may do. Total: a key that the file does not name has its default here.
@@ -34,6 +35,8 @@ pub struct Policy {
     pub environment: Environment,
     /// Layers that a run may do without where the host lacks them.
     pub degrade: BTreeSet<Degradation>,
+    /// What the gate makes of what analysis says about a script.
+    pub analysis: Gate,
     /// Line of the file on which each key is written (`execution.memory_mb` -> 6); keys that are not in the file are
     /// not in here.
     pub lines: BTreeMap<&'static str, usize>,

@@ -109,6 +109,12 @@ fn kind_of(key: &Key) -> String {
         Kind::Names => "a list of names of environment variables".to_owned(),
         Kind::Secrets => "a list of texts and of names behind a `$`".to_owned(),
         Kind::Variables => "names of environment variables, each with a text".to_owned(),
+        Kind::File => "the path of a file".to_owned(),
+        Kind::RuleLevels => "ids of rules, each with `refuse`, `report` or `ignore`".to_owned(),
+        Kind::Suppressions => {
+            "a list of `{rule, path, fingerprint, reason, until}`, with a reason, and a rule or a fingerprint"
+                .to_owned()
+        }
         Kind::Words(words) => {
             let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
             format!("a list of {}", words.join(", "))

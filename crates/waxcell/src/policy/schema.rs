@@ -7,10 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::diagnostic::Diagnostics;
 use super::document::{self, Node, Value as Yaml};
+use super::gate::Level;
 use super::keys::{self, Key, Kind};
 use super::numbers;
 use super::operations::{self, Blockable};
 use super::settings::WRAPPER;
+use waxcell_analysis::RULES;
 use waxcell_operations::Operation;
 
 const PATH: &str = r"^(?!\s*$)(?!~)(?!/[/.]*$)(?!(.*/)?\.\.(/|$))(?!/+(proc|sys|dev)(/|$))(?!.*://)(?![A-Za-z]:[/\\])[^$*?\[\]{}\u0000-\u001f\u007f]+$";
@@ -21,6 +23,10 @@ const DOMAIN: &str = r"^(?![\s\S]*\s)(?!(.*\.)?[Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][
 /// Addresses and networks of version 4 with 8 to 32 bits of prefix, and of version 6 with 32 to 128, loopback and `0.`
 /// left out. That no bit is set behind the prefix is for the decoder.
 const ADDRESS: &str = r"^(?![\s\S]*\s)(?!127\.|0\.)(?!::[01]?(/|$))(?!::[Ff]{4}:)(((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(?=[0-9])|(?![0-9.]))){4}(/([89]|[12][0-9]|3[0-2]))?|(?=.*:)[0-9A-Fa-f:.]+(/(3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-8]))?)$";
+/// A pattern of paths below the project root.
+const PATTERN: &str = r"^(?!\s*$)(?![/~])(?!\./+([/~]|\s*$))(?!(.*/)?\.\.(/|$))[^\u0000-\u001f\u007f]+$";
+/// That a month has so many days is for the decoder.
+const DAY: &str = r"^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
 const VARIABLE: &str = r"^(?![\s\S]*\s)[A-Za-z_][A-Za-z0-9_]*$";
 
 /// The JSON Schema (draft 2020-12) of a policy, in both forms: nested under `security:` and flat.
@@ -46,6 +52,7 @@ pub fn schema() -> Value {
             "ports": { "type": "array", "items": { "$ref": "#/$defs/port" } },
             "domain": { "type": "string", "pattern": DOMAIN, "maxLength": 255 },
             "address": { "type": "string", "pattern": ADDRESS },
+            "rule": { "enum": rules() },
             "variable": { "type": "string", "pattern": VARIABLE },
         },
     })
@@ -91,6 +98,13 @@ fn property(key: &Key) -> Value {
             "additionalProperties": { "type": ["string", "number", "boolean"], "pattern": r"^[^\u0000]*$" },
         }),
         Kind::Words(words) => list(json!({ "enum": words })),
+        Kind::File => json!({ "$ref": "#/$defs/path" }),
+        Kind::RuleLevels => json!({
+            "type": "object",
+            "propertyNames": { "$ref": "#/$defs/rule" },
+            "additionalProperties": { "enum": Level::OF_RULES },
+        }),
+        Kind::Suppressions => list(suppression()),
         Kind::Later => json!(false),
     };
     property["description"] = json!(format!("{}.", key.summary));
@@ -131,6 +145,26 @@ fn path_rule() -> Value {
         { "if": is_shared, "then": { "properties": { "access": { "not": { "const": "none" } } } } },
         { "if": { "required": ["execute"] }, "then": { "properties": { "access": { "const": "write" } } } },
     ]);
+    form
+}
+
+/// The rules that a policy can say something about.
+fn rules() -> Vec<&'static str> {
+    RULES.iter().filter(|rule| !rule.blocks()).map(|rule| rule.id).collect()
+}
+
+fn suppression() -> Value {
+    let mut form = long_form(
+        "reason",
+        json!({
+            "rule": { "$ref": "#/$defs/rule" },
+            "path": { "type": "string", "pattern": PATTERN },
+            "fingerprint": { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+            "reason": { "type": "string", "pattern": r"\S" },
+            "until": { "type": "string", "pattern": DAY, "format": "date" },
+        }),
+    );
+    form["anyOf"] = json!([{ "required": ["rule"] }, { "required": ["fingerprint"] }]);
     form
 }
 
