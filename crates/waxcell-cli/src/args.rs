@@ -1,5 +1,6 @@
 //! Arguments as typed.
 
+mod approve;
 mod audit;
 mod check;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub(crate) use approve::Approve;
 pub(crate) use audit::{
     Audit, Before, Export, Format, KeyArgs, SignerCommand, Verify, Watchers, WitnessCommand,
 };
@@ -118,6 +120,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Analyse scripts and whole trees without running them
     Check(Check),
+    /// Let a script that the gate refuses through, as it is: who, and why, goes on record
+    Approve(Approve),
     /// Check, explain and write policies
     #[command(subcommand)]
     Policy(Policy),

@@ -56,7 +56,8 @@ pub(crate) fn run(command: &Audit, common: &Common) -> Exit {
     }
 }
 
-const NO_PLACE: &str = "no record to look at: set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR";
+pub(crate) const NO_PLACE: &str =
+    "no record to look at: set HOME, XDG_STATE_HOME or WAXCELL_STATE, or use --state DIR";
 
 /// Where records lie.
 pub(super) struct Place {

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "this crate is the one that prints")]
 #![expect(clippy::disallowed_methods, reason = "this crate is the edge that reads clock and environment")]
 
+mod approve;
 mod args;
 mod attack;
 mod audit;
@@ -32,6 +33,7 @@ fn main() -> std::process::ExitCode {
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run, common),
         Command::Check(check) => check::run(check, common),
+        Command::Approve(approve) => approve::run(approve, common),
         Command::Policy(policy) => policy::run(policy, common),
         Command::Why(why) => why::run(why, common),
         Command::Audit(audit) => audit::run(audit, common),

@@ -70,6 +70,7 @@ fn a_finding_that_refuses_says_where_and_what_to_do_and_nothing_runs() {
         if refuses {
             let err = said.err();
             assert!(err.starts_with("waxcell: refused: scripts/a.py:2:7: "), "{err}");
+            assert!(err.contains("waxcell approve --reason '...' scripts/a.py"), "{err}");
             let (_, report) = run(&place);
             assert_eq!((&report["verdict"], &report["gate"]["approved"]), (&"refused".into(), &false.into()));
             let records = place.records();

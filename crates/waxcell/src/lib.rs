@@ -4,6 +4,7 @@
 //! arguments.
 
 mod analyst;
+mod approval;
 mod attempt;
 mod changes;
 mod closed;
@@ -47,6 +48,7 @@ mod way;
 mod why;
 
 pub use analyst::Analyst;
+pub use approval::{Approval, ApprovalError, Approving, Given, approvals, approve, withdraw};
 pub use changes::Change;
 pub use edit::Edit;
 pub use gate::{

@@ -97,7 +97,7 @@ fn extended(mut fields: Map<String, Value>, more: Value) -> Map<String, Value> {
     fields
 }
 
-fn script_fields(script: &Script) -> Value {
+pub(crate) fn script_fields(script: &Script) -> Value {
     json!({
         "path": script.path.to_string_lossy(),
         "path_hex": not_text([script.path.as_os_str()].into_iter()),
@@ -106,7 +106,7 @@ fn script_fields(script: &Script) -> Value {
     })
 }
 
-fn policy_fields(policy: &Policy) -> Value {
+pub(crate) fn policy_fields(policy: &Policy) -> Value {
     json!({
         "path": policy.source.path.as_ref().map(|path| path.to_string_lossy()),
         "sha256": policy.source.sha256_hex(),
@@ -285,6 +285,11 @@ pub(crate) fn heartbeat(at: &str, caller: &Caller, more: Value) -> Value {
 /// `witnesses`: others watch the log from here on.
 pub(crate) fn witnesses(at: &str, caller: &Caller, more: Value) -> Value {
     with(extended(base("witnesses", at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
+}
+
+/// `approved` or `withdrawn`: somebody lets a script through the gate as it is, or does so no longer.
+pub(crate) fn approval(kind: &str, at: &str, caller: &Caller, more: Value) -> Value {
+    with(extended(base(kind, at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
 }
 
 /// `archive` or `prune`: somebody decided that records are packed, or taken away where they lay.

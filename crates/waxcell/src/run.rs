@@ -11,6 +11,7 @@ use waxcell_journal::{Mark, SpanId, with_causes};
 use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream, Switches};
 
 use crate::analyst::Analyst;
+use crate::approval;
 use crate::attempt::Unshown;
 use crate::connections::Told;
 use crate::gate::{Asked, judge, seen};
@@ -190,7 +191,7 @@ fn story(
     let asked = Asked { script, policy, seen, today, switches: request.switches };
     let name = script.given.to_string_lossy();
     let analyse = |profile: &Profile| analyst.analyse(&name, &script.bytes, interpreter.version, profile);
-    let approved = judge(&asked, analyse, || None)?;
+    let approved = judge(&asked, analyse, || approval::find(state.directory(), &script.sha256, today))?;
     drop(analyst);
 
     let interpreter_sha256 = state

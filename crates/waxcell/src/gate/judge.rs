@@ -34,6 +34,8 @@ pub struct Refusal {
     pub help: Vec<String>,
     /// Changes of the policy that give what the script needs, where these are all that is in the way.
     pub edits: Vec<Edit>,
+    /// Whether nobody can approve the script as it is.
+    pub(crate) is_final: bool,
     pub(crate) said: Said,
 }
 
@@ -122,7 +124,13 @@ pub(crate) fn judge<'a>(
                 let reason = format!("the baseline of the policy cannot be used: {error}");
                 let help =
                     "write it with `waxcell check --json`, or leave `analysis.baseline` out of the policy";
-                return Err(Box::new(Refusal { reason, help: vec![help.to_owned()], edits: vec![], said }));
+                return Err(Box::new(Refusal {
+                    reason,
+                    help: vec![help.to_owned()],
+                    edits: vec![],
+                    is_final: true,
+                    said,
+                }));
             }
         }
     }
@@ -137,7 +145,7 @@ pub(crate) fn judge<'a>(
     said.judgement.approved = said.judgement.reasons == 0;
     match said.judgement.approved {
         true => Ok(Approved { script, said }),
-        false => Err(Box::new(said.refusal(asked))),
+        false => Err(Box::new(said.refusal(asked, is_final))),
     }
 }
 
@@ -206,7 +214,7 @@ impl Said {
     }
 
     /// The first reason in the order of the script, and what to do about the first few.
-    fn refusal(self, asked: &Asked<'_>) -> Refusal {
+    fn refusal(self, asked: &Asked<'_>, is_final: bool) -> Refusal {
         let given = asked.script.given.display();
         let found =
             self.findings.iter().filter(|judged| judged.refuses()).map(|Judged { finding, .. }| {
@@ -236,6 +244,11 @@ impl Said {
                 help.push(way);
             }
         }
+        if !is_final {
+            help.push(format!(
+                "or look at it, and let exactly these bytes through: waxcell approve --reason '...' {given}"
+            ));
+        }
         let over = asked.policy.analysis.suppressions.iter().filter(|one| one.is_past(asked.today));
         help.extend(over.map(|one| {
             let until = one.until.map_or_else(String::new, |until| format!(" with {until}"));
@@ -248,6 +261,6 @@ impl Said {
                 needed.outside.edits.iter().filter(|edit| !edits.contains(edit)).cloned().collect::<Vec<_>>(),
             );
         }
-        Refusal { reason, help, edits, said: self }
+        Refusal { reason, help, edits, is_final, said: self }
     }
 }

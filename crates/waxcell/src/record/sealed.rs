@@ -8,14 +8,18 @@ use super::{hex, unhex};
 use crate::secrets::Secrets;
 
 /// Fields whose texts are ours, or hashes: no secrets.
-const OURS: [&str; 16] = [
+const OURS: [&str; 20] = [
+    "baseline_sha256",
     "boot",
     "changes_sha256",
     "digests",
+    "fingerprint",
     "index",
     "layer",
+    "leaf_hash",
     "operation",
     "plan",
+    "rules_sha256",
     "run",
     "sha256",
     "started_index",
