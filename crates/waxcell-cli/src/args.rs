@@ -251,6 +251,13 @@ pub(crate) struct WhyArgs {
     pub(crate) archive: Option<PathBuf>,
 }
 
+const OF_INIT: &str = "\
+Examples:
+  waxcell policy init > security_policy.yml
+  waxcell policy init --from scripts/tally.py > security_policy.yml
+
+Exit codes: 0 written; 3 a script cannot be read or analysed; 2 wrong usage.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     /// Check a policy file: every problem with its line, column and remedy
@@ -266,7 +273,12 @@ pub(crate) enum Policy {
     /// Print the JSON Schema of policies, for editors
     Schema,
     /// Print a commented policy to start from
-    Init,
+    #[command(after_help = OF_INIT)]
+    Init {
+        /// One that gives this script what it can use, and nothing else; several times for several scripts
+        #[arg(long, value_name = "SCRIPT")]
+        from: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! `waxcell check`: static analysis alone, of files and whole trees.
 
+mod capabilities;
 mod files;
 mod github;
 mod json;
@@ -14,7 +15,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use waxcell::interpreter::{self, Search};
 use waxcell::{Analyst, Baseline};
-use waxcell_analysis::{Analysis, Finding, MAX_SOURCE, Profile, PythonVersion, fingerprints};
+use waxcell_analysis::{
+    Analysis, Capabilities, Finding, MAX_SOURCE, Profile, PythonVersion, fingerprints,
+};
 
 use crate::args::{Check, CheckFormat, Common};
 use crate::edge;
@@ -32,6 +35,8 @@ struct Checked {
     unread: Option<String>,
     lines: usize,
     findings: Vec<Told>,
+    /// What it can use, if that was asked for.
+    capabilities: Capabilities,
 }
 
 /// A finding, and what tells it from others when the file has changed.
@@ -91,7 +96,20 @@ fn profile(command: &Check) -> Profile {
         severity: command.severity.into(),
         confidence: command.confidence.into(),
         nosec: !command.ignore_nosec,
+        capabilities: command.capabilities,
         ..Profile::default()
+    }
+}
+
+/// What one script can use; or why that is not known.
+pub(crate) fn capabilities_of(script: &Path) -> Result<Capabilities, String> {
+    let source = files::read(script, MAX_SOURCE as u64 + 1)?;
+    let profile = Profile { capabilities: true, ..Profile::default() };
+    let file = script.to_string_lossy();
+    let analysis = Analyst::start().analyse(&file, &source, version_of_interpreter(), &profile);
+    match analysis.findings.iter().find(|finding| finding.blocks()) {
+        Some(finding) => Err(format!("line {}: {}", finding.span.line, finding.message)),
+        None => Ok(analysis.capabilities),
     }
 }
 
@@ -106,7 +124,14 @@ fn version_of_interpreter() -> PythonVersion {
 
 fn one(analyst: &mut Analyst, file: &files::Found, target: PythonVersion, profile: &Profile) -> Checked {
     let path = file.path.clone();
-    let nothing = Checked { path, source: vec![], unread: None, lines: 0, findings: vec![] };
+    let nothing = Checked {
+        path,
+        source: vec![],
+        unread: None,
+        lines: 0,
+        findings: vec![],
+        capabilities: Capabilities::default(),
+    };
     // One byte more than is analysed, so that the analysis says what is too much.
     let source = match &file.error {
         None => files::read(&file.path, MAX_SOURCE as u64 + 1),
@@ -118,10 +143,11 @@ fn one(analyst: &mut Analyst, file: &files::Found, target: PythonVersion, profil
     };
     let analysis = analyst.analyse(&file.path.to_string_lossy(), &source, target, profile);
     let marks = fingerprints(&source, &analysis);
-    let Analysis { findings, lines, .. } = analysis;
+    let Analysis { findings, lines, capabilities } = analysis;
     let told = |(finding, fingerprint)| Told { finding, fingerprint, known: false };
     let source = if findings.is_empty() { vec![] } else { source };
-    Checked { source, lines, findings: findings.into_iter().zip(marks).map(told).collect(), ..nothing }
+    let findings = findings.into_iter().zip(marks).map(told).collect();
+    Checked { source, lines, findings, capabilities, ..nothing }
 }
 
 /// Does the same with each of them on all processors, each with an analyst of its own; the results are in their order.
@@ -161,8 +187,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn tell(command: &Check, common: &Common, checked: &[Checked]) -> Exit {
     let format = if common.json { CheckFormat::Json } else { command.format };
     let text = match format {
+        CheckFormat::Text if command.capabilities => capabilities::render(checked, common),
         CheckFormat::Text => text::render(checked, common),
-        CheckFormat::Json => json::render(checked),
+        CheckFormat::Json => json::render(checked, command.capabilities),
         CheckFormat::Sarif => sarif::render(checked, command.baseline.is_some()),
         CheckFormat::Github => github::render(checked),
     };

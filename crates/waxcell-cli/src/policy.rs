@@ -1,12 +1,13 @@
 //! `waxcell policy`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use waxcell::policy::{self as library, HostFacts, LimitsRung, Severity};
 use waxcell_sandbox::Rung;
 
 use crate::args::{Common, Policy};
+use crate::check;
 use crate::edge;
 use crate::exit::Exit;
 use crate::run::{load_policy, say_load_error};
@@ -19,7 +20,8 @@ pub(crate) fn run(command: &Policy, common: &Common) -> Exit {
             let text = serde_json::to_string_pretty(&library::schema()).unwrap_or_default() + "\n";
             edge::print(&text, Exit::SUCCESS)
         }
-        Policy::Init => edge::print(&library::init(), Exit::SUCCESS),
+        Policy::Init { from } if from.is_empty() => edge::print(&library::init(), Exit::SUCCESS),
+        Policy::Init { from } => init_from(from),
     }
 }
 
@@ -29,6 +31,32 @@ fn found(common: &Common) -> Result<library::Found, Exit> {
         say_load_error(&error.into(), common);
         Exit::FAILED
     })
+}
+
+/// A policy that gives scripts what they can use.
+fn init_from(scripts: &[PathBuf]) -> Exit {
+    let failed = |message: String| {
+        edge::complain(&message);
+        Exit::UNCHECKED
+    };
+    let Ok(cwd) = std::env::current_dir() else {
+        return failed("cannot tell the working directory".to_owned());
+    };
+    let mut all = Vec::new();
+    for script in scripts {
+        let shown = edge::printable(&script.to_string_lossy());
+        match check::capabilities_of(script) {
+            Ok(capabilities) => {
+                all.push(library::Used { name: shown, folder: edge::folder_of(script, &cwd), capabilities });
+            }
+            Err(why) => return failed(format!("`{shown}`: {why}")),
+        }
+    }
+    // Somebody who asks here puts it here, or into the project that this is in.
+    match library::project_root_of_policy(&cwd.join("security_policy.yml")) {
+        Ok(root) => edge::print(&library::least(&all, &cwd, &root), Exit::SUCCESS),
+        Err(error) => failed(error.to_string()),
+    }
 }
 
 fn lint(file: Option<&Path>, common: &Common) -> Exit {

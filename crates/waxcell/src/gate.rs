@@ -19,6 +19,7 @@ pub use baseline::{Baseline, BaselineError};
 pub use judge::{Approved, Refusal};
 pub(crate) use judge::{Asked, Said, judge, seen};
 pub use outside::{Outside, Seen, outside};
+pub(crate) use outside::{is_loopback, plain};
 pub use suppressed::{By, Suppressed};
 
 /// What the gate was told about a script, and what it made of it.

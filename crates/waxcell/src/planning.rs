@@ -79,6 +79,16 @@ const PASSED: [&str; 35] = [
     "PYTHON_GIL",
 ];
 
+/// Whether a variable is passed on whatever the policy says.
+fn is_passed_on(name: &str) -> bool {
+    PASSED.contains(&name) || name.starts_with("LC_")
+}
+
+/// Whether a script has a variable of this name, if its caller has, whatever the policy says.
+pub(crate) fn has_variable(name: &str) -> bool {
+    is_passed_on(name) || matches!(name, "HOME" | "USER" | "LOGNAME" | "TMPDIR")
+}
+
 /// What nothing but the policy and the caller decide.
 pub(crate) struct Begun {
     pub(crate) identity: Identity,
@@ -451,8 +461,7 @@ fn program(
     for (name, value) in &caller.env {
         let Some(name) = name.to_str() else { continue };
         if switches.off(Switch::Environment)
-            || PASSED.contains(&name)
-            || name.starts_with("LC_")
+            || is_passed_on(name)
             || policy.environment.pass.iter().any(|pass| pass == name)
         {
             env.insert(name.to_owned(), value.as_bytes().to_vec());

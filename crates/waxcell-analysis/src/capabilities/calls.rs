@@ -25,14 +25,19 @@ impl<'a> Gather<'a> {
         match effect.verb {
             Verb::Nothing => {}
             Verb::Read => self.paths(&[Do::FsRead], first(), place),
+            Verb::ReadTree => self.tree(&[Do::FsRead], first(), place),
+            Verb::WriteTree => self.tree(&[Do::FsWrite, Do::FsCreate], first(), place),
+            Verb::DeleteTree => self.tree(&[Do::FsDelete], first(), place),
+            Verb::ChmodTree => self.tree(&[Do::FsChmod], first(), place),
             Verb::Glob => {
-                let pattern = first().map(|pattern| {
-                    worth::texts(
-                        pattern.texts().iter().map(|text| text.replace(['*', '?'], "\0")).collect(),
-                        Thing::Text,
-                    )
-                });
-                self.paths(&[Do::FsRead], pattern, place);
+                let Some(pattern) = first() else { return };
+                let gaps = |text: &String| text.replace(['*', '?'], "\0");
+                // To find names, their folders are read.
+                let folder = |text: String| path::parent(text.split('\0').next().unwrap_or_default());
+                let texts: Vec<String> = pattern.texts().iter().map(gaps).collect();
+                let folders = texts.iter().cloned().map(folder).collect();
+                self.paths(&[Do::FsRead], Some(worth::texts(texts, Thing::Text)), place);
+                self.paths(&[Do::FsRead], Some(worth::texts(folders, Thing::Text)), place);
             }
             Verb::Look => self.paths(&[Do::FsRead], first(), Place { optional: true, ..place }),
             Verb::Write | Verb::Append => self.paths(&[Do::FsWrite, Do::FsCreate], first(), place),
@@ -62,7 +67,7 @@ impl<'a> Gather<'a> {
             Verb::Database => self.database(first(), place),
             Verb::Stem => {
                 let all = first().map(|path| after(path, "\0"));
-                self.paths(&[Do::FsWrite, Do::FsCreate], all.clone(), place);
+                self.paths(&[Do::FsRead, Do::FsWrite, Do::FsCreate], all.clone(), place);
                 self.paths(&[Do::FsRename, Do::FsDelete], all, Place { optional: true, ..place });
             }
             Verb::Rotate => {
@@ -79,7 +84,11 @@ impl<'a> Gather<'a> {
                     Thing::Plain => Worth::text("/tmp"),
                     other => other.into(),
                 });
-                self.paths(&[Do::FsWrite, Do::FsCreate], Some(after(dir, "/\0")), place);
+                // It is looked for a name that is free, and cleaned up at the end.
+                self.paths(&[Do::FsWrite, Do::FsCreate], Some(dir.clone()), place);
+                let inner = after(dir, "/\0");
+                self.paths(&[Do::FsWrite, Do::FsCreate], Some(inner.clone()), place);
+                self.paths(&[Do::FsRead, Do::FsDelete], Some(inner), Place { optional: true, ..place });
             }
             Verb::Variable => match first() {
                 Some(key) => key.texts().iter().for_each(|key| self.variable_named(key, place)),
@@ -220,6 +229,13 @@ impl<'a> Gather<'a> {
         }
     }
 
+    /// A path and everything below it.
+    fn tree(&mut self, operations: &[Operation], path: Option<Worth<'a>>, place: Place) {
+        let below = path.clone().map(|path| after(path, "/\0"));
+        self.paths(operations, path, place);
+        self.paths(operations, below, Place { optional: true, ..place });
+    }
+
     fn may_exist(&self, call: &'a ExprCall, verb: Verb, scope: usize) -> bool {
         let position = if verb == Verb::MakeAll { 2 } else { usize::MAX };
         let keyword = || call.arguments.find_keyword("exist_ok").map(|keyword| &keyword.value);
@@ -296,7 +312,11 @@ impl<'a> Gather<'a> {
     fn shell(&mut self, lines: &[String], place: Place) {
         for line in lines {
             self.programs(vec!["sh".to_owned()], place);
-            for program in shell::programs(line) {
+            let line = shell::line(line);
+            for file in line.written {
+                self.paths(&[Operation::FsWrite, Operation::FsCreate], Some(Worth::text(file)), place);
+            }
+            for program in line.programs {
                 self.programs(vec![program], Place { optional: place.optional || lines.len() > 1, ..place });
             }
         }

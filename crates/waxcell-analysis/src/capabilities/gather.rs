@@ -142,17 +142,15 @@ impl<'a> Gather<'a> {
                     self.variable(None, Certainty::Unknown, place);
                 }
             }
-            Expr::Subscript(subscript) if subscript.ctx == ExprContext::Load => {
-                if matches!(&*subscript.value, Expr::Attribute(_) | Expr::Name(_))
-                    && self.is_environment(&subscript.value, place.scope)
-                {
-                    let key = self.evaluation.worth_in(&subscript.slice, place.scope).one_text();
-                    self.variable_named(&key, place);
-                }
+            Expr::Subscript(subscript)
+                if subscript.ctx == ExprContext::Load
+                    && self.is_environment(&subscript.value, place.scope) =>
+            {
+                let key = self.evaluation.worth_in(&subscript.slice, place.scope).one_text();
+                self.variable_named(&key, place);
             }
             Expr::Compare(compare) if matches!(&*compare.ops, [CmpOp::In | CmpOp::NotIn]) => {
                 if let [environment] = &*compare.comparators
-                    && matches!(environment, Expr::Attribute(_) | Expr::Name(_))
                     && self.is_environment(environment, place.scope)
                 {
                     let key = self.evaluation.worth_in(&compare.left, place.scope).one_text();
@@ -164,6 +162,9 @@ impl<'a> Gather<'a> {
     }
 
     fn is_environment(&self, expr: &'a Expr, scope: usize) -> bool {
+        if !matches!(expr, Expr::Attribute(_) | Expr::Name(_)) {
+            return false;
+        }
         let worth = self.evaluation.worth_in(expr, scope);
         worth
             .0

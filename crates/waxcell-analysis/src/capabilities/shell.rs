@@ -1,4 +1,5 @@
-//! The programs that a line for a shell starts: the first word of each of its commands.
+//! What a line for a shell does: the programs that it starts, which are the first words of its commands, and the files that it
+//! leads their output to.
 
 use super::path::GAP;
 
@@ -13,10 +14,29 @@ const BUILTIN: [&str; 24] = [
     "ulimit", "trap", "wait", "read", "shift", "return", "}", ")", ":", ".", "source",
 ];
 
-/// The first words, in their order, each once; a gap where it is not known.
-pub(super) fn programs(line: &str) -> Vec<String> {
+/// What a line does, each once, in its order; a gap where it is not known.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) programs: Vec<String>,
+    /// Files that are written.
+    pub(super) written: Vec<String>,
+}
+
+/// What a line does.
+pub(super) fn line(line: &str) -> Line {
+    let (commands, mut written) = commands(line);
+    written.retain(|file| {
+        file != "/dev/null" && !file.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+    });
+    for file in written.iter_mut().filter(|file| file.contains(['$', '`'])) {
+        *file = GAP.to_string();
+    }
+    Line { programs: programs(commands), written }
+}
+
+fn programs(commands: Vec<Vec<String>>) -> Vec<String> {
     let mut programs: Vec<String> = Vec::new();
-    for command in commands(line) {
+    for command in commands {
         let mut words = command.iter().map(String::as_str);
         let is_led = |word: &&str| LEADING.contains(word) || is_assignment(word);
         let Some(word) = words.find(|word| !is_led(word)) else { continue };
@@ -34,18 +54,22 @@ fn is_assignment(word: &str) -> bool {
     })
 }
 
-/// The words of each command of a line: apart at `;`, `|`, `&`, line ends and substitutions, which no quotes hide.
-fn commands(line: &str) -> Vec<Vec<String>> {
+/// The words of each command of a line, and the files behind `>`: apart at `;`, `|`, `&`, line ends and substitutions, which no
+/// quotes hide.
+fn commands(line: &str) -> (Vec<Vec<String>>, Vec<String>) {
     let (mut commands, mut words, mut word) = (Vec::new(), Vec::new(), String::new());
+    let mut written = Vec::new();
     let mut quote = None;
     let mut letters = line.chars().peekable();
-    let mut is_target = false;
-    let end_word = |word: &mut String, words: &mut Vec<String>, is_target: &mut bool| {
+    let mut is_target = None;
+    let mut end_word = |word: &mut String, words: &mut Vec<String>, is_target: &mut Option<char>| {
         if !word.is_empty() {
             let word = std::mem::take(word);
-            // The file behind `>` is no word of the command.
-            if !std::mem::take(is_target) {
-                words.push(word);
+            // The file behind `>` or `<` is no word of the command.
+            match is_target.take() {
+                None => words.push(word),
+                Some('>') => written.push(word),
+                Some(_) => {}
             }
         }
     };
@@ -75,7 +99,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
                 }
                 end_word(&mut word, &mut words, &mut is_target);
                 while letters.next_if(|next| matches!(next, '>' | '<' | '&')).is_some() {}
-                is_target = true;
+                is_target = Some(letter);
             }
             (None, letter) if letter.is_whitespace() => end_word(&mut word, &mut words, &mut is_target),
             (None, letter) => word.push(letter),
@@ -83,7 +107,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     }
     end_word(&mut word, &mut words, &mut is_target);
     commands.push(words);
-    commands
+    (commands, written)
 }
 
 #[cfg(test)]
@@ -106,7 +130,14 @@ mod tests {
             ("sudo rm -rf /", &["rm"]),
             ("", &[]),
         ] {
-            assert_eq!(programs(line), expected, "{line:?}");
+            assert_eq!(super::line(line).programs, expected, "{line:?}");
+        }
+        for (line, expected) in [
+            ("echo x > out.txt && sort <in >> 'my file'", &["out.txt", "my file"][..]),
+            ("grep x y 2>/dev/null >&2 2>&1", &[]),
+            ("echo > $OUT", &["\0"]),
+        ] {
+            assert_eq!(super::line(line).written, expected, "{line:?}");
         }
     }
 }

@@ -47,14 +47,14 @@ macro_rules! verbs {
 }
 
 verbs! {
-    Address = "address", Append = "append", Archive = "archive", Argv = "argv", Chmod = "chmod", Chown = "chown",
-    Code = "code", Create = "create", Database = "database", Datagram = "datagram", Delete = "delete", Dns = "dns",
+    Address = "address", Append = "append", Archive = "archive", Argv = "argv", Chmod = "chmod", ChmodTree = "chmodtree", Chown = "chown",
+    Code = "code", Create = "create", Database = "database", Datagram = "datagram", Delete = "delete", DeleteTree = "deletetree", Dns = "dns",
     Elsewhere = "elsewhere", Descriptor = "fd", Glob = "glob", Host = "host", Ioctl = "ioctl", Kill = "kill", Library = "lib",
     Limits = "limits", Link = "link", Listen = "listen", ListenHost = "listenhost", Look = "look", Make = "make",
     MakeAll = "makedirs", MakeFolder = "mkdir", Mknod = "mknod", Module = "module", Mongo = "mongo", Mount = "mount",
-    Nothing = "nothing", Open = "open", Priority = "priority", Program = "program", Read = "read", Rename = "rename",
+    Nothing = "nothing", Open = "open", Priority = "priority", Program = "program", Read = "read", ReadTree = "readtree", Rename = "rename",
     Resource = "resource", Rotate = "rotate", Scratch = "scratch", Shell = "shell", Stem = "stem", Thread = "thread",
-    Unix = "unix", Url = "url", Variable = "variable", Write = "write", Xattr = "xattr",
+    Unix = "unix", Url = "url", Variable = "variable", Write = "write", WriteTree = "writetree", Xattr = "xattr",
 }
 
 struct Table {

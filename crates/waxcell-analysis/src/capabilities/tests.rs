@@ -45,8 +45,9 @@ fn files_are_found_by_what_opens_them() {
         ("import os\nos.remove('data/x')", &["fs.delete data/x exact 2"]),
         (
             "import shutil\nshutil.copy('a', 'b')",
-            &["fs.read a exact 2", "fs.write b exact 2", "fs.create b exact 2"],
+            &["fs.read a exact 2", "fs.write b exact 2", "fs.create b exact 2", "fs.chmod b exact 2"],
         ),
+        ("import shutil\nshutil.rmtree('a')", &["fs.delete a exact 2", "fs.delete a/* pattern 2?"]),
         ("from shutil import move as m\nm('a', dst='b')", &["fs.rename a exact 2", "fs.rename b exact 2"]),
         (
             "import os\nos.makedirs('out', exist_ok=True)\nos.mkdir('x')",
@@ -56,7 +57,10 @@ fn files_are_found_by_what_opens_them() {
         ("open(0)\nopen(None)", &[]),
         ("import sqlite3\nsqlite3.connect(':memory:')", &[]),
         ("import logging\nlogging.basicConfig(level=1)", &[]),
-        ("import glob\nfor p in glob.glob('in/*.csv'):\n    open(p)", &["fs.read in/*.csv pattern 2,3"]),
+        (
+            "import glob\nfor p in glob.glob('in/*.csv'):\n    open(p)",
+            &["fs.read in/*.csv pattern 2,3", "fs.read in exact 2"],
+        ),
     ]);
 }
 
@@ -104,8 +108,12 @@ fn paths_are_followed() {
         (
             "import tempfile, os\nd = tempfile.mkdtemp()\nopen(os.path.join(d, 'x'), 'w')",
             &[
+                "fs.write /tmp exact 2",
+                "fs.create /tmp exact 2",
                 "fs.write /tmp/* pattern 2",
                 "fs.create /tmp/* pattern 2",
+                "fs.read /tmp/* pattern 2?",
+                "fs.delete /tmp/* pattern 2?",
                 "fs.write /tmp/*/x pattern 3",
                 "fs.create /tmp/*/x pattern 3",
             ],

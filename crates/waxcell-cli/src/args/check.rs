@@ -9,6 +9,7 @@ const OF_CHECK: &str = "\
 Examples:
   waxcell check scripts
   waxcell check --format sarif --output findings.sarif .
+  waxcell check --capabilities scripts/tally.py
   waxcell check --json . > known.json       and from then on: waxcell check --baseline known.json .
 
 Exit codes: 0 nothing found, or nothing that the baseline has not; 1 findings; 3 something could not be read or
@@ -26,6 +27,9 @@ pub(crate) struct Check {
     /// Write it into this file and not to standard output
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Tell what the scripts can use (modules, files, hosts, programs, ...) in place of what is wrong with them; with JSON beside it
+    #[arg(long)]
+    pub(crate) capabilities: bool,
     /// Only these rules, as B602,B605
     #[arg(long, value_name = "RULES", value_delimiter = ',')]
     pub(crate) select: Vec<String>,

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::Checked;
 
-pub(super) fn render(checked: &[Checked]) -> String {
-    let files: Vec<Value> = checked.iter().map(file).collect();
+pub(super) fn render(checked: &[Checked], capabilities: bool) -> String {
+    let files: Vec<Value> = checked.iter().map(|checked| file(checked, capabilities)).collect();
     let report = json!({ "version": 1, "tool": env!("CARGO_PKG_VERSION"), "files": files });
     serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
 }
 
-fn file(file: &Checked) -> Value {
+fn file(file: &Checked, capabilities: bool) -> Value {
     let findings: Vec<Value> = file
         .findings
         .iter()
@@ -22,5 +22,9 @@ fn file(file: &Checked) -> Value {
             value
         })
         .collect();
-    json!({ "path": file.path.to_string_lossy(), "lines": file.lines, "error": file.unread, "findings": findings })
+    let mut value = json!({ "path": file.path.to_string_lossy(), "lines": file.lines, "error": file.unread, "findings": findings });
+    if capabilities {
+        value["capabilities"] = serde_json::to_value(&file.capabilities).unwrap_or_default();
+    }
+    value
 }

@@ -6,6 +6,9 @@
 mod files;
 mod network;
 
+pub(crate) use files::plain;
+pub(crate) use network::is_loopback;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;

@@ -16,6 +16,7 @@ mod explanation;
 mod find;
 mod gate;
 mod keys;
+mod least;
 mod mechanisms;
 mod model;
 mod network;
@@ -42,6 +43,7 @@ pub(crate) use find::found_before;
 pub use find::{FindError, Found, Origin, find, project_root_of_policy, project_root_of_script};
 pub use gate::{Gate, Level, Suppression};
 pub use keys::{KEYS, Key, Kind, Unit};
+pub use least::{Used, least};
 pub use model::{
     AddressRule, AlertThresholds, Degradation, DomainRule, Environment, Execution, Filesystem, LogLevel,
     Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Source, WriteMode,

@@ -182,7 +182,7 @@ pub(super) fn listed(written: &str, ports: &[u16]) -> Result<(IpAddr, u8), Addre
 }
 
 /// The address and the bits of it that count.
-fn address(written: &str) -> Result<(IpAddr, u8), AddressProblem> {
+pub(super) fn address(written: &str) -> Result<(IpAddr, u8), AddressProblem> {
     let (address, prefix) = match written.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (written, None),

@@ -1,0 +1,5 @@
+import platform
+import socket
+
+name = socket.gethostname()
+print(bool(name), platform.system())

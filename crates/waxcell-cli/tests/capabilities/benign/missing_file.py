@@ -1,0 +1,5 @@
+try:
+    with open("data/absent.txt") as source:
+        print(source.read())
+except FileNotFoundError as error:
+    print("no", error.filename)
