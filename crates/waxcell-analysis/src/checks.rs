@@ -41,7 +41,7 @@ impl Checks {
         let mut checks = Checks::default();
         for &rule in RULES.iter().filter(|rule| profile.selects(rule)) {
             match rule.check {
-                Check::Reading => {}
+                Check::Reading | Check::Elsewhere => {}
                 Check::Assert(check) => checks.asserts.push((rule, check)),
                 Check::Call(check) => checks.calls.push((rule, check)),
                 Check::File(check) => checks.files.push((rule, check)),

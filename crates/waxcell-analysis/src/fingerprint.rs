@@ -28,6 +28,15 @@ pub fn fingerprints(source: &[u8], analysis: &Analysis) -> Vec<String> {
     analysis.findings.iter().map(mark).collect()
 }
 
+/// The name of a finding that is about something else than the text of its file: made of its rule and of what that is.
+pub fn fingerprint_of(rule: &str, about: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(rule);
+    hash.update([0]);
+    hash.update(about);
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What a finding is about, without the white space that may change around it; where it is about a place, that line.
 fn about(source: &[u8], finding: &Finding) -> Vec<u8> {
     let (start, end) = (finding.span.start.min(source.len()), finding.span.end.min(source.len()));

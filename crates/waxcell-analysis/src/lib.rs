@@ -35,7 +35,7 @@ mod walk;
 
 pub use capabilities::{Base, Capabilities, Capability, Certainty, Evidence, Family, MOST_PLACES, Target};
 pub use finding::{Analysis, Class, Confidence, Finding, RuleId, Severity, Span};
-pub use fingerprint::fingerprints;
+pub use fingerprint::{fingerprint_of, fingerprints};
 pub use glob::matches as path_matches;
 pub use options::{
     AssertUsed, HardcodedTmpDirectory, MarkupsafeXss, Options, ShellInjection, SslWithBadVersion, TryExcept,

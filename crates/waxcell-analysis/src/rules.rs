@@ -8,6 +8,7 @@ mod called_crypto;
 mod called_data;
 mod called_network;
 mod called_xml;
+mod dependency;
 mod django_sql;
 mod exec_used;
 mod flask_debug;
@@ -83,6 +84,8 @@ pub struct Rule {
 pub(crate) enum Check {
     /// Nothing: reading the script finds it.
     Reading,
+    /// Nothing in the script: another part of waxcell finds it.
+    Elsewhere,
     Assert(fn(&StmtAssert, &Context<'_>) -> Option<Found>),
     Call(for<'a> fn(&Call<'a>, &Context<'a>) -> Option<Found>),
     /// Calls of one of these qualified names.
@@ -189,6 +192,7 @@ pub static RULES: &[&Rule] = &[
     &unreadable::TOO_LARGE,
     &unreadable::UNDECODABLE,
     &unreadable::UNSUPPORTED_SYNTAX,
+    &dependency::VULNERABLE,
 ];
 
 /// Where imports are compared with Bandit.

@@ -55,7 +55,10 @@ that it runs on. Of what Bandit finds on its own examples and on the standard li
 
 fn reference() -> String {
     let mut page = HEAD.to_owned();
-    let (unreadable, hygiene): (Vec<&Rule>, Vec<&Rule>) = RULES.iter().partition(|rule| rule.blocks());
+    let (unreadable, others): (Vec<&Rule>, Vec<&Rule>) = RULES.iter().partition(|rule| rule.blocks());
+    // What is found outside of the script has no example.
+    let (elsewhere, hygiene): (Vec<&Rule>, Vec<&Rule>) =
+        others.into_iter().partition(|rule| rule.fires.is_empty());
     page += "\n| rule | name | severity | confidence | what it means |\n|---|---|---|---|---|\n";
     for rule in &hygiene {
         let Rule { id, name, severity, confidence, summary, .. } = rule;
@@ -66,6 +69,11 @@ fn reference() -> String {
     page += "| rule | what it means | what to do |\n|---|---|---|\n";
     for rule in unreadable {
         writeln!(page, "| `{}` | {} | {} |", rule.id, rule.summary, rule.help).unwrap();
+    }
+    page += "\n## What is known of dependencies\n\nBy `waxcell check --osv-db` ([dependencies.md](dependencies.md)).\n\n";
+    page += "| rule | what it means | what to do |\n|---|---|---|\n";
+    for rule in elsewhere {
+        writeln!(page, "| `{}` | {}. {} | {} |", rule.id, rule.summary, rule.why, rule.help).unwrap();
     }
     page += "\n## The rules\n";
     hygiene.iter().for_each(|rule| page += &section(rule));

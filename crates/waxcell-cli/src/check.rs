@@ -1,6 +1,7 @@
 //! `waxcell check`: static analysis alone, of files and whole trees.
 
 mod capabilities;
+mod dependencies;
 mod files;
 mod github;
 mod json;
@@ -13,11 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use waxcell::dependencies::{Audit, Importing};
 use waxcell::interpreter::{self, Search};
 use waxcell::{Analyst, Baseline};
-use waxcell_analysis::{
-    Analysis, Capabilities, Finding, MAX_SOURCE, Profile, PythonVersion, fingerprints,
-};
+use waxcell_analysis::{Analysis, Capabilities, Finding, MAX_SOURCE, Profile, PythonVersion, fingerprints};
 
 use crate::args::{Check, CheckFormat, Common};
 use crate::edge;
@@ -27,6 +27,7 @@ use crate::exit::Exit;
 const WORTH_SHOWING: usize = 50;
 
 /// What is to be told of one file.
+#[derive(Default)]
 struct Checked {
     path: PathBuf,
     /// The bytes of a file that something was found in.
@@ -37,6 +38,8 @@ struct Checked {
     findings: Vec<Told>,
     /// What it can use, if that was asked for.
     capabilities: Capabilities,
+    /// What it imports, if anybody asks for that.
+    importing: Option<Importing>,
 }
 
 /// A finding, and what tells it from others when the file has changed.
@@ -65,7 +68,7 @@ pub(crate) fn run(command: &Check, common: &Common) -> Exit {
         return Exit::USAGE;
     }
     match check(command, common) {
-        Ok(checked) => tell(command, common, &checked),
+        Ok((checked, audit)) => tell(command, common, &checked, audit.as_ref()),
         Err(why) => {
             edge::complain(&why);
             Exit::UNCHECKED
@@ -73,7 +76,7 @@ pub(crate) fn run(command: &Check, common: &Common) -> Exit {
     }
 }
 
-fn check(command: &Check, common: &Common) -> Result<Vec<Checked>, String> {
+fn check(command: &Check, common: &Common) -> Result<(Vec<Checked>, Option<Audit>), String> {
     let profile = profile(command);
     let baseline =
         command.baseline.as_deref().map(Baseline::read).transpose().map_err(|error| error.to_string())?;
@@ -82,11 +85,12 @@ fn check(command: &Check, common: &Common) -> Result<Vec<Checked>, String> {
     let files = files::below(&command.paths, &command.exclude);
     let shown = files.len() >= WORTH_SHOWING && !common.quiet && std::io::stderr().is_terminal();
     let mut checked = each(&files, shown, &|analyst, file| one(analyst, file, target, &profile));
+    let audit = dependencies::audit(command, &profile, &mut checked);
     for told in checked.iter_mut().flat_map(|file| &mut file.findings) {
         // What keeps a file from being analysed stays untold by no baseline.
         told.known = !told.finding.blocks() && baseline.takes(&told.fingerprint);
     }
-    Ok(checked)
+    Ok((checked, audit))
 }
 
 fn profile(command: &Check) -> Profile {
@@ -96,7 +100,7 @@ fn profile(command: &Check) -> Profile {
         severity: command.severity.into(),
         confidence: command.confidence.into(),
         nosec: !command.ignore_nosec,
-        capabilities: command.capabilities,
+        capabilities: command.capabilities || command.osv_db.is_some(),
         ..Profile::default()
     }
 }
@@ -124,14 +128,7 @@ fn version_of_interpreter() -> PythonVersion {
 
 fn one(analyst: &mut Analyst, file: &files::Found, target: PythonVersion, profile: &Profile) -> Checked {
     let path = file.path.clone();
-    let nothing = Checked {
-        path,
-        source: vec![],
-        unread: None,
-        lines: 0,
-        findings: vec![],
-        capabilities: Capabilities::default(),
-    };
+    let nothing = Checked { path, ..Checked::default() };
     // One byte more than is analysed, so that the analysis says what is too much.
     let source = match &file.error {
         None => files::read(&file.path, MAX_SOURCE as u64 + 1),
@@ -145,9 +142,10 @@ fn one(analyst: &mut Analyst, file: &files::Found, target: PythonVersion, profil
     let marks = fingerprints(&source, &analysis);
     let Analysis { findings, lines, capabilities } = analysis;
     let told = |(finding, fingerprint)| Told { finding, fingerprint, known: false };
+    let importing = profile.capabilities.then(|| dependencies::importing(&file.path, &source, &capabilities));
     let source = if findings.is_empty() { vec![] } else { source };
     let findings = findings.into_iter().zip(marks).map(told).collect();
-    Checked { source, lines, findings, capabilities, ..nothing }
+    Checked { source, lines, findings, capabilities, importing, ..nothing }
 }
 
 /// Does the same with each of them on all processors, each with an analyst of its own; the results are in their order.
@@ -184,17 +182,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn tell(command: &Check, common: &Common, checked: &[Checked]) -> Exit {
+fn tell(command: &Check, common: &Common, checked: &[Checked], audit: Option<&Audit>) -> Exit {
     let format = if common.json { CheckFormat::Json } else { command.format };
     let text = match format {
         CheckFormat::Text if command.capabilities => capabilities::render(checked, common),
-        CheckFormat::Text => text::render(checked, common),
-        CheckFormat::Json => json::render(checked, command.capabilities),
-        CheckFormat::Sarif => sarif::render(checked, command.baseline.is_some()),
-        CheckFormat::Github => github::render(checked),
+        CheckFormat::Text => text::render(checked, common) + &dependencies::text(audit),
+        CheckFormat::Json => json::render(checked, command.capabilities, audit),
+        CheckFormat::Sarif => sarif::render(checked, command.baseline.is_some(), audit),
+        CheckFormat::Github => github::render(checked) + &dependencies::annotations(audit),
     };
     let exit = match () {
         () if !checked.iter().all(Checked::is_analysed) => Exit::UNCHECKED,
+        () if audit.is_some_and(|audit| !audit.is_complete()) => Exit::UNCHECKED,
         () if checked.iter().any(|file| file.new_findings().next().is_some()) => Exit::FOUND,
         () => Exit::SUCCESS,
     };

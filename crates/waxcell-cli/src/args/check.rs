@@ -10,16 +10,17 @@ Examples:
   waxcell check scripts
   waxcell check --format sarif --output findings.sarif .
   waxcell check --capabilities scripts/tally.py
+  waxcell check --osv-db pypi.zip --requirements requirements.txt scripts
   waxcell check --json . > known.json       and from then on: waxcell check --baseline known.json .
 
-Exit codes: 0 nothing found, or nothing that the baseline has not; 1 findings; 3 something could not be read or
-analysed; 2 wrong usage.";
+Exit codes: 0 nothing found, or nothing that the baseline has not; 1 findings; 3 something could not be read,
+analysed or audited; 2 wrong usage.";
 
 #[derive(Args, Debug)]
 #[command(after_help = OF_CHECK)]
 pub(crate) struct Check {
     /// Scripts, and folders of which every *.py and *.pyw is looked at
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "requirements", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// What is printed; --json is --format json
     #[arg(long, value_enum, default_value_t = CheckFormat::Text, value_name = "FORMAT")]
@@ -54,6 +55,17 @@ pub(crate) struct Check {
     /// Read scripts as this Python does, as 3.11 [default: the one that `run` would take, else 3.14]
     #[arg(long, value_name = "VERSION", value_parser = supported)]
     pub(crate) python: Option<PythonVersion>,
+    /// Tell which dependencies are known to be vulnerable, by a database in the OSV format: a folder of JSON files, or a
+    /// zip archive of them
+    #[arg(long, value_name = "PATH")]
+    pub(crate) osv_db: Option<PathBuf>,
+    /// The database is too old if nothing of it was changed in so many days
+    #[arg(long, value_name = "DAYS", requires = "osv_db")]
+    pub(crate) osv_max_age: Option<u64>,
+    /// Audit also what this file asks for: requirements as pip reads them, or a lock file (uv, Poetry, PDM, Pipenv,
+    /// pylock.toml)
+    #[arg(long, value_name = "FILE", requires = "osv_db")]
+    pub(crate) requirements: Vec<PathBuf>,
 }
 
 /// For whom findings are printed.

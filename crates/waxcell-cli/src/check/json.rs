@@ -2,11 +2,17 @@
 
 use serde_json::{Value, json};
 
+use waxcell::dependencies::Audit;
+
 use super::Checked;
 
-pub(super) fn render(checked: &[Checked], capabilities: bool) -> String {
+pub(super) fn render(checked: &[Checked], capabilities: bool, audit: Option<&Audit>) -> String {
     let files: Vec<Value> = checked.iter().map(|checked| file(checked, capabilities)).collect();
-    let report = json!({ "version": 1, "tool": env!("CARGO_PKG_VERSION"), "files": files });
+    let mut report = json!({ "version": 1, "tool": env!("CARGO_PKG_VERSION"), "files": files });
+    if let Some(audit) = audit {
+        report["dependencies"] = serde_json::to_value(audit).unwrap_or_default();
+        report["dependencies"]["complete"] = audit.is_complete().into();
+    }
     serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
 }
 

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use waxcell::dependencies::Audit;
 use waxcell_analysis::{Confidence, RULES, Rule, Severity};
 
-use super::{Checked, Told};
+use super::{Checked, Told, dependencies};
 
 /// Under which name [`fingerprints`](waxcell_analysis::fingerprints) stand in a result.
 const FINGERPRINT: &str = waxcell::Baseline::IN_SARIF;
@@ -14,11 +15,11 @@ const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 const HOME: &str = env!("CARGO_PKG_REPOSITORY");
 
-pub(super) fn render(checked: &[Checked], has_baseline: bool) -> String {
+pub(super) fn render(checked: &[Checked], has_baseline: bool, audit: Option<&Audit>) -> String {
     let told = |file| results(file, has_baseline);
     let results: Vec<Value> = checked.iter().flat_map(told).collect();
     let unread = checked.iter().filter_map(|file| file.unread.as_ref().map(|why| (file, why)));
-    let notifications: Vec<Value> = unread
+    let mut notifications: Vec<Value> = unread
         .map(|(file, why)| {
             json!({
                 "level": "error", "message": { "text": format!("The file was not checked: {why}.") },
@@ -26,6 +27,17 @@ pub(super) fn render(checked: &[Checked], has_baseline: bool) -> String {
             })
         })
         .collect();
+    let is_successful = notifications.is_empty() && audit.is_none_or(Audit::is_complete);
+    notifications.extend(dependencies::gaps(audit).into_iter().map(|(place, what)| {
+        let mut notification = json!({ "level": "error", "message": { "text": sentence(&what) } });
+        if let Some(place) = place {
+            notification["locations"] = json!([{ "physicalLocation": {
+                "artifactLocation": artifact(Path::new(&place.file)),
+                "region": { "startLine": place.line, "startColumn": place.column },
+            } }]);
+        }
+        notification
+    }));
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -38,7 +50,7 @@ pub(super) fn render(checked: &[Checked], has_baseline: bool) -> String {
                 "rules": RULES.iter().map(|one| rule(one)).collect::<Vec<_>>(),
             } },
             "invocations": [{
-                "executionSuccessful": notifications.is_empty(),
+                "executionSuccessful": is_successful,
                 "toolExecutionNotifications": notifications,
             }],
             "columnKind": "unicodeCodePoints",
