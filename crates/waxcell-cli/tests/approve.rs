@@ -10,7 +10,7 @@ use support::{Place, policy, say, types};
 const SCRIPT: &str = "print(eval('1 + 1'))\n";
 
 fn place() -> Place {
-    let place = Place::new(&(policy(&[]) + "analysis: {rules: {B307: refuse}}\n"));
+    let place = Place::with_gate(&(policy(&[]) + "analysis: {rules: {B307: refuse}}\n"));
     place.write("a.py", SCRIPT);
     place
 }

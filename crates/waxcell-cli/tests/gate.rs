@@ -11,7 +11,7 @@ use support::{Place, Said, policy, say, types};
 const SCRIPT: &str = "import sys\nprint(eval('1 + 1'))  # nosec\nassert sys\n";
 
 fn place(analysis: &str) -> Place {
-    let place = Place::new(&(policy(&[]) + analysis));
+    let place = Place::with_gate(&(policy(&[]) + analysis));
     place.write("scripts/a.py", SCRIPT);
     place
 }

@@ -261,8 +261,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// With `policy` as its policy.
+    /// With `policy` as its policy, under which the gate reports and refuses nothing unless it says so: most tests ask what
+    /// becomes of a script that runs.
     pub(crate) fn new(policy: &str) -> Place {
+        Place::with_gate(&at_the_kernel(policy))
+    }
+
+    /// With `policy` as its policy, and the gate that follows from it.
+    pub(crate) fn with_gate(policy: &str) -> Place {
         let place = Place { folder: tempfile::tempdir().expect("a folder") };
         for folder in ["project", "home"] {
             fs::create_dir(place.root().join(folder)).expect("a folder");
@@ -426,6 +432,18 @@ pub(crate) fn policy(tight: &[(&str, &str)]) -> String {
     }
     text + "filesystem:\n  allowed_paths: [./data]\n  blocked_operations: []\n"
 }
+
+/// A policy with which the gate reports what it finds and refuses nothing, unless it says something about that.
+pub(crate) fn at_the_kernel(policy: &str) -> String {
+    let end = if policy.is_empty() || policy.ends_with('\n') { "" } else { "\n" };
+    match policy.contains("analysis") || policy.starts_with(['{', 's']) {
+        true => policy.to_owned(),
+        false => format!("{policy}{end}{REPORTS}"),
+    }
+}
+
+/// What a policy says with which the gate refuses nothing that can be read.
+pub(crate) const REPORTS: &str = "analysis: {capabilities: report, threats: report, dynamic_code: report}\n";
 
 /// Runs a command to its end.
 #[track_caller]
