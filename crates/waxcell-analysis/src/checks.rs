@@ -1,12 +1,13 @@
 //! The rules of a profile, sorted by what they look at, and asked about one node after the other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ruff_python_ast::{ExceptHandlerExceptHandler, Expr, ExprCall, Stmt, StmtAssert, StmtFunctionDef};
 use ruff_text_size::{Ranged, TextRange};
 
 use crate::call::Call;
 use crate::context::Context;
+use crate::finding::Silenced;
 use crate::found::Found;
 use crate::nosec::Nosec;
 use crate::profile::Profile;
@@ -172,23 +173,40 @@ fn called<'c>(call: &'c Call<'_>) -> Option<&'c str> {
 pub(crate) struct Report<'n> {
     nosec: &'n Nosec,
     counts: HashMap<&'static str, usize>,
-    pub(crate) found: Vec<(&'static Rule, Found)>,
+    /// What the rules have found, and what each finding is about.
+    pub(crate) found: Vec<(&'static Rule, Found, TextRange)>,
+    /// What comments silence, and which of them do.
+    silenced: Silenced,
+    used: BTreeSet<usize>,
 }
 
 impl<'n> Report<'n> {
     pub(crate) fn new(nosec: &'n Nosec) -> Report<'n> {
-        Report { nosec, counts: HashMap::new(), found: Vec::new() }
+        Report {
+            nosec,
+            counts: HashMap::new(),
+            found: Vec::new(),
+            silenced: Silenced::default(),
+            used: BTreeSet::new(),
+        }
     }
 
     /// Takes what a rule says about something.
     fn take(&mut self, rule: &'static Rule, found: Found, about: TextRange) {
-        if self.nosec.silences(rule, found.range.start(), about) {
-            return;
+        if let Some(by) = self.nosec.silences(rule, found.range.start(), about) {
+            let count = if by.is_all { &mut self.silenced.all } else { &mut self.silenced.named };
+            *count += 1;
+            return self.used.extend(by.comments.into_iter().flatten());
         }
         let count = self.counts.entry(rule.id).or_default();
         if *count < MAX_PER_RULE {
             *count += 1;
-            self.found.push((rule, found));
+            self.found.push((rule, found, about));
         }
+    }
+
+    /// What comments silenced, when everything was looked at.
+    pub(crate) fn silenced(&self) -> Silenced {
+        Silenced { unused: self.nosec.unused(&self.used), ..self.silenced.clone() }
     }
 }

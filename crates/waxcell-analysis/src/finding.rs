@@ -19,6 +19,8 @@ pub struct Analysis {
     pub lines: usize,
     /// What the script can use, if that was asked for and the script could be read.
     pub capabilities: Capabilities,
+    /// What comments of the script keep from being told.
+    pub silenced: Silenced,
 }
 
 impl Analysis {
@@ -32,6 +34,30 @@ impl Analysis {
     pub fn blocks(&self) -> bool {
         self.findings.iter().any(Finding::blocks)
     }
+}
+
+/// What `# nosec` comments do, where they are honoured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silenced {
+    /// How many findings are silenced by comments that name no rule.
+    pub all: usize,
+    /// How many by those that name theirs.
+    pub named: usize,
+    /// The lines of comments that silence nothing, from 1.
+    pub unused: Vec<usize>,
+}
+
+/// The statement or expression that a finding is about, as Python's own tree has it. All 0 for a script as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Its first line, from 1. Of a text it is that of the statement or expression around it.
+    pub first_line: u32,
+    /// Its last one.
+    pub last_line: u32,
+    /// The bytes before it on its line, in UTF-8 whatever the script's encoding.
+    pub column: u32,
+    /// The bytes before its end on the line of its end.
+    pub end_column: u32,
 }
 
 /// The id of a [`Rule`].
@@ -60,6 +86,8 @@ pub struct Finding {
     pub span: Span,
     /// What to do about it, in one line: lower case, no full stop.
     pub help: String,
+    /// What it is about.
+    pub about: About,
 }
 
 impl Finding {
@@ -166,6 +194,7 @@ pub(crate) struct Problem {
     pub(crate) column: Option<usize>,
     pub(crate) message: String,
     pub(crate) help: String,
+    pub(crate) about: About,
 }
 
 impl Problem {
@@ -180,6 +209,7 @@ impl Problem {
             column: None,
             message: rule.summary.into(),
             help: rule.help.into(),
+            about: About::default(),
         }
     }
 
@@ -195,6 +225,7 @@ impl Problem {
             message: self.message,
             span: Span { start: self.start, end: self.end, line, column },
             help: self.help,
+            about: self.about,
         }
     }
 }

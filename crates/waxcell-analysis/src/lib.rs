@@ -34,7 +34,7 @@ mod version;
 mod walk;
 
 pub use capabilities::{Base, Capabilities, Capability, Certainty, Evidence, Family, MOST_PLACES, Target};
-pub use finding::{Analysis, Class, Confidence, Finding, RuleId, Severity, Span};
+pub use finding::{About, Analysis, Class, Confidence, Finding, RuleId, Severity, Silenced, Span};
 pub use fingerprint::{fingerprint_of, fingerprints};
 pub use glob::matches as path_matches;
 pub use options::{
@@ -65,24 +65,27 @@ pub fn analyse(source: &[u8], target: PythonVersion) -> Analysis {
 /// only patterns of the profile make anything.
 pub fn scan(file: &str, source: &[u8], target: PythonVersion, profile: &Profile) -> Analysis {
     let mut capabilities = Capabilities::default();
+    let mut silenced = Silenced::default();
     let scan = |text: &str| {
         let script = Script { file, text, target };
         parse::parse(text, target, |body, comments| {
             if profile.capabilities {
                 capabilities = capabilities::infer(body, text);
             }
-            scan::scan(&script, body, comments, profile)
+            let (problems, by_comments) = scan::scan(&script, body, comments, profile);
+            silenced = by_comments;
+            problems
         })
     };
     let found = analysis(source, problems(source, scan));
-    Analysis { capabilities, ..found }
+    Analysis { capabilities, silenced, ..found }
 }
 
 fn analysis(source: &[u8], problems: Vec<Problem>) -> Analysis {
     let mut lines = Lines::new(source);
     let count = lines.count();
     let findings = problems.into_iter().map(|problem| problem.located(&mut lines)).collect();
-    Analysis { findings, lines: count, capabilities: Capabilities::default() }
+    Analysis { findings, lines: count, ..Analysis::default() }
 }
 
 /// The steps, each of which needs the one before: a bounded size, text, and what `read` finds in it. In the order of

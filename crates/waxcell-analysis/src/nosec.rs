@@ -3,6 +3,8 @@
 //! `# nosec` silences every rule, `# nosec B602, B607` or `# nosec: assert_used` those that it names. It counts on the
 //! line of the finding and on every line of what the finding is about, of which the first comment is taken.
 
+use std::collections::BTreeSet;
+
 use ruff_text_size::{TextRange, TextSize};
 
 use crate::rules::{RULES, Rule};
@@ -13,6 +15,15 @@ pub(crate) struct Nosec {
     comments: Vec<Comment>,
     /// Where lines begin, if there is any comment.
     starts: Vec<TextSize>,
+}
+
+/// What silences a finding.
+#[derive(Debug)]
+pub(crate) struct By {
+    /// Whether it names no rule.
+    pub(crate) is_all: bool,
+    /// The comments that count, by their number.
+    pub(crate) comments: [Option<usize>; 2],
 }
 
 #[derive(Debug)]
@@ -39,24 +50,29 @@ impl Nosec {
         nosec
     }
 
-    /// Whether a finding is silenced that stands at `place` and is about `about`.
-    pub(crate) fn silences(&self, rule: &Rule, place: TextSize, about: TextRange) -> bool {
+    /// What silences a finding that stands at `place` and is about `about`, if anything does.
+    pub(crate) fn silences(&self, rule: &Rule, place: TextSize, about: TextRange) -> Option<By> {
         if self.comments.is_empty() {
-            return false;
+            return None;
         }
         let line = self.line(place);
-        let here = self.first(line, line);
-        let around = self.first(self.line(about.start()), self.line(about.end()));
-        if here.is_none() && around.is_none() {
-            return false;
-        }
-        let mut named = here.into_iter().chain(around).flat_map(|comment| &comment.rules).peekable();
-        named.peek().is_none() || named.any(|id| *id == rule.id)
+        let comments = [self.first(line, line), self.first(self.line(about.start()), self.line(about.end()))];
+        let mut both = comments.into_iter().flatten().peekable();
+        both.peek()?;
+        let mut named = both.flat_map(|at| &self.comments[at].rules).peekable();
+        let is_all = named.peek().is_none();
+        (is_all || named.any(|id| *id == rule.id)).then_some(By { is_all, comments })
     }
 
-    fn first(&self, from: usize, to: usize) -> Option<&Comment> {
+    /// The lines of the comments that are not among these, from 1.
+    pub(crate) fn unused(&self, used: &BTreeSet<usize>) -> Vec<usize> {
+        let comments = self.comments.iter().enumerate().filter(|(at, _)| !used.contains(at));
+        comments.map(|(_, comment)| comment.line + 1).collect()
+    }
+
+    fn first(&self, from: usize, to: usize) -> Option<usize> {
         let at = self.comments.partition_point(|comment| comment.line < from);
-        self.comments.get(at).filter(|comment| comment.line <= to)
+        self.comments.get(at).filter(|comment| comment.line <= to).map(|_| at)
     }
 
     /// Counted from 0.
@@ -65,7 +81,8 @@ impl Nosec {
     }
 }
 
-fn starts(text: &str) -> Vec<TextSize> {
+/// Where lines begin.
+pub(crate) fn starts(text: &str) -> Vec<TextSize> {
     let mut starts = vec![TextSize::new(0)];
     let bytes = text.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {

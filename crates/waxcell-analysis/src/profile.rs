@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::{Confidence, Severity};
 use crate::options::Options;
-use crate::rules::{Check, RULES, Rule};
+use crate::rules::{RULES, Rule};
 
 /// Stands for all rules that are a list of names, in Bandit's configuration.
 const LISTS: &str = "B001";
@@ -91,7 +91,6 @@ impl Profile {
 /// Whether the list names this rule: by its id, or as one of all lists if it names no single one of them.
 fn names(list: &[String], rule: &Rule) -> bool {
     let is_named = |id: &str| list.iter().any(|one| one == id);
-    let is_list = |rule: &Rule| matches!(rule.check, Check::Called(_) | Check::Imported(_));
-    let all_lists = || is_named(LISTS) && !RULES.iter().any(|rule| is_list(rule) && is_named(rule.id));
-    is_named(rule.id) || (is_list(rule) && all_lists())
+    let all_lists = || is_named(LISTS) && !RULES.iter().any(|rule| rule.is_list() && is_named(rule.id));
+    is_named(rule.id) || (rule.is_list() && all_lists())
 }

@@ -106,6 +106,16 @@ impl Rule {
     pub fn blocks(&self) -> bool {
         matches!(self.check, Check::Reading)
     }
+
+    /// Whether it is a list of names that are called or imported.
+    pub fn is_list(&self) -> bool {
+        matches!(self.check, Check::Called(_) | Check::Imported(_))
+    }
+
+    /// Whether it looks at texts, and not at the statements and expressions in which they stand.
+    pub fn is_about_texts(&self) -> bool {
+        matches!(self.check, Check::Text(_))
+    }
 }
 
 /// Every rule, in the order of its id.

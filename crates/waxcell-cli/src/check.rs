@@ -1,27 +1,37 @@
 //! `waxcell check`: static analysis alone, of files and whole trees.
 
+mod bandit;
 mod capabilities;
 mod dependencies;
 mod files;
 mod github;
 mod json;
+mod known;
 mod sarif;
+mod settings;
 mod text;
+mod yaml;
 
 use std::io::{IsTerminal, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
+use waxcell::Analyst;
 use waxcell::dependencies::{Audit, Importing};
 use waxcell::interpreter::{self, Search};
-use waxcell::{Analyst, Baseline};
-use waxcell_analysis::{Analysis, Capabilities, Finding, MAX_SOURCE, Profile, PythonVersion, fingerprints};
+use waxcell_analysis::{
+    Analysis, Capabilities, Confidence, Finding, MAX_SOURCE, Profile, PythonVersion, Severity, Silenced,
+    fingerprints,
+};
 
 use crate::args::{Check, CheckFormat, Common};
 use crate::edge;
 use crate::exit::Exit;
+use known::Known;
+use settings::Settings;
 
 /// From so many files on, somebody who waits is told how far it is.
 const WORTH_SHOWING: usize = 50;
@@ -40,6 +50,9 @@ struct Checked {
     capabilities: Capabilities,
     /// What it imports, if anybody asks for that.
     importing: Option<Importing>,
+    silenced: Silenced,
+    /// Whether it was named itself, and did not lie in a folder that was.
+    is_named: bool,
 }
 
 /// A finding, and what tells it from others when the file has changed.
@@ -56,6 +69,12 @@ impl Checked {
         self.findings.iter().filter(|told| !told.known)
     }
 
+    /// Its path as Bandit writes it.
+    fn bandit_name(&self) -> String {
+        let path = if self.is_named { Path::new(".").join(&self.path) } else { self.path.clone() };
+        path.to_string_lossy().into_owned()
+    }
+
     /// Whether it is known what is in it.
     fn is_analysed(&self) -> bool {
         self.unread.is_none() && !self.findings.iter().any(|told| told.finding.blocks())
@@ -63,12 +82,16 @@ impl Checked {
 }
 
 pub(crate) fn run(command: &Check, common: &Common) -> Exit {
-    if let Err(error) = profile(command).check() {
-        edge::complain(&error.to_string());
-        return Exit::USAGE;
-    }
-    match check(command, common) {
-        Ok((checked, audit)) => tell(command, common, &checked, audit.as_ref()),
+    let settings = match Settings::of(command) {
+        Ok(settings) => settings,
+        Err(why) => {
+            edge::complain(&why);
+            return Exit::USAGE;
+        }
+    };
+    settings.notes.iter().for_each(|note| edge::note(note));
+    match check(command, common, &settings) {
+        Ok((checked, audit)) => tell(command, common, &settings, &checked, audit.as_ref()),
         Err(why) => {
             edge::complain(&why);
             Exit::UNCHECKED
@@ -76,33 +99,44 @@ pub(crate) fn run(command: &Check, common: &Common) -> Exit {
     }
 }
 
-fn check(command: &Check, common: &Common) -> Result<(Vec<Checked>, Option<Audit>), String> {
-    let profile = profile(command);
-    let baseline =
-        command.baseline.as_deref().map(Baseline::read).transpose().map_err(|error| error.to_string())?;
-    let mut baseline = baseline.unwrap_or_default();
+/// How each file is looked at.
+struct Job {
+    target: PythonVersion,
+    profile: Profile,
+    /// Whether the bytes of files are needed in which nothing was found.
+    keeps_sources: bool,
+}
+
+fn check(
+    command: &Check,
+    common: &Common,
+    settings: &Settings,
+) -> Result<(Vec<Checked>, Option<Audit>), String> {
+    let is_bandit = format(command, common) == CheckFormat::Bandit;
+    let mut profile = settings.profile.clone();
+    if is_bandit {
+        // There, findings below the levels are counted.
+        (profile.severity, profile.confidence) = (Severity::Low, Confidence::Low);
+    }
     let target = command.python.unwrap_or_else(version_of_interpreter);
-    let files = files::below(&command.paths, &command.exclude);
+    let job = Job { target, profile, keeps_sources: is_bandit };
+    let mut baseline = settings.baseline.as_deref().map(Known::read).transpose()?.unwrap_or_default();
+    let files = files::below(&command.paths, &settings.excluded);
     let shown = files.len() >= WORTH_SHOWING && !common.quiet && std::io::stderr().is_terminal();
-    let mut checked = each(&files, shown, &|analyst, file| one(analyst, file, target, &profile));
-    let audit = dependencies::audit(command, &profile, &mut checked);
-    for told in checked.iter_mut().flat_map(|file| &mut file.findings) {
+    let mut checked = each(&files, shown, &|analyst, file| one(analyst, file, &job));
+    let audit = dependencies::audit(command, &settings.profile, &mut checked);
+    for file in &mut checked {
+        file.is_named = command.paths.contains(&file.path);
+        let known = |told: &Told| !told.finding.blocks() && baseline.takes(file, told);
         // What keeps a file from being analysed stays untold by no baseline.
-        told.known = !told.finding.blocks() && baseline.takes(&told.fingerprint);
+        let known: Vec<bool> = file.findings.iter().map(known).collect();
+        file.findings.iter_mut().zip(known).for_each(|(told, known)| told.known = known);
     }
     Ok((checked, audit))
 }
 
-fn profile(command: &Check) -> Profile {
-    Profile {
-        tests: command.select.clone(),
-        skips: command.ignore.clone(),
-        severity: command.severity.into(),
-        confidence: command.confidence.into(),
-        nosec: !command.ignore_nosec,
-        capabilities: command.capabilities || command.osv_db.is_some(),
-        ..Profile::default()
-    }
+fn format(command: &Check, common: &Common) -> CheckFormat {
+    if common.json { CheckFormat::Json } else { command.format }
 }
 
 /// What one script can use; or why that is not known.
@@ -126,7 +160,7 @@ fn version_of_interpreter() -> PythonVersion {
     found.map_or(PythonVersion::NEWEST, |found| found.version)
 }
 
-fn one(analyst: &mut Analyst, file: &files::Found, target: PythonVersion, profile: &Profile) -> Checked {
+fn one(analyst: &mut Analyst, file: &files::Found, job: &Job) -> Checked {
     let path = file.path.clone();
     let nothing = Checked { path, ..Checked::default() };
     // One byte more than is analysed, so that the analysis says what is too much.
@@ -138,14 +172,15 @@ fn one(analyst: &mut Analyst, file: &files::Found, target: PythonVersion, profil
         Ok(source) => source,
         Err(error) => return Checked { unread: Some(error), ..nothing },
     };
-    let analysis = analyst.analyse(&file.path.to_string_lossy(), &source, target, profile);
+    let analysis = analyst.analyse(&file.path.to_string_lossy(), &source, job.target, &job.profile);
     let marks = fingerprints(&source, &analysis);
-    let Analysis { findings, lines, capabilities } = analysis;
+    let Analysis { findings, lines, capabilities, silenced } = analysis;
     let told = |(finding, fingerprint)| Told { finding, fingerprint, known: false };
-    let importing = profile.capabilities.then(|| dependencies::importing(&file.path, &source, &capabilities));
-    let source = if findings.is_empty() { vec![] } else { source };
+    let importing =
+        job.profile.capabilities.then(|| dependencies::importing(&file.path, &source, &capabilities));
+    let source = if findings.is_empty() && !job.keeps_sources { vec![] } else { source };
     let findings = findings.into_iter().zip(marks).map(told).collect();
-    Checked { source, lines, findings, capabilities, importing, ..nothing }
+    Checked { source, lines, findings, capabilities, importing, silenced, ..nothing }
 }
 
 /// Does the same with each of them on all processors, each with an analyst of its own; the results are in their order.
@@ -182,19 +217,27 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn tell(command: &Check, common: &Common, checked: &[Checked], audit: Option<&Audit>) -> Exit {
-    let format = if common.json { CheckFormat::Json } else { command.format };
-    let text = match format {
+fn tell(
+    command: &Check,
+    common: &Common,
+    settings: &Settings,
+    checked: &[Checked],
+    audit: Option<&Audit>,
+) -> Exit {
+    let least = (settings.profile.severity, settings.profile.confidence);
+    let text = match format(command, common) {
         CheckFormat::Text if command.capabilities => capabilities::render(checked, common),
-        CheckFormat::Text => text::render(checked, common) + &dependencies::text(audit),
+        CheckFormat::Text => text::render(checked, common, command.unused_nosec) + &dependencies::text(audit),
         CheckFormat::Json => json::render(checked, command.capabilities, audit),
-        CheckFormat::Sarif => sarif::render(checked, command.baseline.is_some(), audit),
+        CheckFormat::Sarif => sarif::render(checked, settings.baseline.is_some(), audit),
         CheckFormat::Github => github::render(checked) + &dependencies::annotations(audit),
+        CheckFormat::Bandit => bandit::render(checked, least, SystemTime::now()),
     };
+    let is_told = |told: &Told| told.finding.severity >= least.0 && told.finding.confidence >= least.1;
     let exit = match () {
         () if !checked.iter().all(Checked::is_analysed) => Exit::UNCHECKED,
         () if audit.is_some_and(|audit| !audit.is_complete()) => Exit::UNCHECKED,
-        () if checked.iter().any(|file| file.new_findings().next().is_some()) => Exit::FOUND,
+        () if checked.iter().flat_map(Checked::new_findings).any(is_told) => Exit::FOUND,
         () => Exit::SUCCESS,
     };
     match &command.output {

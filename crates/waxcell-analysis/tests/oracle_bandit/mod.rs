@@ -109,13 +109,25 @@ impl Bandit {
         files
     }
 
+    /// Its report as JSON.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        self.json_in(Path::new("."), args)
+    }
+
+    /// The same from a working directory.
+    #[expect(clippy::disallowed_methods, reason = "tests start programs")]
+    pub(crate) fn json_in(&self, folder: &Path, args: &[&str]) -> Value {
+        let mut command = Command::new(&self.python);
+        command.args(["-m", "bandit", "-q", "--exit-zero", "-f", "json"]).args(args).current_dir(folder);
+        serde_json::from_slice(&command.output().unwrap().stdout).unwrap()
+    }
+
     /// Has it scan files and folders.
     pub(crate) fn run(&self, options: &[&str], targets: &[PathBuf]) -> Said {
-        let mut args = vec!["-m", "bandit", "-r", "-q", "--exit-zero", "-f", "json"];
+        let mut args = vec!["-r"];
         args.extend(options);
         args.extend(targets.iter().map(|path| path.to_str().unwrap()));
-        let output = run(&self.python, &args);
-        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let said = self.json(&args);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let path = |value: &Value| PathBuf::from(text(value));
         let unread: BTreeSet<PathBuf> =

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 use waxcell_analysis::{Confidence, ParseVersionError, PythonVersion, Severity};
 
 const OF_CHECK: &str = "\
@@ -32,10 +32,10 @@ pub(crate) struct Check {
     #[arg(long)]
     pub(crate) capabilities: bool,
     /// Only these rules, as B602,B605
-    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    #[arg(long, short = 't', visible_alias = "tests", value_name = "RULES", value_delimiter = ',')]
     pub(crate) select: Vec<String>,
     /// Not these rules
-    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    #[arg(long, short = 's', visible_alias = "skip", value_name = "RULES", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
     /// Only findings of at least this severity
     #[arg(long, value_enum, default_value_t = AtLeast::Low, value_name = "LEVEL")]
@@ -43,14 +43,35 @@ pub(crate) struct Check {
     /// Only findings of at least this confidence
     #[arg(long, value_enum, default_value_t = AtLeast::Low, value_name = "LEVEL")]
     pub(crate) confidence: AtLeast,
+    /// Only findings of at least low (-l), medium (-ll) or high (-lll) severity
+    #[arg(short = 'l', action = ArgAction::Count)]
+    pub(crate) severity_count: u8,
+    /// Only findings of at least low (-i), medium (-ii) or high (-iii) confidence
+    #[arg(short = 'i', action = ArgAction::Count)]
+    pub(crate) confidence_count: u8,
+    /// Look below folders, as is done without it
+    #[arg(long, short = 'r', hide = true)]
+    pub(crate) recursive: bool,
     /// Tell also what `# nosec` comments silence
     #[arg(long)]
     pub(crate) ignore_nosec: bool,
     /// Not this folder or file: by its path, or by its name wherever it is
     #[arg(long, value_name = "PATH")]
     pub(crate) exclude: Vec<PathBuf>,
-    /// Tell only what an earlier report (JSON or SARIF) does not have
+    /// Not what lies in these folders, fits these patterns, or has these words in its path
+    #[arg(short = 'x', value_name = "PATTERNS", value_delimiter = ',')]
+    pub(crate) exclude_patterns: Vec<String>,
+    /// Settings as Bandit has them: YAML, or [tool.bandit] of a pyproject.toml
+    #[arg(long, short = 'c', visible_alias = "configfile", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The .bandit file, in place of the one in a folder that is looked at
     #[arg(long, value_name = "FILE")]
+    pub(crate) ini: Option<PathBuf>,
+    /// Tell of comments that silence nothing
+    #[arg(long)]
+    pub(crate) unused_nosec: bool,
+    /// Tell only what an earlier report (JSON, SARIF or Bandit's) does not have
+    #[arg(long, short = 'b', value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
     /// Read scripts as this Python does, as 3.11 [default: the one that `run` would take, else 3.14]
     #[arg(long, value_name = "VERSION", value_parser = supported)]
@@ -79,6 +100,8 @@ pub(crate) enum CheckFormat {
     Sarif,
     /// Annotations of GitHub Actions
     Github,
+    /// The JSON that Bandit writes
+    Bandit,
 }
 
 /// From which level on findings are told.

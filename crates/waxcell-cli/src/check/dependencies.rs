@@ -10,8 +10,8 @@ use waxcell::dependencies::{
 };
 use waxcell::interpreter::{self, Search};
 use waxcell_analysis::{
-    Capabilities, Certainty, Class, Confidence, Evidence, Family, Finding, Profile, RULES, Severity, Span,
-    Target, fingerprint_of,
+    About, Capabilities, Certainty, Class, Confidence, Evidence, Family, Finding, Profile, RULES, Severity,
+    Span, Target, fingerprint_of,
 };
 
 use super::github::{message, property};
@@ -119,6 +119,7 @@ fn put(entry: &Entry, vulnerabilities: &[Vulnerability], severity: Severity, che
             message: said(entry, source, vulnerabilities),
             span: span(&file.source, &source.place),
             help: help(vulnerabilities),
+            about: About::default(),
         };
         // Another vulnerability is another finding, even if an earlier report has this dependency.
         let fingerprint = fingerprint_of(RULE, &format!("{} {}", entry.name, ids.join(" ")));

@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::settings::Excluded;
+
 /// Folders in which no code of the project lies: version control, caches, environments, build results.
 const SKIPPED: [&str; 14] = [
     ".bzr",
@@ -32,7 +34,7 @@ pub(super) struct Found {
 
 /// Files that are named, whatever their names; of folders all `*.py` and `*.pyw` below, in the order of their names,
 /// without what is excluded: by its path, or by its name anywhere. Links to folders are not followed.
-pub(super) fn below(paths: &[PathBuf], exclude: &[PathBuf]) -> Vec<Found> {
+pub(super) fn below(paths: &[PathBuf], exclude: &Excluded) -> Vec<Found> {
     let mut found = Vec::new();
     for path in paths {
         match fs::metadata(path) {
@@ -45,7 +47,7 @@ pub(super) fn below(paths: &[PathBuf], exclude: &[PathBuf]) -> Vec<Found> {
 }
 
 /// Without recursion: a tree may be deeper than our stack.
-fn walk(folder: &Path, exclude: &[PathBuf], found: &mut Vec<Found>) {
+fn walk(folder: &Path, exclude: &Excluded, found: &mut Vec<Found>) {
     let mut ahead = vec![(folder.to_owned(), true)];
     while let Some((path, is_folder)) = ahead.pop() {
         if !is_folder {
@@ -63,7 +65,7 @@ fn walk(folder: &Path, exclude: &[PathBuf], found: &mut Vec<Found>) {
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries.into_iter().rev() {
             let (path, name) = (path.join(entry.file_name()), entry.file_name());
-            let is_excluded = exclude.iter().any(|one| path.starts_with(one) || one.as_os_str() == name);
+            let is_excluded = exclude.has(&path);
             let kind = entry.file_type();
             let is_folder = kind.as_ref().is_ok_and(fs::FileType::is_dir);
             let is_skipped = is_folder && SKIPPED.iter().any(|skipped| name == *skipped);

@@ -28,7 +28,7 @@ fn file(file: &Checked, capabilities: bool) -> Value {
             value
         })
         .collect();
-    let mut value = json!({ "path": file.path.to_string_lossy(), "lines": file.lines, "error": file.unread, "findings": findings });
+    let mut value = json!({ "path": file.path.to_string_lossy(), "lines": file.lines, "error": file.unread, "silenced": file.silenced, "findings": findings });
     if capabilities {
         value["capabilities"] = serde_json::to_value(&file.capabilities).unwrap_or_default();
     }

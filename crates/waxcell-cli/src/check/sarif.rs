@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use waxcell::dependencies::Audit;
-use waxcell_analysis::{Confidence, RULES, Rule, Severity};
+use waxcell_analysis::{Class, Confidence, RULES, Rule, Severity};
 
 use super::{Checked, Told, dependencies};
 
@@ -72,7 +72,7 @@ fn rule(rule: &Rule) -> Value {
         Severity::Medium => "5.0",
         Severity::Low => "2.0",
     };
-    let mut tags = vec!["security".to_owned()];
+    let mut tags = vec!["security".to_owned(), class(rule.class).to_owned()];
     if rule.cwe > 0 {
         tags.push(format!("external/cwe/cwe-{:03}", rule.cwe));
     }
@@ -81,7 +81,7 @@ fn rule(rule: &Rule) -> Value {
         "shortDescription": { "text": sentence(rule.summary) },
         "fullDescription": { "text": format!("{} {}", sentence(rule.summary), rule.why) },
         "help": { "text": sentence(rule.help) },
-        "helpUri": format!("{HOME}/blob/main/docs/rules.md#{}", rule.id.to_lowercase()),
+        "helpUri": page_of(rule.id),
         "defaultConfiguration": { "level": level(rule.severity) },
         "properties": { "tags": tags, "precision": precision, "security-severity": weight },
     });
@@ -147,6 +147,21 @@ fn artifact(path: &Path) -> Value {
         }
     }
     json!({ "uri": uri })
+}
+
+fn class(class: Class) -> &'static str {
+    match class {
+        Class::Reading => "reading",
+        Class::Hygiene => "hygiene",
+        Class::Capability => "capability",
+        Class::Threat => "threat",
+        Class::Dynamic => "dynamic",
+    }
+}
+
+/// Where a rule is explained.
+pub(super) fn page_of(rule: &str) -> String {
+    format!("{HOME}/blob/main/docs/rules.md#{}", rule.to_lowercase())
 }
 
 fn level(severity: Severity) -> &'static str {

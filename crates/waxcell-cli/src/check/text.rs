@@ -15,7 +15,7 @@ use crate::edge;
 /// Longer pieces of a script are not shown, only their place.
 const MOST_SHOWN: usize = 400;
 
-pub(super) fn render(checked: &[Checked], common: &Common) -> String {
+pub(super) fn render(checked: &[Checked], common: &Common, unused_nosec: bool) -> String {
     let color = match common.color {
         Color::Auto => edge::color(common) && std::io::stdout().is_terminal(),
         _ => edge::color(common),
@@ -32,6 +32,12 @@ pub(super) fn render(checked: &[Checked], common: &Common) -> String {
         }
         for told in file.new_findings() {
             let _ = writeln!(text, "{}\n", one(file, &told.finding, &renderer));
+        }
+    }
+    for file in checked.iter().filter(|_| unused_nosec) {
+        let path = edge::printable(&file.path.to_string_lossy());
+        for line in &file.silenced.unused {
+            let _ = writeln!(text, "note: the comment `nosec` in {path}:{line} silences nothing\n");
         }
     }
     if common.quiet { text } else { text + &summary(checked) }
@@ -98,6 +104,15 @@ pub(super) fn summary(checked: &[Checked]) -> String {
     };
     if known > 0 {
         let _ = write!(text, "; {known} more are in the baseline");
+    }
+    let silenced: usize = checked.iter().map(|file| file.silenced.all + file.silenced.named).sum();
+    if silenced > 0 {
+        let _ = write!(text, "; {silenced} silenced by comments");
+    }
+    let unused: usize = checked.iter().map(|file| file.silenced.unused.len()).sum();
+    if unused > 0 {
+        let comments = if unused == 1 { "comment silences" } else { "comments silence" };
+        let _ = write!(text, "; {unused} {comments} nothing");
     }
     if unchecked > 0 {
         let _ = write!(text, "; {unchecked} NOT ANALYSED");
