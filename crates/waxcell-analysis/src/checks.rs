@@ -1,6 +1,6 @@
 //! The rules of a profile, sorted by what they look at, and asked about one node after the other.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ruff_python_ast::{ExceptHandlerExceptHandler, Expr, ExprCall, Stmt, StmtAssert, StmtFunctionDef};
 use ruff_text_size::{Ranged, TextRange};
@@ -42,7 +42,8 @@ impl Checks {
         let mut checks = Checks::default();
         for &rule in RULES.iter().filter(|rule| profile.selects(rule)) {
             match rule.check {
-                Check::Reading | Check::Elsewhere => {}
+                // Asked when all of the script has been seen.
+                Check::Reading | Check::Elsewhere | Check::Sight(_) | Check::Use(..) => {}
                 Check::Assert(check) => checks.asserts.push((rule, check)),
                 Check::Call(check) => checks.calls.push((rule, check)),
                 Check::File(check) => checks.files.push((rule, check)),
@@ -173,6 +174,8 @@ fn called<'c>(call: &'c Call<'_>) -> Option<&'c str> {
 pub(crate) struct Report<'n> {
     nosec: &'n Nosec,
     counts: HashMap<&'static str, usize>,
+    /// What was told only once of a place.
+    told: HashSet<(&'static str, TextRange)>,
     /// What the rules have found, and what each finding is about.
     pub(crate) found: Vec<(&'static Rule, Found, TextRange)>,
     /// What comments silence, and which of them do.
@@ -188,6 +191,14 @@ impl<'n> Report<'n> {
             found: Vec::new(),
             silenced: Silenced::default(),
             used: BTreeSet::new(),
+            told: HashSet::new(),
+        }
+    }
+
+    /// The same as [`Report::take`], but nothing that the rule has said of this very place already.
+    pub(crate) fn once(&mut self, rule: &'static Rule, found: Found, about: TextRange) {
+        if self.told.insert((rule.id, found.range)) {
+            self.take(rule, found, about);
         }
     }
 

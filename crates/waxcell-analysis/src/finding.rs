@@ -237,7 +237,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_and_rules_are_those_that_there_are() {
-        let analysis = scan("a.py", b"eval(x)\nassert x\n", PythonVersion::NEWEST, &Profile::default());
+        let analysis =
+            scan("a.py", b"f(x, shell=True)\nassert x\n", PythonVersion::NEWEST, &Profile::default());
         assert_eq!(analysis.findings.len(), 2);
         let text = serde_json::to_string(&analysis).unwrap();
         assert_eq!(serde_json::from_str::<Analysis>(&text).unwrap(), analysis);

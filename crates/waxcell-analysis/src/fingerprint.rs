@@ -63,14 +63,14 @@ mod tests {
 
     #[test]
     fn what_moves_stays_the_same_and_what_is_replaced_does_not() {
-        let before = marks("eval(a)\neval(a)\neval(b)\n");
+        let before = marks("assert a\nassert a\nassert b\n");
         assert_eq!(before.len(), 3);
         assert!(before[0] != before[1] && before[1] != before[2]);
         assert_eq!(
-            marks("\n\nif x:\n    eval(a)\n    eval(a)\n\teval(b)\n".replace('\t', "    ").as_str()),
+            marks("\n\nif x:\n    assert a\n    assert a\n\tassert b\n".replace('\t', "    ").as_str()),
             before
         );
-        assert_eq!(marks("eval(a)\neval(a)\neval(c)\n")[..2], before[..2]);
-        assert!(!before.contains(&marks("eval(c)")[0]));
+        assert_eq!(marks("assert a\nassert a\nassert c\n")[..2], before[..2]);
+        assert!(!before.contains(&marks("assert c")[0]));
     }
 }

@@ -7,7 +7,7 @@ use ruff_text_size::{Ranged, TextRange};
 use crate::finding::{Confidence, Severity};
 
 /// Where a rule is broken. What it does not say is as the rule has it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) range: TextRange,
     pub(crate) severity: Option<Severity>,

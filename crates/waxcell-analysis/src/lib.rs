@@ -20,7 +20,6 @@ mod found;
 mod glob;
 mod imports;
 mod lines;
-#[allow(dead_code, unused_imports, reason = "who asks for it comes with the next steps")]
 mod names;
 mod nosec;
 mod options;
@@ -28,6 +27,7 @@ mod parse;
 mod profile;
 mod rules;
 mod scan;
+mod sight;
 mod text;
 mod value;
 mod version;
@@ -48,6 +48,7 @@ pub use version::{ParseVersionError, PythonVersion};
 use finding::Problem;
 use lines::Lines;
 use scan::Script;
+use sight::Nest;
 
 /// The largest script that is analysed, in bytes; a larger one is refused unread.
 pub const MAX_SOURCE: usize = 8 << 20;
@@ -72,7 +73,7 @@ pub fn scan(file: &str, source: &[u8], target: PythonVersion, profile: &Profile)
             if profile.capabilities {
                 capabilities = capabilities::infer(body, text);
             }
-            let (problems, by_comments) = scan::scan(&script, body, comments, profile);
+            let (problems, by_comments) = scan::scan(&script, body, comments, profile, &Nest::outermost());
             silenced = by_comments;
             problems
         })

@@ -8,19 +8,32 @@
 //! Nothing here recurses deeper than [`MAX_DEPTH`](meaning), and every step is paid for from one budget.
 
 mod bindings;
+mod calls;
+mod comprehension;
+mod decoders;
+mod dotted;
 mod eval;
+mod formats;
 mod hash;
 mod meaning;
+mod methods;
 mod scope;
+mod sources;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use ruff_python_ast::{Expr, ExprCall};
-use ruff_text_size::{Ranged, TextRange};
 
 pub(crate) use bindings::Names;
-pub(crate) use meaning::{Folded, Piece};
+pub(crate) use calls::code_of;
+pub(crate) use hash::Map;
+pub(crate) use meaning::{Made, Meaning, Piece, Source, SourceKind, Values};
 pub(crate) use scope::ScopeId;
+pub(crate) use sources::{is_secret, path_of};
+
+/// How much stack what follows expressions may take. It goes down no deeper than its own bound.
+pub(crate) const STACK: usize = 8 << 20;
 
 /// A place where a script uses something that has a dotted name.
 #[derive(Clone, Debug)]
@@ -28,9 +41,6 @@ pub(crate) struct Use<'a> {
     /// The whole name, wherever the script has it from: `os.system`, `socket.socket.connect`; of a builtin, `open`.
     pub(crate) name: String,
     pub(crate) kind: UseKind<'a>,
-    pub(crate) range: TextRange,
-    /// In which scope, for [`Names::fold`] and [`Names::resolve`].
-    pub(crate) scope: ScopeId,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,29 +55,31 @@ pub(crate) enum UseKind<'a> {
 impl<'a> Names<'a> {
     /// Every use, in no certain order. One place may have several, where a name may mean several things.
     pub(crate) fn uses(&self, take: &mut dyn FnMut(Use<'a>)) {
-        for &(name, range, scope) in self.imported() {
-            take(Use { name: name.to_owned(), kind: UseKind::Import, range, scope });
+        stacker::maybe_grow(STACK, STACK, || self.each_use(take));
+    }
+
+    fn each_use(&self, take: &mut dyn FnMut(Use<'a>)) {
+        for &(name, _, _) in self.imported() {
+            take(Use { name: name.to_owned(), kind: UseKind::Import });
         }
         // Children come behind their parents: from the back, what is within is known before what is around it.
         for &(call, scope) in self.calls().iter().rev() {
             for name in self.resolve(&call.func, scope) {
-                take(Use { name, kind: UseKind::Call(call), range: call.range(), scope });
+                take(Use { name, kind: UseKind::Call(call) });
             }
         }
         for &(expression, scope) in self.references() {
             for name in self.resolve(expression, scope) {
-                take(Use { name, kind: UseKind::Reference, range: expression.range(), scope });
+                take(Use { name, kind: UseKind::Reference });
             }
         }
     }
 
-    /// The dotted names that an expression may stand for; none if it stands for nothing that has one.
-    pub(crate) fn resolve(&self, expression: &'a Expr, scope: ScopeId) -> Vec<String> {
-        self.names_of(expression, scope)
-    }
-
-    /// What is known about the value of an expression.
-    pub(crate) fn fold(&self, expression: &'a Expr, scope: ScopeId) -> Folded<'a> {
-        Folded::of(&self.eval(expression, scope))
+    fn resolve(&self, expression: &'a Expr, scope: ScopeId) -> Vec<String> {
+        let name = |value| match value {
+            Meaning::Name(name, _) => Some(name.to_string()),
+            _ => None,
+        };
+        self.eval(expression, scope).into_iter().filter_map(name).collect()
     }
 }

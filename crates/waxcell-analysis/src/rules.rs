@@ -2,6 +2,7 @@
 //! of a table there, and one name in `RULES`.
 
 mod assert_used;
+mod autostart;
 mod bad_file_permissions;
 mod bind_all_interfaces;
 mod called_crypto;
@@ -10,26 +11,38 @@ mod called_network;
 mod called_xml;
 mod dependency;
 mod django_sql;
+mod dynamic_code;
+mod dynamic_import;
 mod exec_used;
 mod flask_debug;
+mod format_walk;
 mod hardcoded_tmp_directory;
 mod hashlib;
+mod hidden_code;
+mod hidden_name;
 mod imported;
 mod imported_xml;
+mod inner_member;
 mod logging_listen;
 mod machine_learning;
 mod mark_safe;
 mod passwords;
+mod reached;
+mod reduce_payload;
 mod requests;
+mod secrets;
 mod shell;
+mod shells;
 mod snmp;
 mod sql;
 mod ssh;
+mod tainted;
 mod tarfile_members;
 mod templates;
 mod tls;
 mod trojan_source;
 mod try_except;
+mod unicode_name;
 mod unreadable;
 mod weak_key;
 mod wildcard;
@@ -43,8 +56,11 @@ use crate::call::Call;
 use crate::context::Context;
 use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
+use crate::sight::{Sight, Used};
 use crate::text::Text;
 
+pub(crate) use dynamic_code::RULE as DYNAMIC_CODE;
+pub(crate) use hidden_code::{HIDDEN as HIDDEN_CODE, IN_TEXT as CODE_IN_TEXT};
 pub(crate) use unreadable::{
     ANALYSIS_ENDED, NUL_BYTE, SYNTAX_ERROR, TOO_DEEP, TOO_LARGE, UNDECODABLE, UNSUPPORTED_SYNTAX,
 };
@@ -97,7 +113,11 @@ pub(crate) enum Check {
     Handler(fn(&ExceptHandlerExceptHandler, &Context<'_>) -> Option<Found>),
     /// Imports of what begins with one of these, in whatever way.
     Imported(&'static [&'static str]),
+    /// What is seen of the script when all of it has been read.
+    Sight(for<'a, 'n> fn(&Sight<'a, 'n>, &mut dyn FnMut(Found))),
     Text(for<'a> fn(&Text<'a>, &Context<'a>) -> Option<Found>),
+    /// Uses of what has one of these names, however the script comes by it; `x.*` is everything below `x`, and itself.
+    Use(&'static [&'static str], for<'a, 'n> fn(&Used<'a>, &Sight<'a, 'n>) -> Option<Found>),
 }
 
 impl Rule {
@@ -196,13 +216,43 @@ pub static RULES: &[&Rule] = &[
     &mark_safe::RULE,
     &templates::MARKUP,
     &unreadable::ANALYSIS_ENDED,
+    &autostart::AUTOSTART,
+    &hidden_code::IN_TEXT,
+    &inner_member::CODE_OBJECT,
+    &secrets::READ,
+    &shells::DOWNLOAD,
+    &secrets::DROP,
+    &inner_member::WALK,
+    &dynamic_code::RULE,
+    &dynamic_import::RULE,
+    &secrets::SEND,
+    &format_walk::RULE,
+    &inner_member::FRAME,
+    &hidden_code::HIDDEN,
+    &hidden_name::HIDDEN,
+    &reached::IMPORT_HOOK,
+    &hidden_name::INDIRECT,
+    &inner_member::INNER,
+    &autostart::ENVIRONMENT,
+    &reached::NATIVE,
     &unreadable::NUL_BYTE,
+    &reached::PTY,
+    &reduce_payload::RULE,
+    &shells::REVERSE,
+    &reached::STARTS,
     &unreadable::SYNTAX_ERROR,
+    &tainted::COMMAND,
+    &tainted::PATH,
+    &tainted::QUERY,
     &unreadable::TOO_DEEP,
     &unreadable::TOO_LARGE,
+    &reached::TRACING,
     &unreadable::UNDECODABLE,
+    &unicode_name::RULE,
+    &reached::UNPICKLES,
     &unreadable::UNSUPPORTED_SYNTAX,
     &dependency::VULNERABLE,
+    &autostart::WRITES_CODE,
 ];
 
 /// Where imports are compared with Bandit.

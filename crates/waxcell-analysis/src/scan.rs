@@ -5,11 +5,14 @@ use ruff_text_size::{TextRange, TextSize};
 
 use crate::checks::{Checks, Report};
 use crate::context::Context;
-use crate::finding::{About, Problem, Silenced};
-use crate::names::Names;
+use crate::finding::{About, Class, Problem, Silenced};
+use crate::found::Found;
+use crate::names::{Made, Names, STACK};
 use crate::nosec::{self, Nosec};
+use crate::parse;
 use crate::profile::Profile;
-use crate::rules::Rule;
+use crate::rules::{self, Rule};
+use crate::sight::{Nest, Payload, Sight, Sights, payloads};
 use crate::version::PythonVersion;
 use crate::walk::Walk;
 
@@ -27,8 +30,10 @@ pub(crate) fn scan(
     body: &[Stmt],
     comments: impl Iterator<Item = TextRange>,
     profile: &Profile,
+    nest: &Nest,
 ) -> (Vec<Problem>, Silenced) {
-    let nosec = if profile.nosec { Nosec::new(script.text, comments) } else { Nosec::default() };
+    let nosec =
+        if profile.nosec && nest.depth == 0 { Nosec::new(script.text, comments) } else { Nosec::default() };
     let checks = Checks::new(profile);
     let mut report = Report::new(&nosec);
     let mut context = Context::new(script.file, script.text, script.target, &profile.options);
@@ -36,9 +41,17 @@ pub(crate) fn scan(
     let mut walk = Walk::new(body);
     while let Some(node) = walk.next(&mut context.path) {
         names.see(&context.path);
+        walk.watch(&names.watched);
         checks.node(node, &mut context, &mut report);
     }
     checks.file(&context, &mut report);
+    stacker::maybe_grow(STACK, STACK, || {
+        let sight = Sight::new(&names, &context);
+        Sights::new(profile).ask(&sight, &mut report);
+        for payload in payloads(&sight, nest) {
+            unpack(&payload, script, &sight, profile, &mut report);
+        }
+    });
     let silenced = report.silenced();
     let starts = if report.found.is_empty() { Vec::new() } else { nosec::starts(script.text) };
     let problems = report.found.into_iter().map(|(rule, found, about)| Problem {
@@ -77,3 +90,67 @@ fn located(rule: &Rule, place: TextRange, about: TextRange, starts: &[TextSize])
         end_column: column(node.end()),
     }
 }
+
+/// Scans a text that the script runs, and tells at the place where it is run what is found in it.
+fn unpack(
+    payload: &Payload,
+    script: &Script<'_>,
+    sight: &Sight<'_, '_>,
+    profile: &Profile,
+    report: &mut Report<'_>,
+) {
+    let line = sight.line(payload.range.start());
+    let how = match payload.made {
+        Made::Written | Made::Indirect => "runs",
+        Made::Built => "puts together",
+        Made::Decoded => "decodes",
+    };
+    let mut tell = |rule: &'static Rule, message: String| {
+        if profile.selects(rule) {
+            let found = Found::at(&payload.range).message(message);
+            report.once(rule, found, payload.range);
+        }
+    };
+    let Some(nest) = &payload.nest else {
+        tell(&rules::DYNAMIC_CODE, format!("line {line} {how} more text than is looked at, and runs it"));
+        return;
+    };
+    if payload.made == Made::Decoded {
+        tell(&rules::HIDDEN_CODE, format!("line {line} decodes a text and runs it as code"));
+    }
+    let inner = Script {
+        file: script.file,
+        text: payload.text.trim_start_matches([' ', '\t']),
+        target: script.target,
+    };
+    // What the inner text is judged by does not depend on what is told of it.
+    let everything = Profile { nosec: false, options: profile.options.clone(), ..Profile::default() };
+    let problems = parse::parse(inner.text, inner.target, |body, comments| {
+        scan(&inner, body, comments, &everything, nest).0
+    });
+    let mut told = 0;
+    for problem in problems {
+        let rule = match problem.rule.class {
+            // A text that cannot be read is not run either.
+            Class::Reading => continue,
+            Class::Hygiene if !does_something(problem.rule.id) => continue,
+            Class::Hygiene if payload.made == Made::Decoded => &rules::HIDDEN_CODE,
+            Class::Hygiene => &rules::CODE_IN_TEXT,
+            _ => problem.rule,
+        };
+        tell(rule, format!("in the text that line {line} {how}: {}", problem.message));
+        told += 1;
+        if told == MAX_TOLD {
+            return;
+        }
+    }
+}
+
+/// Whether what this rule of Bandit's finds in a text is worth telling of who runs the text.
+fn does_something(id: &str) -> bool {
+    matches!(id, "B102" | "B301" | "B302" | "B307" | "B310" | "B312" | "B321")
+        || (id.starts_with("B60") && id != "B608")
+}
+
+/// How many findings of one text that is run are told.
+const MAX_TOLD: usize = 20;

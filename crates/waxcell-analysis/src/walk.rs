@@ -9,6 +9,8 @@ use ruff_python_ast::{
 };
 use ruff_text_size::{Ranged, TextRange};
 
+use crate::sight::is_telling;
+
 /// A level of the tree. Levels that Python's own `ast` has are here, even those that no rule asks for: a rule that looks
 /// for a parent must not find its grandparent.
 #[derive(Clone, Copy, Debug)]
@@ -47,21 +49,32 @@ impl Ranged for Node<'_> {
 }
 
 /// What is still to be visited, each with its depth; the next one last.
-pub(crate) struct Walk<'a>(Vec<(usize, Node<'a>)>);
+pub(crate) struct Walk<'a> {
+    todo: Vec<(usize, Node<'a>)>,
+    /// Names that are visited wherever they are mentioned.
+    watched: Vec<&'a str>,
+}
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(body: &'a [Stmt]) -> Walk<'a> {
-        Walk(vec![(0, Node::Module(body))])
+        Walk { todo: vec![(0, Node::Module(body))], watched: Vec::new() }
+    }
+
+    /// Has these names visited from here on; of other names, only those that tell something by themselves.
+    pub(crate) fn watch(&mut self, names: &[&'a str]) {
+        if names.len() != self.watched.len() {
+            self.watched = names.to_vec();
+        }
     }
 
     /// The next node. `path` becomes its ancestors and itself, outermost first.
     pub(crate) fn next(&mut self, path: &mut Vec<Node<'a>>) -> Option<Node<'a>> {
-        let (depth, node) = self.0.pop()?;
+        let (depth, node) = self.todo.pop()?;
         path.truncate(depth);
         path.push(node);
-        let already = self.0.len();
-        Children { todo: &mut self.0, depth: depth + 1 }.of(node);
-        self.0[already..].reverse();
+        let already = self.todo.len();
+        Children { todo: &mut self.todo, watched: &self.watched, depth: depth + 1 }.of(node);
+        self.todo[already..].reverse();
         Some(node)
     }
 }
@@ -69,6 +82,7 @@ impl<'a> Walk<'a> {
 /// A visitor that notes children instead of visiting them.
 struct Children<'a, 'w> {
     todo: &'w mut Vec<(usize, Node<'a>)>,
+    watched: &'w [&'a str],
     depth: usize,
 }
 
@@ -131,10 +145,16 @@ impl<'a> Visitor<'a> for Children<'a, '_> {
 
     fn visit_expr(&mut self, expr: &'a Expr) {
         // Half of all nodes: they have no children, and no rule asks for them.
+        if let Expr::Name(name) = expr {
+            let name_id = name.id.as_str();
+            if name.ctx.is_load() && (is_telling(name_id) || self.watched.contains(&name_id)) {
+                self.put(Node::Expr(expr));
+            }
+            return;
+        }
         let is_plain = matches!(
             expr,
-            Expr::Name(_)
-                | Expr::NumberLiteral(_)
+            Expr::NumberLiteral(_)
                 | Expr::BooleanLiteral(_)
                 | Expr::NoneLiteral(_)
                 | Expr::EllipsisLiteral(_)

@@ -22,6 +22,11 @@ fn half(start: &str, middle: &str, end: &str) -> String {
     format!("{start}{}{}", half(middle), half(end))
 }
 
+/// Text that runs text that runs text.
+fn nested(depth: usize) -> String {
+    (0..depth).fold("import os; os.system(1)".to_owned(), |inner, _| format!("exec({inner:?})")) + "\n"
+}
+
 fn scripts() -> Vec<(&'static str, String)> {
     let django = "from django.utils.safestring import mark_safe\n";
     let name = "a".repeat(MEGABYTE / 2);
@@ -30,6 +35,7 @@ fn scripts() -> Vec<(&'static str, String)> {
         .map(|n| format!("x{n} = '%s%s' % (x{before}, x{before})\n", before = n.max(1) - 1))
         .collect();
     let doubling = format!("{django}x0 = ''\n{doubling}mark_safe(x199)\n");
+    let doubled: String = (0..90).map(|n| format!("x{} = x{n} + x{n}\n", n + 1)).collect();
     vec![
         ("sums of strings", filled("", &chain("'a' + "))),
         ("sums of beginnings of queries", filled("", &chain("'select ' + "))),
@@ -60,6 +66,33 @@ fn scripts() -> Vec<(&'static str, String)> {
         ("keywords", filled("f(", "shell=x,") + ")\n"),
         ("a long command", filled("import os\nos.system(['tar'", ",'a'") + "])\n"),
         ("assertions", filled("", "assert x\n")),
+        ("assignments to one name", half("import os\n", "x = os.system\n", "x(1)\n")),
+        ("sums of one name", filled("x = 'a'\n", "x = x + 'a'\n") + "exec(x)\n"),
+        ("additions to one name", filled("x = ''\n", "x += 'a'\n") + "exec(x)\n"),
+        ("doubling texts", filled(&format!("x0 = 'a' * 1000\n{doubled}"), "exec(x90)\n")),
+        ("calls within calls", filled("", &format!("{}x{}\n", "f(".repeat(190), ")".repeat(190)))),
+        ("code within code", nested(12)),
+        ("a huge join", filled("exec(''.join([", "'a',") + "]))\n"),
+        ("a huge list of numbers", filled("exec(bytes([", "65,") + "]))\n"),
+        ("a huge text", format!("exec('{}')\n", "a".repeat(MEGABYTE - 20))),
+        ("many texts that are run", filled("", "exec('x = 1')\n")),
+        (
+            "functions that call each other",
+            filled("", "def f(x): return g(x)\ndef g(x): return f(x)\nf(g)()\n"),
+        ),
+        ("parameters", filled("def f(x): x.y()\n", "f(f(f))\n")),
+        (
+            "programs and downloads",
+            half("import os, urllib.request\n", "urllib.request.urlretrieve(x, 'a')\n", "os.system('ab')\n"),
+        ),
+        ("files and programs", half("import os\n", "open('x.py', 'w')\n", "os.system('ab')\n")),
+        ("lambdas", "(lambda x: x(x))(lambda x: x(x))\n".repeat(9_000)),
+        ("comprehensions", filled("", "''.join(chr(c ^ 7) for c in range(60000))\n")),
+        ("names of other letters", filled("", "\u{43e}\u{455} = 1;")),
+        ("attributes", filled("class A: pass\n", "A.x = A.x.y\n")),
+        ("a chain of getattr", filled("", &format!("{}x{}\n", "getattr(".repeat(190), ", 'a')".repeat(190)))),
+        ("formats", filled("exec('", "{0}") + "'.format('a' * 100000))\n"),
+        ("replacements", format!("exec('a'{})\n", ".replace('a', 'aa')".repeat(400))),
     ]
 }
 

@@ -13,9 +13,19 @@ Everything that analysis knows to say about a script. This page is written from 
 `cargo test -p waxcell-analysis --test reference -- --ignored`; each rule is one file below `crates/waxcell-analysis/src/rules/`, or
 one row of a table there.
 
-There are two kinds. What keeps a script from being [read](#what-cannot-be-read) always blocks it: `waxcell check` reports it, and
-nothing runs. All others have the ids, names, severities and confidences of [Bandit](https://pypi.org/project/bandit/) 1.9.4,
-and find the same on the same lines; whether one of them keeps a script from being run is for the [policy](policy.md#analysis) to say.
+Each rule has a class, which says what kind of thing it tells and so what follows:
+
+- *reading*: the script [cannot be read](#what-cannot-be-read) or analysed. It never runs, whatever a policy says.
+- *threat*: attacks do this, and honest programs practically never.
+- *dynamic*: code is run whose content cannot be known before.
+- *capability*: the script can reach something that is worth knowing before it runs; some honest programs do.
+- *hygiene*: it would be better done otherwise; honest programs do it all the time. All rules of Bandit are of this class.
+
+What follows from findings of a class is for the [policy](policy.md#analysis) to say. Rules whose ids begin with `B` have the
+ids, names, severities and confidences of [Bandit](https://pypi.org/project/bandit/) 1.9.4, and find the same on the same lines. The
+others see what Bandit does not: names are followed through scopes, imports, aliases and simple functions, texts that are put
+together or decoded are known, and such a text that is run as code is judged like a script of its own
+([decision 0030](decisions/0030-names-and-texts-are-followed-without-running.md)). What is found in it is told where it is run.
 
 *Severity* is how bad it is if it is true, *confidence* how likely it is to be true. Single findings of a rule may be milder or less
 sure than the table says.
@@ -59,11 +69,12 @@ fn reference() -> String {
     // What is found outside of the script has no example.
     let (elsewhere, hygiene): (Vec<&Rule>, Vec<&Rule>) =
         others.into_iter().partition(|rule| rule.fires.is_empty());
-    page += "\n| rule | name | severity | confidence | what it means |\n|---|---|---|---|---|\n";
+    page += "\n| rule | name | class | severity | confidence | what it means |\n|---|---|---|---|---|---|\n";
     for rule in &hygiene {
-        let Rule { id, name, severity, confidence, summary, .. } = rule;
-        let anchor = format!("{id}-{name}").to_lowercase();
-        writeln!(page, "| [{id}](#{anchor}) | `{name}` | {severity} | {confidence} | {summary} |").unwrap();
+        let Rule { id, name, class, severity, confidence, summary, .. } = rule;
+        let anchor = title(rule).replace(' ', "-").to_lowercase();
+        writeln!(page, "| [{id}](#{anchor}) | `{name}` | {class} | {severity} | {confidence} | {summary} |")
+            .unwrap();
     }
     page += "\n## What cannot be read\n\nOf high severity and confidence, all of them.\n\n";
     page += "| rule | what it means | what to do |\n|---|---|---|\n";
@@ -82,9 +93,14 @@ fn reference() -> String {
     page + "\n" + COMMENTS + "\n" + DIFFERENCES
 }
 
+/// The id, and the name where that is another one.
+fn title(rule: &Rule) -> String {
+    if rule.id == rule.name { rule.id.to_owned() } else { format!("{} {}", rule.id, rule.name) }
+}
+
 fn section(rule: &Rule) -> String {
-    let Rule { id, name, summary, why, help, cwe, .. } = rule;
-    let mut text = format!("\n### {id} {name}\n\nFinds: {summary}. {why} What to do: {help}.");
+    let Rule { summary, why, help, cwe, .. } = rule;
+    let mut text = format!("\n### {}\n\nFinds: {summary}. {why} What to do: {help}.", title(rule));
     if *cwe > 0 {
         write!(text, " ([CWE-{cwe}](https://cwe.mitre.org/data/definitions/{cwe}.html))").unwrap();
     }

@@ -1,16 +1,19 @@
 //! What is noted during the pass over the tree: scopes, what binds names in them, calls and mentions.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use ruff_python_ast::{
-    Comprehension, Expr, ExprCall, Parameters, Pattern, Stmt, StmtAugAssign, StmtImport, StmtImportFrom,
+    Comprehension, Expr, ExprAttribute, ExprCall, ExprLambda, Parameters, Pattern, Stmt, StmtAugAssign,
+    StmtClassDef, StmtFunctionDef, StmtImport, StmtImportFrom,
 };
 use ruff_text_size::{Ranged, TextRange};
 
 use super::hash::Map;
 use super::meaning::{MAX_VALUES, Values};
+use super::methods::makes_text;
 use super::scope::{Binding, Kind, Scope, ScopeId};
 use crate::imports::MAX_NAME;
+use crate::sight::{danger, is_inner};
 use crate::walk::Node;
 
 /// In whose place attributes are noted: an attribute of anything is taken to be any value that the script gives an
@@ -27,6 +30,14 @@ struct Chain {
     length: u32,
 }
 
+/// Whose parameters a scope holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Owner<'a> {
+    Function(&'a StmtFunctionDef),
+    /// With the name that it is bound to, if that is known.
+    Lambda(&'a ExprLambda, Option<&'a str>),
+}
+
 #[derive(Debug)]
 pub(crate) struct Names<'a> {
     pub(super) scopes: Vec<Scope>,
@@ -40,9 +51,25 @@ pub(crate) struct Names<'a> {
     pub(super) stars: Vec<&'a str>,
     /// The scopes of functions, lambdas and comprehensions, by where they are in memory.
     pub(super) own_scopes: Map<usize, ScopeId>,
+    /// Whose scope it is.
+    pub(super) owners: Map<ScopeId, Owner<'a>>,
+    /// The classes, by their scopes.
+    pub(super) classes: Map<ScopeId, &'a StmtClassDef>,
+    /// The calls of lambdas that are called where they stand, by where the lambdas are in memory.
+    pub(super) called_at_once: Map<usize, (&'a ExprCall, ScopeId)>,
+    lambda_names: Map<usize, &'a str>,
+    /// Calls by the last part of what is called.
+    by_name: OnceCell<Map<&'a str, Vec<(&'a ExprCall, ScopeId)>>>,
     calls: Vec<(&'a ExprCall, ScopeId)>,
     references: Vec<(&'a Expr, ScopeId)>,
     imported: Vec<(&'a str, TextRange, ScopeId)>,
+    inner: Vec<(&'a ExprAttribute, ScopeId)>,
+    /// What is put where: `target = value`, where the target is no name.
+    stores: Vec<(&'a Expr, &'a Expr, ScopeId)>,
+    /// Strings that are put together or decoded, for those who look for hidden words.
+    made: Vec<(&'a Expr, ScopeId)>,
+    /// Names whose mention matters, since they are those of dangerous functions.
+    pub(crate) watched: Vec<&'a str>,
     /// What was worked out already; nothing while it is being worked out.
     pub(super) memory: RefCell<Map<(usize, ScopeId), Option<Values<'a>>>>,
     pub(super) depth: Cell<usize>,
@@ -68,25 +95,89 @@ impl<'a> Names<'a> {
             redirects: Map::default(),
             stars: Vec::new(),
             own_scopes: Map::default(),
+            owners: Map::default(),
+            classes: Map::default(),
+            called_at_once: Map::default(),
+            lambda_names: Map::default(),
+            by_name: OnceCell::new(),
             calls: Vec::new(),
             references: Vec::new(),
             imported: Vec::new(),
+            inner: Vec::new(),
+            stores: Vec::new(),
+            made: Vec::new(),
+            watched: Vec::new(),
             memory: RefCell::default(),
             depth: Cell::new(0),
             budget: Cell::new(BUDGET),
         }
     }
 
-    pub(super) fn calls(&self) -> &[(&'a ExprCall, ScopeId)] {
+    pub(crate) fn calls(&self) -> &[(&'a ExprCall, ScopeId)] {
         &self.calls
     }
 
-    pub(super) fn references(&self) -> &[(&'a Expr, ScopeId)] {
+    pub(crate) fn references(&self) -> &[(&'a Expr, ScopeId)] {
         &self.references
     }
 
-    pub(super) fn imported(&self) -> &[(&'a str, TextRange, ScopeId)] {
+    pub(crate) fn imported(&self) -> &[(&'a str, TextRange, ScopeId)] {
         &self.imported
+    }
+
+    pub(crate) fn inner(&self) -> &[(&'a ExprAttribute, ScopeId)] {
+        &self.inner
+    }
+
+    pub(crate) fn stores(&self) -> &[(&'a Expr, &'a Expr, ScopeId)] {
+        &self.stores
+    }
+
+    pub(crate) fn made(&self) -> &[(&'a Expr, ScopeId)] {
+        &self.made
+    }
+
+    /// The functions of the script, each with the scope of its body.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = (&'a StmtFunctionDef, ScopeId)> {
+        self.owners.iter().filter_map(|(scope, owner)| match owner {
+            Owner::Function(function) => Some((*function, *scope)),
+            Owner::Lambda(..) => None,
+        })
+    }
+
+    /// Whether working things out took more steps than there are.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.budget.get() == 0
+    }
+
+    /// Some of the calls of something of this name.
+    pub(super) fn calls_of(&self, name: &str) -> Option<&[(&'a ExprCall, ScopeId)]> {
+        let by_name = self.by_name.get_or_init(|| {
+            let mut functions: Map<&'a str, Vec<(&'a ExprCall, ScopeId)>> = Map::default();
+            for owner in self.owners.values() {
+                match owner {
+                    Owner::Function(function) => functions.insert(function.name.as_str(), Vec::new()),
+                    Owner::Lambda(_, name) => name.and_then(|name| functions.insert(name, Vec::new())),
+                };
+            }
+            for class in self.classes.values() {
+                functions.insert(class.name.as_str(), Vec::new());
+            }
+            for &(call, scope) in &self.calls {
+                let name = match &*call.func {
+                    Expr::Name(name) => name.id.as_str(),
+                    Expr::Attribute(attribute) => attribute.attr.as_str(),
+                    _ => continue,
+                };
+                if let Some(calls) = functions.get_mut(name)
+                    && calls.len() <= MAX_VALUES
+                {
+                    calls.push((call, scope));
+                }
+            }
+            functions
+        });
+        by_name.get(name).map(Vec::as_slice)
     }
 
     /// Notes the last node of `path`; nodes come in the order of the walk.
@@ -102,14 +193,53 @@ impl<'a> Names<'a> {
                     self.leave(call.start());
                     let scope = self.here();
                     self.calls.push((call, scope));
+                    if makes_text(call) {
+                        self.made.push((expr, scope));
+                    }
+                    if let Expr::Lambda(lambda) = &*call.func {
+                        self.called_at_once.insert(std::ptr::from_ref(lambda).addr(), (call, scope));
+                    }
+                }
+                Expr::Name(_) => {
+                    let is_callee = matches!(above.last(), Some(Node::Expr(Expr::Call(call))) if std::ptr::eq(&*call.func, expr));
+                    if !is_callee {
+                        self.leave(expr.start());
+                        let scope = self.here();
+                        self.references.push((expr, scope));
+                    }
+                }
+                Expr::BinOp(operation) => {
+                    let is_part = matches!(above.last(), Some(Node::Expr(Expr::BinOp(_))));
+                    let is_text = |side: &Expr| match side {
+                        Expr::StringLiteral(_) | Expr::BytesLiteral(_) => true,
+                        Expr::Call(call) => matches!(&*call.func, Expr::Name(name) if name.id == "chr"),
+                        _ => false,
+                    };
+                    if !is_part && (is_text(&operation.right) || is_text(&operation.left)) {
+                        self.leave(expr.start());
+                        let scope = self.here();
+                        self.made.push((expr, scope));
+                    }
+                }
+                Expr::Subscript(subscript)
+                    if subscript.value.is_string_literal_expr() && subscript.slice.is_slice_expr() =>
+                {
+                    self.leave(expr.start());
+                    let scope = self.here();
+                    self.made.push((expr, scope));
                 }
                 Expr::Attribute(attribute) => {
+                    if is_inner(attribute.attr.as_str()) {
+                        self.leave(attribute.start());
+                        let scope = self.here();
+                        self.inner.push((attribute, scope));
+                    }
                     let is_part = match above.last() {
                         Some(Node::Expr(Expr::Attribute(_))) => true,
                         Some(Node::Expr(Expr::Call(call))) => std::ptr::eq(&*call.func, expr),
                         _ => false,
                     };
-                    if !is_part && attribute.ctx.is_load() {
+                    if !is_part && attribute.ctx.is_load() && !is_own(attribute) {
                         self.leave(attribute.start());
                         let scope = self.here();
                         self.references.push((expr, scope));
@@ -124,14 +254,16 @@ impl<'a> Names<'a> {
                     self.leave(lambda.start());
                     let scope = self.enter(Kind::Expression, lambda.body.range());
                     self.own_scopes.insert(std::ptr::from_ref(lambda).addr(), scope);
+                    let name = self.lambda_names.get(&std::ptr::from_ref(lambda).addr()).copied();
+                    self.owners.insert(scope, Owner::Lambda(lambda, name));
                     if let Some(parameters) = &lambda.parameters {
                         self.parameters(parameters, scope);
                     }
                 }
-                Expr::ListComp(comp) => self.comprehension(expr, &comp.generators),
-                Expr::SetComp(comp) => self.comprehension(expr, &comp.generators),
-                Expr::DictComp(comp) => self.comprehension(expr, &comp.generators),
-                Expr::Generator(comp) => self.comprehension(expr, &comp.generators),
+                Expr::ListComp(comp) => self.see_comprehension(expr, &comp.generators),
+                Expr::SetComp(comp) => self.see_comprehension(expr, &comp.generators),
+                Expr::DictComp(comp) => self.see_comprehension(expr, &comp.generators),
+                Expr::Generator(comp) => self.see_comprehension(expr, &comp.generators),
                 _ => {}
             },
             Node::Handler(handler) => {
@@ -150,7 +282,13 @@ impl<'a> Names<'a> {
             Stmt::Import(import) => self.import(import),
             Stmt::ImportFrom(import) => self.import_from(import),
             Stmt::Assign(assign) => {
+                if let (Expr::Lambda(lambda), [Expr::Name(name)]) = (&*assign.value, &assign.targets[..]) {
+                    self.lambda_names.insert(std::ptr::from_ref(lambda).addr(), name.id.as_str());
+                }
                 for target in &assign.targets {
+                    if matches!(target, Expr::Attribute(_) | Expr::Subscript(_)) {
+                        self.stores.push((target, &assign.value, here));
+                    }
                     self.bind_target(target, Binding::Value(&assign.value, here), 0);
                 }
             }
@@ -189,18 +327,20 @@ impl<'a> Names<'a> {
                 }
             }
             Stmt::FunctionDef(function) => {
-                self.define(function.name.as_str(), Binding::Function(function, here));
+                self.define(function.name.as_str(), Binding::Function(function));
                 let body =
                     TextRange::new(function.body.first().map_or(stmt.end(), Ranged::start), stmt.end());
                 let scope = self.enter(Kind::Function, body);
                 self.own_scopes.insert(std::ptr::from_ref(function).addr(), scope);
+                self.owners.insert(scope, Owner::Function(function));
                 self.parameters(&function.parameters, scope);
             }
             Stmt::ClassDef(class) => {
-                self.define(class.name.as_str(), Binding::Class(class, here));
+                self.define(class.name.as_str(), Binding::Class(class));
                 let body = TextRange::new(class.body.first().map_or(stmt.end(), Ranged::start), stmt.end());
                 let scope = self.enter(Kind::Class, body);
                 self.own_scopes.insert(std::ptr::from_ref(class).addr(), scope);
+                self.classes.insert(scope, class);
             }
             Stmt::Return(returned) => {
                 if let Some(value) = &returned.value {
@@ -248,6 +388,9 @@ impl<'a> Names<'a> {
                 self.stars.push(module);
             } else {
                 let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                if self.watched.len() < MAX_WATCHED && danger(&format!("{module}.{member}")).is_some() {
+                    self.watched.push(name.as_str());
+                }
                 self.bind_name(here, name.as_str(), Binding::Member(module, member));
             }
         }
@@ -270,7 +413,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn comprehension(&mut self, expr: &'a Expr, generators: &'a [Comprehension]) {
+    fn see_comprehension(&mut self, expr: &'a Expr, generators: &'a [Comprehension]) {
         self.leave(expr.start());
         let scope = self.enter(Kind::Expression, expr.range());
         self.own_scopes.insert(std::ptr::from_ref(expr).addr(), scope);
@@ -354,6 +497,11 @@ impl<'a> Names<'a> {
         })
     }
 
+    /// The number of the first binding of a name in this very scope.
+    pub(super) fn first_binding(&self, scope: ScopeId, name: &str) -> Option<u32> {
+        self.chains.get(&(scope, name)).map(|chain| chain.first)
+    }
+
     /// The scope whose binding of the name is seen from `scope`.
     pub(super) fn scope_of(&self, scope: ScopeId, name: &str) -> Option<ScopeId> {
         let mut at = scope;
@@ -408,6 +556,18 @@ impl<'a> Names<'a> {
         scope
     }
 }
+
+/// `self.a.b`: what it may be is told where it is put there.
+fn is_own(attribute: &ExprAttribute) -> bool {
+    let mut at = &*attribute.value;
+    while let Expr::Attribute(inner) = at {
+        at = &inner.value;
+    }
+    matches!(at, Expr::Name(name) if name.id == "self")
+}
+
+/// How many names are watched.
+const MAX_WATCHED: usize = 16;
 
 /// How many bindings of one name are noted.
 const MAX_CHAIN: usize = 8 * MAX_VALUES;

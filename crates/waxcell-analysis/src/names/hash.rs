@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-pub(super) type Map<K, V> = HashMap<K, V, Seed>;
+pub(crate) type Map<K, V> = HashMap<K, V, Seed>;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seed(u64);
+pub(crate) struct Seed(u64);
 
 impl Default for Seed {
     fn default() -> Seed {
@@ -23,7 +23,7 @@ impl BuildHasher for Seed {
 }
 
 #[derive(Debug)]
-pub(super) struct Quick(u64);
+pub(crate) struct Quick(u64);
 
 /// An odd number with about as many ones as zeros.
 const FACTOR: u128 = 0x9E37_79B9_7F4A_7C15;

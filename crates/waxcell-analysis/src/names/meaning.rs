@@ -21,6 +21,8 @@ pub(super) const MAX_TEXT: usize = 1 << 20;
 pub(crate) enum Made {
     /// It stands there.
     Written,
+    /// It was reached by a text that stands there: `getattr(os, "system")`.
+    Indirect,
     /// It was put together from parts.
     Built,
     /// It was decoded from something that cannot be read.
@@ -35,18 +37,41 @@ pub(crate) struct Source {
     pub(crate) at: TextSize,
 }
 
+/// The place of a source of which the place is not known.
+pub(crate) const NOWHERE: TextSize = TextSize::new(u32::MAX);
+
+impl SourceKind {
+    /// In a sentence: `the text of ... reaches a shell`.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            SourceKind::Arguments => "an argument of the script",
+            SourceKind::Input => "what is typed",
+            SourceKind::Variable => "a variable of the environment",
+            SourceKind::Environment => "the environment",
+            SourceKind::File => "a file",
+            SourceKind::Secret => "a file with credentials",
+            SourceKind::Network => "the network",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SourceKind {
     Arguments,
     Input,
+    /// One variable of the environment.
+    Variable,
+    /// All of it.
     Environment,
     File,
+    /// A file in which keys or passwords are kept.
+    Secret,
     Network,
 }
 
 /// A value, as far as it is known.
 #[derive(Clone, Debug)]
-pub(super) enum Meaning<'a> {
+pub(crate) enum Meaning<'a> {
     Text(Rc<str>, Made),
     Bytes(Rc<[u8]>, Made),
     Int(i64),
@@ -59,9 +84,26 @@ pub(super) enum Meaning<'a> {
     Name(Rc<str>, Made),
     /// What a call of something with a dotted name returns.
     Result(Rc<str>, &'a ExprCall, ScopeId),
-    Function(&'a StmtFunctionDef, ScopeId),
-    Lambda(&'a ExprLambda, ScopeId),
-    Class(&'a StmtClassDef, ScopeId),
+    Function(&'a StmtFunctionDef),
+    Lambda(&'a ExprLambda),
+    Class(&'a StmtClassDef),
+    Instance(&'a StmtClassDef),
+    /// What a scope binds, as `globals()` and `locals()` have it.
+    Namespace(ScopeId),
+    /// The attributes of a value, as `vars(x)` and `x.__dict__` have them.
+    Members(Rc<Meaning<'a>>),
+    /// A method of a value that is known.
+    Method(Rc<Meaning<'a>>, Rc<str>),
+    /// What `operator.attrgetter` returns for these names.
+    Getter(Rc<[Rc<str>]>, Made),
+    /// What `operator.methodcaller` returns for this name.
+    Caller(Rc<str>, Made),
+    /// What `operator.itemgetter` returns for this key.
+    Picker(Rc<Meaning<'a>>),
+    /// Compiled text.
+    Code(Rc<str>, Made),
+    /// A path of `pathlib`.
+    Path(Rc<[Piece]>),
     /// A text with gaps.
     Pattern(Rc<[Piece]>),
     /// Anything else; with its source, if it has one.
@@ -75,57 +117,20 @@ pub(crate) enum Piece {
     Gap(Option<Source>),
 }
 
+/// The text, if it has no gaps.
+pub(super) fn whole(pieces: &[Piece]) -> Option<Rc<str>> {
+    if let [Piece::Text(text)] = pieces {
+        return Some(text.clone());
+    }
+    let mut all = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => all.push_str(text),
+            Piece::Gap(_) => return None,
+        }
+    }
+    Some(all.into())
+}
+
 /// What an expression may be. Nothing in it: nothing is known.
-pub(super) type Values<'a> = Vec<Meaning<'a>>;
-
-/// What is known about the value of an expression, for those who ask.
-#[derive(Clone, Debug)]
-pub(crate) enum Folded<'a> {
-    Text(Rc<str>),
-    Bytes(Rc<[u8]>),
-    Int(i64),
-    Bool(bool),
-    None,
-    /// A list, a tuple or a set.
-    List(Vec<Folded<'a>>),
-    /// Something with a dotted name.
-    Name(Rc<str>),
-    /// What a call of something with this dotted name returns; the call, and its scope.
-    Result(Rc<str>, &'a ExprCall, ScopeId),
-    /// A text with gaps.
-    Pattern(Rc<[Piece]>),
-    /// It is one of these.
-    OneOf(Vec<Folded<'a>>),
-    Unknown,
-}
-
-impl<'a> Folded<'a> {
-    pub(super) fn of(values: &[Meaning<'a>]) -> Folded<'a> {
-        match values {
-            [] => Folded::Unknown,
-            [one] => Folded::one(one, 0),
-            several => Folded::OneOf(several.iter().map(|one| Folded::one(one, 0)).collect()),
-        }
-    }
-
-    fn one(meaning: &Meaning<'a>, depth: usize) -> Folded<'a> {
-        match meaning {
-            Meaning::Text(text, _) => Folded::Text(text.clone()),
-            Meaning::Bytes(bytes, _) => Folded::Bytes(bytes.clone()),
-            Meaning::Int(int) => Folded::Int(*int),
-            Meaning::Bool(bool) => Folded::Bool(*bool),
-            Meaning::None => Folded::None,
-            Meaning::List(list) if depth < 4 => {
-                let one = |values: &Values<'a>| match values.as_slice() {
-                    [one] => Folded::one(one, depth + 1),
-                    _ => Folded::Unknown,
-                };
-                Folded::List(list.iter().map(one).collect())
-            }
-            Meaning::Name(name, _) => Folded::Name(name.clone()),
-            Meaning::Result(name, call, scope) => Folded::Result(name.clone(), call, *scope),
-            Meaning::Pattern(pieces) => Folded::Pattern(pieces.clone()),
-            _ => Folded::Unknown,
-        }
-    }
-}
+pub(crate) type Values<'a> = Vec<Meaning<'a>>;

@@ -40,8 +40,8 @@ pub(super) enum Binding<'a> {
     Part(&'a Expr, ScopeId, Option<usize>),
     /// `name += value`, at this depth of the tree.
     Added(&'a StmtAugAssign, ScopeId),
-    Function(&'a StmtFunctionDef, ScopeId),
-    Class(&'a StmtClassDef, ScopeId),
+    Function(&'a StmtFunctionDef),
+    Class(&'a StmtClassDef),
     /// The parameter of this number, from 0, and of this name of the function or lambda whose scope this is.
     Parameter(ScopeId, usize),
     /// `name[...] = value`, `name.append(value)`: a part of what it is.
