@@ -258,18 +258,24 @@ fn collect(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
 /// A project with its policy and a state directory beside it.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    /// Whether its policies are those of [`at_the_kernel`].
+    at_the_kernel: bool,
 }
 
 impl Place {
     /// With `policy` as its policy, under which the gate reports and refuses nothing unless it says so: most tests ask what
     /// becomes of a script that runs.
     pub(crate) fn new(policy: &str) -> Place {
-        Place::with_gate(&at_the_kernel(policy))
+        Place::of(policy, true)
     }
 
     /// With `policy` as its policy, and the gate that follows from it.
     pub(crate) fn with_gate(policy: &str) -> Place {
-        let place = Place { folder: tempfile::tempdir().expect("a folder") };
+        Place::of(policy, false)
+    }
+
+    fn of(policy: &str, at_the_kernel: bool) -> Place {
+        let place = Place { folder: tempfile::tempdir().expect("a folder"), at_the_kernel };
         for folder in ["project", "home"] {
             fs::create_dir(place.root().join(folder)).expect("a folder");
         }
@@ -296,9 +302,16 @@ impl Place {
 
     /// A file of the project, with the folders above it.
     pub(crate) fn write(&self, name: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> PathBuf {
+        let name = name.as_ref();
         let path = self.project().join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-        fs::write(&path, contents).expect("a file");
+        match std::str::from_utf8(contents.as_ref()) {
+            Ok(policy) if self.at_the_kernel && name == Path::new("security_policy.yml") => {
+                fs::write(&path, at_the_kernel(policy))
+            }
+            _ => fs::write(&path, contents),
+        }
+        .expect("a file");
         path
     }
 
