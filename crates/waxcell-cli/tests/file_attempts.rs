@@ -174,7 +174,7 @@ fn a_project_that_is_a_home_is_not_shown_and_the_rule_says_so() {
     };
     let place = Place::new(POLICY);
     for (name, content) in [
-        ("security_policy.yml", POLICY),
+        ("security_policy.yml", &support::at_the_kernel(POLICY)),
         ("f", "x"),
         ("script.py", &format!("{TRIED}print(tried(read, 'f'), tried(write, 'f'), tried(write, 'data/f'))")),
     ] {

@@ -222,7 +222,7 @@ except PermissionError as error: print(error)
 
 #[test]
 fn a_limit_names_its_key_and_the_patch_is_a_guess() {
-    let place = Place::new("execution:\n  timeout_seconds: 1 # short\n");
+    let place = Place::with_gate("execution:\n  timeout_seconds: 1 # short\n");
     assert_eq!(place.run("import time\ntime.sleep(1.5)").code, 124);
     let said = why(&place, &[]).out();
     assert!(said.contains("timeout: the wall-clock limit was reached"), "{said}");
@@ -264,7 +264,7 @@ fn a_refused_run_says_why_and_what_would_let_it_begin() {
     let said = why(&place, &[]);
     assert!(said.out().contains("unknown key `no`"), "{said:?}");
     // A layer that the host lacks: a filter around waxcell takes it away.
-    let place = Place::new(POLICY);
+    let place = Place::with_gate(POLICY);
     place.write("script.py", "open('data/ran', 'w').close()");
     let run = || {
         let mut command = place.command(PYTHON);
