@@ -247,6 +247,7 @@ pub static RULES: &[&Rule] = &[
     &unreadable::TOO_DEEP,
     &unreadable::TOO_LARGE,
     &reached::TRACING,
+    &dependency::UNAUDITED,
     &unreadable::UNDECODABLE,
     &unicode_name::RULE,
     &reached::UNPICKLES,

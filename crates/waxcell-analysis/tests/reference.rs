@@ -81,7 +81,7 @@ fn reference() -> String {
     for rule in unreadable {
         writeln!(page, "| `{}` | {} | {} |", rule.id, rule.summary, rule.help).unwrap();
     }
-    page += "\n## What is known of dependencies\n\nBy `waxcell check --osv-db` ([dependencies.md](dependencies.md)).\n\n";
+    page += "\n## What is known of dependencies\n\nBy `waxcell check --osv-db`, and by the gate of `run` where the policy names a database ([dependencies.md](dependencies.md)).\n\n";
     page += "| rule | what it means | what to do |\n|---|---|---|\n";
     for rule in elsewhere {
         writeln!(page, "| `{}` | {}. {} | {} |", rule.id, rule.summary, rule.why, rule.help).unwrap();

@@ -302,3 +302,60 @@ fn what_belongs_to_the_database_needs_one() {
         assert_eq!(world.check(args).code, 2, "{args:?}");
     }
 }
+
+#[test]
+fn the_gate_asks_a_database_that_the_policy_names() {
+    let world = World::new();
+    let audit = |more: &str| {
+        let text = format!(
+            "filesystem: {{allowed_paths: [./data]}}\nanalysis:\n  vulnerabilities: {{database: ./osv, max_age_days: 100000{more}}}\n"
+        );
+        world.write("security_policy.yml", &text);
+        let mut command = world.0.waxcell(&["--json", "run", "a.py"]);
+        say(command.env("PATH", format!("{}:/usr/bin:/bin", world.0.project().join("venv/bin").display())))
+    };
+    let rules = |said: &Said| -> Vec<String> {
+        let report = said.report();
+        let findings = report["findings"].as_array().unwrap().clone();
+        findings
+            .iter()
+            .map(|finding| {
+                format!("{} {}", finding["rule"].as_str().unwrap(), finding["level"].as_str().unwrap())
+            })
+            .collect()
+    };
+    world.write("a.py", "import sprocket, nowhere\nprint('ran')\n");
+    let refused = audit("");
+    assert_eq!(
+        (refused.code, rules(&refused)),
+        (126, vec!["vulnerable-dependency refuse".into(), "unaudited-dependency report".into()])
+    );
+    let report = refused.report();
+    assert!(
+        report["cause"]
+            .as_str()
+            .unwrap()
+            .contains("a.py:1:1: `gear-box` 1.0, used through `sprocket`, is vulnerable: GHSA-gear"),
+        "{report}"
+    );
+    assert_eq!(report["gate"]["vulnerabilities"]["about_python"], 4);
+
+    world.write(
+        "a.py",
+        "import json\ntry:\n    import sprocket\nexcept ImportError:\n    pass\nprint('ran')\n",
+    );
+    let reported = audit(", on_finding: report, on_unaudited: refuse");
+    assert_eq!(
+        (reported.code, rules(&reported)),
+        (0, vec!["vulnerable-dependency report".into()]),
+        "{reported:?}"
+    );
+
+    fs::remove_dir_all(world.0.project().join("osv")).unwrap();
+    let refused = audit(", on_finding: report, on_unaudited: refuse");
+    assert_eq!(refused.code, 126);
+    assert!(
+        refused.report()["cause"].as_str().unwrap().contains("the database cannot be read"),
+        "{refused:?}"
+    );
+}

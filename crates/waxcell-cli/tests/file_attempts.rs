@@ -174,9 +174,12 @@ fn a_project_that_is_a_home_is_not_shown_and_the_rule_says_so() {
     };
     let place = Place::new(POLICY);
     for (name, content) in [
-        ("security_policy.yml", &support::at_the_kernel(POLICY)),
+        ("security_policy.yml", support::at_the_kernel(POLICY).as_str()),
         ("f", "x"),
-        ("script.py", &format!("{TRIED}print(tried(read, 'f'), tried(write, 'f'), tried(write, 'data/f'))")),
+        (
+            "script.py",
+            format!("{TRIED}print(tried(read, 'f'), tried(write, 'f'), tried(write, 'data/f'))").as_str(),
+        ),
     ] {
         fs::write(home.path().join(name), content).expect("a file");
     }

@@ -135,6 +135,8 @@ pub fn approve(state: &mut State, asked: &Approving<'_>, now: SystemTime) -> Res
         script: &script,
         policy,
         seen: seen(&script, policy, caller, &interpreter),
+        interpreter: &interpreter,
+        now,
         today: Date::of(now),
         switches: Switches::default(),
     };

@@ -3,6 +3,7 @@
 //! Nothing is run and nothing fetched. What can be judged is in `waxcell-dependencies`; here is what reads files for it.
 
 mod database;
+mod findings;
 mod installed;
 mod lists;
 mod local;
@@ -13,6 +14,8 @@ use std::time::SystemTime;
 
 pub use waxcell_dependencies::{Audit, Data, Entry, Fault, Level, Place, Source, Status, Vulnerability};
 use waxcell_dependencies::{Environment, Resolver, Version, block};
+
+pub use findings::{UNAUDITED, VULNERABLE, doubts, imports, unaudited, vulnerable};
 
 use crate::PythonVersion;
 use crate::interpreter::Interpreter;

@@ -5,6 +5,7 @@
 //! the policy gives; `judge` makes one decision of it all. Only `judge` makes an [`Approved`].
 
 mod baseline;
+mod dependencies;
 mod judge;
 mod levels;
 mod outside;
@@ -13,6 +14,7 @@ mod suppressed;
 use serde::Serialize;
 use waxcell_analysis::Finding;
 
+use crate::dependencies::Data;
 use crate::policy::Level;
 
 pub use baseline::{Baseline, BaselineError};
@@ -37,6 +39,8 @@ pub struct Judgement {
     pub approval: Option<Approver>,
     /// SHA-256 of the policy's baseline, where it has one that could be read.
     pub baseline_sha256: Option<String>,
+    /// The database of vulnerabilities that was asked, where the policy names one.
+    pub vulnerabilities: Option<Data>,
 }
 
 /// An approval that let a script through.

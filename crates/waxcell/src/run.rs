@@ -186,9 +186,18 @@ fn story(
     let building = ground.and_then(|ground| sandbox::spawn(&plan, ground, stdio, request.signals));
 
     // The gate.
-    let today = Date::of(clock());
+    let judged_at = clock();
+    let today = Date::of(judged_at);
     let seen = seen(script, policy, caller, &interpreter);
-    let asked = Asked { script, policy, seen, today, switches: request.switches };
+    let asked = Asked {
+        script,
+        policy,
+        seen,
+        interpreter: &interpreter,
+        now: judged_at,
+        today,
+        switches: request.switches,
+    };
     let name = script.given.to_string_lossy();
     let analyse = |profile: &Profile| analyst.analyse(&name, &script.bytes, interpreter.version, profile);
     let approved = judge(&asked, analyse, || approval::find(state.directory(), &script.sha256, today))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use waxcell::policy::{
     AddressRule, AlertThresholds, Date, Degradation, DomainRule, Environment, Execution, Filesystem, Gate,
     Level, LogLevel, Monitoring, Network, PathAccess, PathRule, Policy, SecurityEvents, Severity, Source,
-    Suppression, WriteMode, builtin, init, parse_all,
+    Suppression, Vulnerabilities, WriteMode, builtin, init, parse_all,
 };
 use waxcell_egress::Pattern;
 use waxcell_operations::Operation;
@@ -87,6 +87,12 @@ fn strict() -> Policy {
             rules: BTreeMap::new(),
             suppressions: vec![],
             baseline: None,
+            vulnerabilities: Vulnerabilities {
+                database: None,
+                max_age_days: 30,
+                on_finding: Level::Refuse,
+                on_unaudited: Level::Report,
+            },
             honour_comments: false,
         },
         lines: BTreeMap::new(),
@@ -429,6 +435,7 @@ analysis:
     - {rule: B307, path: ./scripts/*.py, reason: " only our own numbers ", until: 2027-01-31}
     - {fingerprint: 00000000000000000000000000000000, reason: seen}
   baseline: known.json
+  vulnerabilities: {database: osv.zip, max_age_days: 7, on_finding: report, on_unaudited: refuse}
   honour_comments: true
 "#,
     );
@@ -455,6 +462,12 @@ analysis:
             suppression(None, None, Some("00000000000000000000000000000000"), "seen", None),
         ],
         baseline: Some(PathBuf::from("/project/known.json")),
+        vulnerabilities: Vulnerabilities {
+            database: Some(PathBuf::from("/project/osv.zip")),
+            max_age_days: 7,
+            on_finding: Level::Report,
+            on_unaudited: Level::Refuse,
+        },
         honour_comments: true,
     };
     assert_eq!(meaning(policy).analysis, expected);

@@ -18,3 +18,19 @@ pub(crate) static VULNERABLE: Rule = Rule {
     differs: None,
     check: Check::Elsewhere,
 };
+
+pub(crate) static UNAUDITED: Rule = Rule {
+    id: "unaudited-dependency",
+    class: Class::Hygiene,
+    name: "unaudited-dependency",
+    severity: Severity::Medium,
+    confidence: Confidence::High,
+    cwe: 1395,
+    summary: "nobody knows whether something that the script uses is vulnerable",
+    why: "What was not compared with a whole and recent database is not known to be clean. The gate of `run` asks this rule; `waxcell check` says it beside its findings.",
+    help: "name a version that a recent and whole database can say something about",
+    fires: "",
+    silent: "import json\n",
+    differs: None,
+    check: Check::Elsewhere,
+};

@@ -1,11 +1,12 @@
 //! Whether a script may run: `Approved` is a value that only this file can make.
 
 use std::collections::HashSet;
+use std::time::SystemTime;
 
 use waxcell_analysis::{Analysis, Class, Profile, fingerprints, rules_sha256};
 use waxcell_sandbox::{Switch, Switches};
 
-use super::{Approver, Baseline, Judged, Judgement, Needed, Seen, Suppressed, levels, outside};
+use super::{Approver, Baseline, Judged, Judgement, Needed, Seen, Suppressed, dependencies, levels, outside};
 use crate::edit::{self, Edit};
 use crate::interpreter::Interpreter;
 use crate::planning;
@@ -52,6 +53,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) script: &'a Script,
     pub(crate) policy: &'a Policy,
     pub(crate) seen: Seen<'a>,
+    pub(crate) interpreter: &'a Interpreter,
+    pub(crate) now: SystemTime,
     pub(crate) today: Date,
     pub(crate) switches: Switches,
 }
@@ -95,7 +98,13 @@ pub(crate) fn judge<'a>(
     approval: impl FnOnce() -> Option<Approver>,
 ) -> Result<Approved<'a>, Box<Refusal>> {
     let Asked { script, policy, .. } = asked;
-    let (analysis, findings) = findings(asked, analyse);
+    let (analysis, mut findings) = findings(asked, analyse);
+    let audited = dependencies::judged(asked, &analysis);
+    let vulnerabilities = audited.as_ref().map(|(audit, _)| audit.database.clone());
+    if let Some((_, judged)) = audited {
+        findings.extend(judged);
+        findings.sort_by_key(|judged| judged.finding.span.start);
+    }
     let needed =
         outside::outside(&analysis.capabilities, policy, &asked.seen).into_iter().map(|outside| Needed {
             level: if outside.certain { policy.analysis.capabilities } else { Level::Report },
@@ -109,6 +118,7 @@ pub(crate) fn judge<'a>(
         approved_reasons: 0,
         approval: None,
         baseline_sha256: None,
+        vulnerabilities,
     };
     let mut said = Said { findings, outside: needed.collect(), judgement };
     if asked.switches.off(Switch::Gate) {

@@ -36,7 +36,7 @@ pub(super) fn decode(source: Source, name: Option<&Path>, root: &Path) -> (Optio
         reader.root = own.as_deref().unwrap_or(root);
         let mut policy = reader.policy(source);
         policy.lines = lines(&settings, &diagnostics);
-        refuse_writable_baseline(&policy, &settings, &mut diagnostics);
+        refuse_writable_knowledge(&policy, &settings, &mut diagnostics);
         warn(&policy, &settings, &mut diagnostics);
         policy
     });
@@ -241,17 +241,22 @@ impl Reader<'_, '_, '_> {
     }
 }
 
-/// A script that may write to its baseline decides what is known of it.
-fn refuse_writable_baseline(policy: &Policy, settings: &Settings<'_>, diagnostics: &mut Diagnostics<'_>) {
-    let Some(baseline) = &policy.analysis.baseline else { return };
-    let rule = policy.filesystem.rule_for(baseline).filter(|rule| rule.is_lasting_write());
-    if let (Some(rule), Some(written)) = (rule, settings.get("analysis.baseline")) {
-        diagnostics
-            .error(
-                &written.node.span,
-                "a script could write to this baseline, and decide what is known of it",
-            )
-            .help(format!("put it elsewhere than below {}", quoted(&rule.written)));
+/// A script that may write to its baseline, or to the database of vulnerabilities, decides what is known of it.
+fn refuse_writable_knowledge(policy: &Policy, settings: &Settings<'_>, diagnostics: &mut Diagnostics<'_>) {
+    let baseline = policy.analysis.baseline.as_ref();
+    let database = policy.analysis.vulnerabilities.database.as_ref();
+    for (path, key, name) in [
+        (baseline, "analysis.baseline", "baseline"),
+        (database, "analysis.vulnerabilities.database", "database"),
+    ] {
+        let rule =
+            path.and_then(|path| policy.filesystem.rule_for(path)).filter(|rule| rule.is_lasting_write());
+        if let (Some(rule), Some(written)) = (rule, settings.get(key)) {
+            let message = format!("a script could write to this {name}, and decide what is known of it");
+            diagnostics
+                .error(&written.node.span, message)
+                .help(format!("put it elsewhere than below {}", quoted(&rule.written)));
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::values::{Reader, key};
 const RULES_KEY: &str = "analysis.rules";
 const SUPPRESSIONS: &str = "analysis.suppressions";
 const BASELINE: &str = "analysis.baseline";
+const DATABASE: &str = "analysis.vulnerabilities.database";
 
 /// What the gate makes of what analysis says about a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Gate {
     pub suppressions: Vec<Suppression>,
     /// A report of `waxcell check` whose hygiene findings do not count.
     pub baseline: Option<PathBuf>,
+    /// By what dependencies are audited.
+    pub vulnerabilities: Vulnerabilities,
     /// Whether `# nosec` in a script that is run keeps its hygiene findings from counting.
     pub honour_comments: bool,
 }
@@ -52,6 +55,19 @@ pub enum Level {
     Allow,
     /// Nothing: it is not told.
     Ignore,
+}
+
+/// How dependencies are audited, and what follows from that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vulnerabilities {
+    /// The database, a folder or an archive; `None`: nothing is audited.
+    pub database: Option<PathBuf>,
+    /// How many days ago its last entry may have been changed.
+    pub max_age_days: u64,
+    /// What is vulnerable: [`Level::Refuse`] or [`Level::Report`].
+    pub on_finding: Level,
+    /// What nobody knows: [`Level::Refuse`] or [`Level::Report`].
+    pub on_unaudited: Level,
 }
 
 /// Findings that do not count.
@@ -146,7 +162,8 @@ impl Reader<'_, '_, '_> {
             refuse_at: severity.map(|severity| (severity, confidence)),
             rules: self.rule_levels(),
             suppressions: self.suppressions(),
-            baseline: self.baseline(),
+            baseline: self.file(BASELINE),
+            vulnerabilities: self.vulnerabilities(),
             honour_comments: self.flag("analysis.honour_comments"),
         };
         self.refuse_contradictions(&gate);
@@ -282,9 +299,18 @@ impl Reader<'_, '_, '_> {
         day.ok()
     }
 
+    fn vulnerabilities(&mut self) -> Vulnerabilities {
+        Vulnerabilities {
+            database: self.file(DATABASE),
+            max_age_days: self.optional_count("analysis.vulnerabilities.max_age_days").unwrap_or_default(),
+            on_finding: Level::named(self.word("analysis.vulnerabilities.on_finding")),
+            on_unaudited: Level::named(self.word("analysis.vulnerabilities.on_unaudited")),
+        }
+    }
+
     /// Read anew for each run: a script must not be able to write it.
-    fn baseline(&mut self) -> Option<PathBuf> {
-        let (node, written) = self.optional_text(BASELINE)?;
+    fn file(&mut self, key: &str) -> Option<PathBuf> {
+        let (node, written) = self.optional_text(key)?;
         match paths::resolve(written, self.root) {
             Ok(path) => Some(path),
             Err(problem) => {

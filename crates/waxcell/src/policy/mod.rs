@@ -41,7 +41,7 @@ pub use explain::explain;
 pub use explanation::{Explanation, HostFacts, LimitsRung, Provenance, Setting};
 pub(crate) use find::found_before;
 pub use find::{FindError, Found, Origin, find, project_root_of_policy, project_root_of_script};
-pub use gate::{Gate, Level, Suppression};
+pub use gate::{Gate, Level, Suppression, Vulnerabilities};
 pub use keys::{KEYS, Key, Kind, Unit};
 pub use least::{Used, least};
 pub use model::{

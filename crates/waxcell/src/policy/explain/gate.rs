@@ -55,11 +55,34 @@ impl Explainer<'_> {
             None => "no finding is known already",
         };
         self.add("analysis.baseline", baseline.unwrap_or("none".to_owned()), becomes, "read for each run");
+        self.vulnerabilities();
         let becomes = match gate.honour_comments {
             true => "`# nosec` in a script keeps its findings of hygiene from counting",
             false => "no comment of a script keeps a finding from counting",
         };
         self.add("analysis.honour_comments", gate.honour_comments.to_string(), becomes, GATE);
+    }
+
+    fn vulnerabilities(&mut self) {
+        let one = &self.policy.analysis.vulnerabilities;
+        let database = one.database.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let becomes = match &one.database {
+            Some(path) if !path.exists() => "absent on this host: nothing can be audited",
+            Some(_) => "what the script imports is compared with it",
+            None => "dependencies are not audited",
+        };
+        let key = "analysis.vulnerabilities.database";
+        self.add(key, database.unwrap_or("none".to_owned()), becomes, "read for each run");
+        let days = one.max_age_days.to_string();
+        let key = "analysis.vulnerabilities.max_age_days";
+        self.add(key, days, "with an older database nothing is audited to the end", GATE);
+        for (key, level, about) in [
+            ("analysis.vulnerabilities.on_finding", one.on_finding, "what is known to be vulnerable: "),
+            ("analysis.vulnerabilities.on_unaudited", one.on_unaudited, "what nobody knows: "),
+        ] {
+            let word = if level == Level::Refuse { "refuses the run" } else { "in the report and on record" };
+            self.add(key, level.name(), format!("{about}{word}"), GATE);
+        }
     }
 }
 
