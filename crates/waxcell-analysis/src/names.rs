@@ -27,6 +27,7 @@ use ruff_python_ast::{Expr, ExprCall};
 
 pub(crate) use bindings::Names;
 pub(crate) use calls::code_of;
+pub(crate) use dotted::is_builtin;
 pub(crate) use hash::Map;
 pub(crate) use meaning::{Made, Meaning, Piece, Source, SourceKind, Values};
 pub(crate) use scope::ScopeId;

@@ -317,7 +317,7 @@ impl Sights {
             check(sight, &mut |found| told.push((rule, found)));
         }
         let by_message = |rule: &Rule, found: &Found| {
-            if rule.id == "indirect-call" { found.message.clone() } else { None }
+            if tells_each_once(rule) { found.message.clone() } else { None }
         };
         told.sort_by_cached_key(|(rule, found)| {
             (rule.id, by_message(rule, found), found.range.start(), found.range.end())
@@ -325,7 +325,7 @@ impl Sights {
         told.dedup_by_key(|(rule, found)| (rule.id, found.range));
         // The same function by the same way is one thing to know.
         let is_alike = |one: &(&'static Rule, Found), other: &(&'static Rule, Found)| {
-            one.0.id == other.0.id && (one.0.id != "indirect-call" || one.1.message == other.1.message)
+            one.0.id == other.0.id && (!tells_each_once(one.0) || one.1.message == other.1.message)
         };
         for alike in told.chunk_by_mut(is_alike) {
             let others = alike.len() - 1;
@@ -344,17 +344,22 @@ impl Sights {
     }
 }
 
+/// Whether the same may be said of several things, each of which is told once.
+fn tells_each_once(rule: &Rule) -> bool {
+    matches!(rule.id, "indirect-call" | "starts-program" | "credential-read")
+}
+
 /// Whether the first place says all: the script can do so, and does not more by doing it again.
 fn tells_once(rule: &Rule) -> bool {
-    matches!(
+    let is_one_thing = matches!(
         rule.id,
-        "indirect-call"
-            | "code-object"
+        "code-object"
             | "dynamic-import"
             | "frame-access"
             | "import-hook"
             | "inner-member"
             | "native-code"
             | "tracing"
-    )
+    );
+    is_one_thing || tells_each_once(rule)
 }

@@ -73,7 +73,7 @@ const BUILTINS: &[&str] = &[
     "zip",
 ];
 
-pub(super) fn is_builtin(name: &str) -> bool {
+pub(crate) fn is_builtin(name: &str) -> bool {
     BUILTINS.binary_search(&name).is_ok()
 }
 

@@ -5,7 +5,7 @@ use ruff_python_ast::{Expr, ExprCall};
 use super::{Check, Rule};
 use crate::finding::{Class, Confidence, Severity};
 use crate::found::Found;
-use crate::names::{Made, Meaning, UseKind};
+use crate::names::{Made, Meaning, UseKind, is_builtin};
 use crate::sight::{Danger, Sight, Used, danger, is_sensitive, is_telling_word};
 
 pub(super) static HIDDEN: Rule = Rule {
@@ -43,7 +43,7 @@ pub(super) static INDIRECT: Rule = Rule {
 fn hidden<'a>(sight: &Sight<'a, '_>, tell: &mut dyn FnMut(Found)) {
     for used in &sight.uses {
         let root = used.name.split('.').next().unwrap_or_default();
-        let is_builtin = root.len() == used.name.len() && !matches!(used.kind, UseKind::Import);
+        let is_builtin = is_builtin(&used.name) && !matches!(used.kind, UseKind::Import);
         let is_dangerous = danger(&used.name).is_some() || is_sensitive(root) || is_builtin;
         if used.made >= Made::Built && is_dangerous && !used.name.contains('*') {
             tell(

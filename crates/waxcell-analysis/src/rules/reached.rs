@@ -49,8 +49,6 @@ pub(super) static TRACING: Rule = Rule {
             "threading.setprofile",
             "threading.settrace_all_threads",
             "threading.setprofile_all_threads",
-            "sys.set_asyncgen_hooks",
-            "sys.set_coroutine_origin_tracking_depth",
             "sys.remote_exec",
             "gc.callbacks.append",
         ],
