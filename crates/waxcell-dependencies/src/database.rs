@@ -1,7 +1,7 @@
 //! A database of vulnerabilities: what it says of the packages that are asked for, how old it is, and what of it could
 //! not be read.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -189,33 +189,42 @@ impl Database {
 /// An advisory about a version, and the version that repairs it.
 type Hit<'a> = (&'a Advisory, Option<Version>);
 
-/// Those that share a name, and all their names.
-type Group<'a> = (BTreeSet<&'a str>, Vec<&'a Hit<'a>>);
-
 /// The same vulnerability is written down by several, each with a name of its own: those that share one are one.
-fn once_each<'a>(found: &'a [Hit<'a>]) -> Vec<Vulnerability> {
-    let mut groups: Vec<Group<'a>> = Vec::new();
-    for one in found {
-        let mut names: BTreeSet<&str> = one.0.aliases.iter().map(String::as_str).collect();
-        names.insert(&one.0.id);
-        let mut members = vec![one];
-        groups.retain_mut(|(others, group)| {
-            let is_apart = names.is_disjoint(others);
-            if !is_apart {
-                names.append(others);
-                members.append(group);
-            }
-            is_apart
-        });
-        groups.push((names, members));
+fn once_each(found: &[Hit<'_>]) -> Vec<Vulnerability> {
+    // To which group each belongs: the first of it, reached by going on until one is its own.
+    let mut group: Vec<usize> = (0..found.len()).collect();
+    let mut by_name: HashMap<&str, usize> = HashMap::new();
+    for (at, (advisory, _)) in found.iter().enumerate() {
+        for name in names(advisory) {
+            let other = *by_name.entry(name).or_insert(at);
+            let (one, other) = (first_of(&mut group, at), first_of(&mut group, other));
+            group[one.max(other)] = one.min(other);
+        }
     }
-    let mut vulnerabilities: Vec<Vulnerability> =
-        groups.into_iter().map(|(names, group)| told(&names, &group)).collect();
+    let mut groups: BTreeMap<usize, Vec<&Hit<'_>>> = BTreeMap::new();
+    for (at, hit) in found.iter().enumerate() {
+        groups.entry(first_of(&mut group, at)).or_default().push(hit);
+    }
+    let mut vulnerabilities: Vec<Vulnerability> = groups.into_values().map(|group| told(&group)).collect();
     vulnerabilities.sort_by(|one, other| other.level.cmp(&one.level).then_with(|| one.id.cmp(&other.id)));
     vulnerabilities
 }
 
-fn told(names: &BTreeSet<&str>, group: &[&Hit<'_>]) -> Vulnerability {
+/// The first of a group; the way there is halved for whoever asks next.
+fn first_of(group: &mut [usize], mut at: usize) -> usize {
+    while group[at] != at {
+        group[at] = group[group[at]];
+        at = group[at];
+    }
+    at
+}
+
+fn names(advisory: &Advisory) -> impl Iterator<Item = &str> {
+    advisory.aliases.iter().chain([&advisory.id]).map(String::as_str)
+}
+
+fn told(group: &[&Hit<'_>]) -> Vulnerability {
+    let names: BTreeSet<&str> = group.iter().flat_map(|(advisory, _)| names(advisory)).collect();
     // By the name that says most: that it is malicious, or the database that rates and summarises.
     let rank = |id: &str| (!id.starts_with("MAL-"), !id.starts_with("GHSA-"), !id.starts_with("PYSEC-"));
     let mut advisories: Vec<&Advisory> = group.iter().map(|(advisory, _)| *advisory).collect();

@@ -85,6 +85,16 @@ fn what_several_have_written_down_is_told_once() {
 }
 
 #[test]
+fn twenty_thousand_names_are_compared_soon() {
+    let chain = |at: usize| entry(&format!("A-{at}"), json!({ "aliases": [format!("A-{}", at + 1)] }));
+    let database = database(&(0..20_000).map(chain).collect::<Vec<_>>());
+    let begun = std::time::Instant::now();
+    let matches = ask(&database, "sprocket", "1.0");
+    assert_eq!((matches.found.len(), matches.found[0].aliases.len()), (1, 20_000));
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn what_was_taken_back_or_is_about_others_is_not_told() {
     let mut elsewhere = affected("sprocket", "2.0");
     elsewhere["package"]["ecosystem"] = "npm".into();
