@@ -30,6 +30,11 @@ impl Analysis {
         Analysis { findings: vec![problem.located(&mut Lines::new(b""))], lines: 0, ..Analysis::default() }
     }
 
+    /// Whether it is one that has [ended](Analysis::ended).
+    pub fn has_ended(&self) -> bool {
+        self.findings.iter().any(|finding| finding.rule == rules::ANALYSIS_ENDED.id)
+    }
+
     /// Whether the script must not be run: the interpreter could not read it either, or we could not analyse it.
     pub fn blocks(&self) -> bool {
         self.findings.iter().any(Finding::blocks)

@@ -3,6 +3,7 @@
 //! Rules of this crate: it does not print, is not async, has no `unsafe`, and takes clock and environment as
 //! arguments.
 
+mod analyses;
 mod analyst;
 mod approval;
 mod attempt;

@@ -10,7 +10,7 @@ use waxcell_analysis::Profile;
 use waxcell_journal::{Mark, SpanId, with_causes};
 use waxcell_sandbox::{self as sandbox, Destination, Interrupts, SignalSet, Stdio, Stream, Switches};
 
-use crate::analyst::Analyst;
+use crate::analyses::Analyses;
 use crate::approval;
 use crate::attempt::Unshown;
 use crate::connections::Told;
@@ -159,8 +159,9 @@ fn story(
         request.policy.map_err(|error| RunError::Policy { cause: error.cause(), help: error.help() })?;
     state.begin()?;
     let interpreter = find_interpreter(request, policy, script)?;
-    // Gets ready while the plan is made.
-    let mut analyst = Analyst::start();
+    // What was said of these bytes before is not asked for again; else whoever is asked gets ready while the plan is made.
+    let program = state.hash_of_binary(Path::new("/proc/self/exe")).ok();
+    let mut analyses = Analyses::of(script, interpreter.version, &state.cache(), program.as_deref());
 
     // Decide everything about the sandbox before its first process.
     let begun = planning::begin(policy, caller, request.switches)?;
@@ -198,10 +199,9 @@ fn story(
         today,
         switches: request.switches,
     };
-    let name = script.given.to_string_lossy();
-    let analyse = |profile: &Profile| analyst.analyse(&name, &script.bytes, interpreter.version, profile);
+    let analyse = |profile: &Profile| analyses.analyse(profile);
     let approved = judge(&asked, analyse, || approval::find(state.directory(), &script.sha256, today))?;
-    drop(analyst);
+    analyses.keep();
 
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)
