@@ -36,6 +36,10 @@ fn scripts() -> Vec<(&'static str, String)> {
         .collect();
     let doubling = format!("{django}x0 = ''\n{doubling}mark_safe(x199)\n");
     let doubled: String = (0..90).map(|n| format!("x{} = x{n} + x{n}\n", n + 1)).collect();
+    let paths: String =
+        (1..200).map(|n| format!("x{n} = x{before} + '/' + x{before}\n", before = n - 1)).collect();
+    let paths = format!("x0 = 'a'\n{paths}");
+    let numbered = |part: &str| (0..20_000).map(|n| part.replace('#', &n.to_string())).collect::<String>();
     vec![
         ("sums of strings", filled("", &chain("'a' + "))),
         ("sums of beginnings of queries", filled("", &chain("'select ' + "))),
@@ -93,14 +97,50 @@ fn scripts() -> Vec<(&'static str, String)> {
         ("a chain of getattr", filled("", &format!("{}x{}\n", "getattr(".repeat(190), ", 'a')".repeat(190)))),
         ("formats", filled("exec('", "{0}") + "'.format('a' * 100000))\n"),
         ("replacements", format!("exec('a'{})\n", ".replace('a', 'aa')".repeat(400))),
+        ("one long path, opened often", filled(&format!("x = '{}'\n", "a/".repeat(50_000)), "open(x)\n")),
+        (
+            "a list of long paths, opened often",
+            filled(&format!("x = [{}]\n", format!("'{}',", "a".repeat(2_000)).repeat(60)), "open(x[0])\n"),
+        ),
+        ("paths that double", filled(&paths, "open(x199)\n")),
+        ("paths in a circle", filled("a = b + c\nb = c + a\nc = a + b\n", "open(a + b + c)\n")),
+        ("paths of many names", filled("", "x = x + 'a'\nopen(x)\n")),
+        (
+            "functions that call each other",
+            filled(
+                "def a(x): return b(x) + b(x)\ndef b(x): return c(x) + c(x)\ndef c(x): return a(x) + 'x'\n",
+                "open(a('x'))\n",
+            ),
+        ),
+        ("a function with many callers", half("def f(x): open(x)\n", "f('a')\n", "f(x)\n")),
+        (
+            "many keywords for many parameters",
+            format!("def f({}): {}\nf({})\n", numbered("p#,"), numbered("open(p#);"), numbered("p#=1,")),
+        ),
+        (
+            "modules of a network and their names",
+            half("import requests\n", "import requests.a\n", "requests.b.c\n"),
+        ),
+        (
+            "a try with many handlers",
+            format!(
+                "try:\n{}except A: pass\n{}",
+                " x()\n".repeat(90_000),
+                "except OSError: pass\n".repeat(20_000)
+            ),
+        ),
+        ("a line for a shell", format!("import os\nos.system('{}')\n", "a;".repeat(450_000))),
+        ("lines for a shell", filled("import os\n", "os.system('a|b>c')\n")),
+        ("replacements", filled(&format!("x = '{}'\n", "a".repeat(2_000)), "open(x.replace('a', x))\n")),
     ]
 }
 
 #[test]
 fn a_megabyte_of_anything_is_scanned_in_bounded_time() {
+    let profile = Profile { capabilities: true, ..Profile::default() };
     for (name, script) in scripts() {
         let start = Instant::now();
-        let analysis = scan("script.py", script.as_bytes(), TARGET, &Profile::default());
+        let analysis = scan("script.py", script.as_bytes(), TARGET, &profile);
         let took = start.elapsed();
         let count = analysis.findings.len();
         println!(

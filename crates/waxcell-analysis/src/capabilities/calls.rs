@@ -33,7 +33,12 @@ impl<'a> Gather<'a> {
                 let Some(pattern) = first() else { return };
                 let gaps = |text: &String| text.replace(['*', '?'], "\0");
                 // To find names, their folders are read.
-                let folder = |text: String| path::parent(text.split('\0').next().unwrap_or_default());
+                let folder = |text: String| match text.split('\0').next().unwrap_or_default().rsplit_once('/')
+                {
+                    Some(("", _)) => "/".to_owned(),
+                    Some((folder, _)) => folder.to_owned(),
+                    None => ".".to_owned(),
+                };
                 let texts: Vec<String> = pattern.texts().iter().map(gaps).collect();
                 let folders = texts.iter().cloned().map(folder).collect();
                 self.paths(&[Do::FsRead], Some(worth::texts(texts, Thing::Text)), place);
@@ -221,6 +226,7 @@ impl<'a> Gather<'a> {
                 if text.is_empty() {
                     continue;
                 }
+                let text = if self.evaluation.charge(text.len()) { text } else { GAP.to_string() };
                 let (target, certainty) = path::target(&text);
                 for operation in operations {
                     self.note(Family::Files, Some(*operation), target.clone(), certainty, place);

@@ -14,9 +14,10 @@ use super::worth::{self, DictOf, Thing, Worth};
 
 /// How many levels are followed.
 const DEEPEST: u8 = 40;
-/// Steps that evaluating one expression may take, and all of a script.
-const STEPS: u32 = 4000;
-const ALL_STEPS: u32 = 4 << 20;
+/// Steps that evaluating one expression may take.
+const STEPS: usize = 4000;
+/// Steps that all of a script may take, beside one for every other byte of it.
+const ALL_STEPS: usize = 1 << 19;
 /// The most items of a list that are looked at.
 const MOST_ITEMS: usize = 64;
 
@@ -28,8 +29,8 @@ pub(super) struct Evaluation<'a> {
     pending: RefCell<Vec<(usize, *const u8)>>,
     /// What names are worth, where that does not depend on who calls.
     known: RefCell<HashMap<(usize, *const u8), Worth<'a>>>,
-    steps: Cell<u32>,
-    left: Cell<u32>,
+    steps: Cell<usize>,
+    left: Cell<usize>,
 }
 
 /// Where an expression is evaluated.
@@ -48,7 +49,8 @@ pub(super) struct Frame<'f, 'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(scopes: Scopes<'a>) -> Evaluation<'a> {
+    /// Of a script with so many bytes.
+    pub(super) fn new(scopes: Scopes<'a>, bytes: usize) -> Evaluation<'a> {
         let mut options: HashMap<String, Vec<(&ExprCall, usize)>> = HashMap::new();
         for method in ["add_argument", "add_option"] {
             for site in scopes.calls.get(method).into_iter().flatten() {
@@ -63,7 +65,7 @@ impl<'a> Evaluation<'a> {
             pending: RefCell::default(),
             known: RefCell::default(),
             steps: Cell::new(0),
-            left: Cell::new(ALL_STEPS),
+            left: Cell::new(ALL_STEPS + bytes / 2),
         }
     }
 
@@ -78,20 +80,26 @@ impl<'a> Evaluation<'a> {
         self.worth(expr, At { scope, depth: 0, call: None })
     }
 
-    fn step(&self) -> bool {
+    /// Takes what it costs to look at a text of so many bytes off the steps of the script; false when there are none left.
+    pub(super) fn charge(&self, bytes: usize) -> bool {
+        self.left.set(self.left.get().saturating_sub(bytes / 16));
+        self.left.get() > 0
+    }
+
+    fn spend(&self, cost: usize) -> bool {
         let (steps, left) = (self.steps.get(), self.left.get());
-        self.steps.set(steps.saturating_sub(1));
-        self.left.set(left.saturating_sub(1));
+        self.steps.set(steps.saturating_sub(cost));
+        self.left.set(left.saturating_sub(cost));
         steps > 0 && left > 0
     }
 
     pub(super) fn worth<'f>(&self, expr: &'a Expr, at: At<'f, 'a>) -> Worth<'a> {
-        if at.depth > DEEPEST || !self.step() {
+        if at.depth > DEEPEST || !self.spend(1) {
             return Worth::unknown();
         }
         let at = At { depth: at.depth + 1, ..at };
         match expr {
-            Expr::StringLiteral(string) => Worth::text(string.value.to_str()),
+            Expr::StringLiteral(string) => Worth::text(path::bounded(string.value.to_str())),
             Expr::BytesLiteral(bytes) => {
                 let bytes: Vec<u8> = bytes.value.bytes().take(path::MAX_TEXT).collect();
                 String::from_utf8(bytes).map_or(Worth::some_text(), Worth::text)
@@ -153,11 +161,15 @@ impl<'a> Evaluation<'a> {
         let mut text = Worth::text("");
         for part in parts.iter().take(MOST_ITEMS) {
             match part {
-                FStringPart::Literal(literal) => text = worth::concat(&text, &Worth::text(&*literal.value)),
+                FStringPart::Literal(literal) => {
+                    text = worth::concat(&text, &Worth::text(path::bounded(&literal.value)))
+                }
                 FStringPart::FString(string) => {
                     for element in string.elements.iter().take(MOST_ITEMS) {
                         let next = match element {
-                            InterpolatedStringElement::Literal(literal) => Worth::text(&*literal.value),
+                            InterpolatedStringElement::Literal(literal) => {
+                                Worth::text(path::bounded(&literal.value))
+                            }
                             InterpolatedStringElement::Interpolation(element) => match &element.format_spec {
                                 None => self.worth(&element.expression, at),
                                 Some(_) => Worth::some_text(),
@@ -217,7 +229,8 @@ impl<'a> Evaluation<'a> {
         let key = (scope, bound.as_ptr().cast::<u8>());
         let is_free = at.call.is_none_or(|_| scope == MODULE);
         if is_free && let Some(known) = self.known.borrow().get(&key) {
-            return known.clone();
+            // To copy something large is worth many steps.
+            return if self.spend(known.weight()) { known.clone() } else { Worth::unknown() };
         }
         if self.pending.borrow().contains(&key) {
             return Worth::unknown();
@@ -300,6 +313,7 @@ impl<'a> Evaluation<'a> {
         let keyword = arguments
             .keywords
             .iter()
+            .take(MOST_ITEMS)
             .find(|keyword| keyword.arg.as_ref().is_some_and(|arg| arg.as_str() == name));
         if let Some(keyword) = keyword {
             return self.worth(&keyword.value, there);
@@ -308,7 +322,8 @@ impl<'a> Evaluation<'a> {
         let is_method = matches!(self.scopes.all[self.scopes.all[function].parent].kind, Kind::Class(_))
             && !self.is_static(function);
         let position = position.and_then(|position| position.checked_sub(usize::from(is_method)));
-        let is_open = arguments.args.iter().any(Expr::is_starred_expr)
+        let is_open = arguments.args.iter().take(MOST_ITEMS).any(Expr::is_starred_expr)
+            || arguments.keywords.len() > MOST_ITEMS
             || arguments.keywords.iter().any(|keyword| keyword.arg.is_none());
         match position.and_then(|position| arguments.args.get(position)) {
             Some(argument) if !argument.is_starred_expr() => self.worth(argument, there),

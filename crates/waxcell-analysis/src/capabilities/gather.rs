@@ -12,7 +12,7 @@ use super::scopes::{Bound, Kind, MODULE, Scopes, Stand, Standing};
 use super::table;
 use super::worth::Thing;
 use super::{Certainty, Family, MOST_ENTRIES, Target};
-use crate::names::{Names, UseKind};
+use crate::imports::MAX_NAME;
 use crate::walk::{Node, Walk};
 
 /// The most uses that are noted.
@@ -26,8 +26,6 @@ pub(super) struct Gather<'a> {
     mentions: HashSet<String>,
     /// What modules that were imported are called, by their names.
     aliases: HashMap<String, Vec<&'a str>>,
-    /// Calls of which it is not known what they call.
-    unresolved: HashMap<*const ExprCall, Place>,
     /// Whether the script goes on where a function fails, as far as that is worked out.
     optional: HashMap<usize, bool>,
 }
@@ -41,20 +39,17 @@ pub(super) struct Place {
 }
 
 pub(super) fn gather<'a>(body: &'a [Stmt], text: &'a str) -> (Vec<Noted>, bool) {
-    let evaluation = Evaluation::new(Scopes::of(body));
+    let evaluation = Evaluation::new(Scopes::of(body), text.len());
     let mut gather = Gather {
         evaluation,
         text,
         noted: Vec::new(),
         mentions: HashSet::new(),
         aliases: HashMap::new(),
-        unresolved: HashMap::new(),
         optional: HashMap::new(),
     };
-    let mut names = Names::new();
     let (mut walk, mut path, mut standing) = (Walk::new(body), Vec::new(), Standing::default());
     while let Some(node) = walk.next(&mut path) {
-        names.see(&path);
         let Stand { scope, optional, .. } = standing.step(&path);
         if gather.noted.len() >= MOST {
             return (gather.noted, false);
@@ -66,7 +61,6 @@ pub(super) fn gather<'a>(body: &'a [Stmt], text: &'a str) -> (Vec<Noted>, bool) 
             _ => {}
         }
     }
-    gather.hidden(&names);
     gather.judge_modules();
     let complete = gather.evaluation.is_complete();
     (gather.noted, complete)
@@ -76,7 +70,7 @@ impl<'a> Gather<'a> {
     fn stmt(&mut self, stmt: &'a Stmt, place: Place) {
         match stmt {
             Stmt::Import(import) => {
-                for alias in &import.names {
+                for alias in import.names.iter().filter(|alias| alias.name.len() <= MAX_NAME) {
                     let module = alias.name.as_str();
                     let name = alias.asname.as_ref().map_or(module, |name| name.as_str());
                     self.aliases.entry(module.to_owned()).or_default().push(name);
@@ -85,7 +79,10 @@ impl<'a> Gather<'a> {
             }
             Stmt::ImportFrom(import) if import.level == 0 => {
                 let module = import.module.as_ref().map_or("", |module| module.as_str());
-                for alias in &import.names {
+                if module.len() > MAX_NAME {
+                    return;
+                }
+                for alias in import.names.iter().filter(|alias| alias.name.len() <= MAX_NAME) {
                     let full = format!("{module}.{}", alias.name);
                     if table::is_module(&full) {
                         self.module(&full, place);
@@ -211,7 +208,7 @@ impl<'a> Gather<'a> {
         while let Expr::Attribute(attribute) = at {
             names.push(attribute.attr.as_str());
             at = &attribute.value;
-            if names.len() > 8 {
+            if names.len() > 8 || attribute.attr.len() > MAX_NAME {
                 return;
             }
         }
@@ -230,32 +227,32 @@ impl<'a> Gather<'a> {
 
     /// Modules that are of no use without a network are of some where only their constants are used.
     fn judge_modules(&mut self) {
-        let mut known: HashMap<String, bool> = HashMap::new();
-        let handed = |module: &str| {
-            let names = self.aliases.get(module).into_iter().flatten();
-            names.into_iter().any(|name| self.evaluation.scopes.given.contains(name))
-        };
+        // Of each module that is mentioned, whether anything is that needs a network.
+        let mut used: HashMap<&str, bool> = HashMap::new();
+        for mention in &self.mentions {
+            if let Some(module) = table::network_module(mention).filter(|module| mention.len() > module.len())
+            {
+                *used.entry(module).or_default() |= !table::is_offline(mention);
+            }
+        }
+        for (module, names) in &self.aliases {
+            if names.iter().any(|name| self.evaluation.scopes.given.contains(name))
+                && let Some(module) = table::network_module(module)
+            {
+                used.insert(module, true);
+            }
+        }
         for noted in &mut self.noted {
-            let Target::Module { name: Some(name), network: network @ true } = &mut noted.target else {
-                continue;
-            };
-            *network = *known.entry(name.clone()).or_insert_with_key(|name| {
-                let below = format!("{}.", table::canonical(name));
-                let mut uses = self.mentions.iter().filter(|mention| mention.starts_with(&below)).peekable();
-                let is_unused = uses.peek().is_none();
-                is_unused || handed(name) || uses.any(|mention| !table::is_offline(mention))
-            });
+            if let Target::Module { name: Some(name), network: network @ true } = &mut noted.target {
+                let used = table::network_module(name).and_then(|module| used.get(module));
+                *network = used.copied().unwrap_or(true);
+            }
         }
     }
 
     fn call(&mut self, call: &'a ExprCall, place: Place) {
         let called = self.evaluation.worth_in(&call.func, place.scope);
         let several = called.0.len() > 1;
-        let is_hidden =
-            |thing: &Thing<'_>| matches!(thing, Thing::Unknown | Thing::Method(..) | Thing::Text(_));
-        if called.0.iter().any(is_hidden) {
-            self.unresolved.insert(std::ptr::from_ref(call), place);
-        }
         for thing in called.0 {
             let place = Place { optional: place.optional || several, ..place };
             let (name, own) = match thing {
@@ -276,25 +273,6 @@ impl<'a> Gather<'a> {
             };
             for effect in table::effects(&name).unwrap_or_default() {
                 self.effect(effect, Some(call), own.as_deref(), place);
-            }
-        }
-    }
-
-    /// What is called behind a name that is put together, and the like: what the resolver of names knows about it.
-    fn hidden(&mut self, names: &Names<'a>) {
-        let mut found = Vec::new();
-        names.uses(&mut |used| {
-            if let UseKind::Call(call) = used.kind
-                && let Some(place) = self.unresolved.get(&std::ptr::from_ref(call))
-                && let Some(effects) = table::effects(&table::canonical(&used.name))
-            {
-                found.push((call, *place, effects));
-            }
-        });
-        let noted: HashSet<usize> = self.noted.iter().map(|noted| noted.start).collect();
-        for (call, place, effects) in found {
-            if self.noted.len() < MOST && !noted.contains(&place.range.start().to_usize()) {
-                effects.iter().for_each(|effect| self.effect(effect, Some(call), None, place));
             }
         }
     }

@@ -369,7 +369,9 @@ impl<'a> Evaluation<'a> {
             (Thing::Text(text), "replace") if !text.contains(GAP) => {
                 let both: Vec<String> = args().take(2).map(|arg| arg.one_text()).collect();
                 match both.as_slice() {
-                    [from, to] if !from.is_empty() && !from.contains(GAP) => {
+                    [from, to]
+                        if !from.is_empty() && !from.contains(GAP) && text.len() * to.len() < 1 << 16 =>
+                    {
                         Worth::text(path::concat("", &text.replace(from.as_str(), to)))
                     }
                     _ => Worth::some_text(),

@@ -10,22 +10,25 @@ pub(super) const SCRIPT: char = '\u{1}';
 pub(super) const HOME: char = '\u{2}';
 
 /// No text that means anything here is longer, in bytes.
-pub(super) const MAX_TEXT: usize = 4096;
+pub(super) const MAX_TEXT: usize = 2048;
+
+/// A text, not longer than any that means something.
+pub(super) fn bounded(text: &str) -> String {
+    match text.len() > MAX_TEXT {
+        true => format!("{}{GAP}", &text[..text.floor_char_boundary(MAX_TEXT)]),
+        false => text.to_owned(),
+    }
+}
 
 /// `first + second`, gaps that meet are one.
 pub(super) fn concat(first: &str, second: &str) -> String {
-    let mut text = first.to_owned();
-    let second = if text.ends_with(GAP) { second.trim_start_matches(GAP) } else { second };
-    text.push_str(second);
-    if text.len() > MAX_TEXT {
-        let mut end = MAX_TEXT;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-        text.push(GAP);
+    let second = if first.ends_with(GAP) { second.trim_start_matches(GAP) } else { second };
+    let room = MAX_TEXT.saturating_sub(first.len());
+    match second.len() > room {
+        true if first.ends_with(GAP) => first.to_owned(),
+        true => format!("{first}{}{GAP}", &second[..second.floor_char_boundary(room)]),
+        false => format!("{first}{second}"),
     }
-    text
 }
 
 /// `os.path.join`.

@@ -46,6 +46,9 @@ pub(super) fn excerpt(text: &str, range: TextRange) -> String {
     shown
 }
 
+/// Of more handlers and kinds of errors at one place, the first are looked at.
+const MOST_ASKED: usize = 32;
+
 /// Errors by which a refusal is told, or by which one that catches it catches more.
 const CAUGHT: [&str; 22] = [
     "Exception",
@@ -78,11 +81,11 @@ pub(super) fn is_optional(outer: Node<'_>, inner: Node<'_>) -> bool {
     match (outer, inner) {
         (Node::Stmt(Stmt::Try(tried)), Node::Stmt(inner)) => {
             tried.body.last().is_some_and(|last| inner.start() <= last.start())
-                && tried.handlers.iter().any(goes_on)
+                && tried.handlers.iter().take(MOST_ASKED).any(goes_on)
         }
         (Node::Stmt(Stmt::If(asked)), Node::Stmt(_) | Node::Other(_)) => asks(&asked.test),
         (Node::Stmt(Stmt::With(with)), Node::Stmt(_)) => {
-            with.items.iter().any(|item| is_suppress(&item.context_expr))
+            with.items.iter().take(MOST_ASKED).any(|item| is_suppress(&item.context_expr))
         }
         _ => false,
     }
@@ -92,9 +95,11 @@ fn goes_on(handler: &ExceptHandler) -> bool {
     let ExceptHandler::ExceptHandler(handler) = handler;
     let catches = match handler.type_.as_deref() {
         None => true,
-        Some(Expr::Tuple(kinds)) => {
-            kinds.elts.iter().any(|kind| last_name(kind).is_some_and(|name| CAUGHT.contains(&name)))
-        }
+        Some(Expr::Tuple(kinds)) => kinds
+            .elts
+            .iter()
+            .take(MOST_ASKED)
+            .any(|kind| last_name(kind).is_some_and(|name| CAUGHT.contains(&name))),
         Some(kind) => last_name(kind).is_some_and(|name| CAUGHT.contains(&name)),
     };
     let ends = match handler.body.last() {

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use ruff_python_ast::{Expr, ExprCall, Parameters, Stmt, StmtClassDef, StmtFunctionDef};
 
 use super::places;
+use crate::imports::MAX_NAME;
 use crate::walk::{Node, Walk};
 
 /// The most bindings of one name that are looked at, and the most calls of one function.
@@ -169,7 +170,7 @@ impl<'a> Scopes<'a> {
                 self.bind(scope, class.name.as_str(), Bound::Scope(opened.unwrap_or(MODULE)));
             }
             Stmt::Import(import) => {
-                for alias in &import.names {
+                for alias in import.names.iter().filter(|alias| alias.name.len() <= MAX_NAME) {
                     let module = alias.name.as_str();
                     let (name, module) = match &alias.asname {
                         Some(name) => (name.as_str(), module),
@@ -183,7 +184,10 @@ impl<'a> Scopes<'a> {
             }
             Stmt::ImportFrom(import) if import.level == 0 => {
                 let module = import.module.as_ref().map_or("", |module| module.as_str());
-                for alias in &import.names {
+                if module.len() > MAX_NAME {
+                    return;
+                }
+                for alias in import.names.iter().filter(|alias| alias.name.len() <= MAX_NAME) {
                     match alias.name.as_str() {
                         "*" => self.stars.push(module),
                         name => {

@@ -112,8 +112,6 @@ fn commands(line: &str) -> (Vec<Vec<String>>, Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn each_command_of_a_line_starts_its_first_word() {
         for (line, expected) in [

@@ -153,9 +153,14 @@ pub(super) fn method_of_paths(name: &str) -> Option<&'static str> {
     TABLE.of_paths.get(name).copied()
 }
 
+/// How much of a name can stand in the table: none there has more than so many parts.
+fn longest(name: &str) -> usize {
+    name.match_indices('.').nth(7).map_or(name.len(), |(dot, _)| dot)
+}
+
 /// The name under which something stands in the table.
 pub(super) fn canonical(name: &str) -> Cow<'_, str> {
-    let mut end = name.len();
+    let mut end = longest(name);
     loop {
         if let Some(old) = TABLE.aliases.get(&name[..end]) {
             return Cow::Owned(format!("{old}{}", &name[end..]));
@@ -169,7 +174,7 @@ pub(super) fn canonical(name: &str) -> Cow<'_, str> {
 
 /// The module of no use without a network that this is, or is part of.
 pub(super) fn network_module(name: &str) -> Option<&'static str> {
-    let mut end = name.len();
+    let mut end = longest(name);
     loop {
         if let Some(module) = TABLE.network.get(&name[..end]) {
             return Some(module);
@@ -180,7 +185,7 @@ pub(super) fn network_module(name: &str) -> Option<&'static str> {
 
 /// Whether this, of a module of no use without a network, is of use without.
 pub(super) fn is_offline(name: &str) -> bool {
-    let mut end = name.len();
+    let mut end = longest(name);
     loop {
         if TABLE.offline.contains(&name[..end]) {
             return true;

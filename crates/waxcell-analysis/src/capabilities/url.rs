@@ -72,7 +72,7 @@ pub(super) fn host_and_port(place: &str) -> (&str, Option<u16>) {
         false => place.find(':').unwrap_or(place.len()),
     };
     let (host, port) = place.split_at(end);
-    (host, port.strip_prefix(':').and_then(|port| port.parse().ok()))
+    (host, port.strip_prefix(':').and_then(|port| port.parse().ok()).filter(|port| *port != 0))
 }
 
 #[cfg(test)]

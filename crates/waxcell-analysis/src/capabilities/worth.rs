@@ -72,6 +72,17 @@ impl<'a> Worth<'a> {
         Thing::Each(Box::new(of)).into()
     }
 
+    /// How much it is, for whoever copies it: one for each value and each few letters.
+    pub(super) fn weight(&self) -> usize {
+        let of = |thing: &Thing<'a>| match thing {
+            Thing::Text(text) | Thing::Path(text) => 1 + text.len() / 64,
+            Thing::Items(items) => 1 + items.iter().map(Worth::weight).sum::<usize>(),
+            Thing::Each(item) => 1 + item.weight(),
+            _ => 1,
+        };
+        self.0.iter().map(of).sum()
+    }
+
     /// One of several.
     pub(super) fn any(all: impl IntoIterator<Item = Worth<'a>>) -> Worth<'a> {
         let mut things: Vec<Thing<'a>> = Vec::new();

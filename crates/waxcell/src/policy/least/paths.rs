@@ -66,7 +66,7 @@ pub(super) fn grants(least: &Least<'_>) -> Grants {
             }
             Operation::FsRead => {
                 if let Some(place) = place(least, script, path, *base)
-                    && is_hidden(&place, least.root)
+                    && is_hidden(&place, least.root, entry.places.iter().any(|place| !place.optional))
                 {
                     reads.entry(place).or_default().extend(evidence);
                 }
@@ -79,6 +79,13 @@ pub(super) fn grants(least: &Least<'_>) -> Grants {
             }
         }
     }
+    writes.retain(|path, evidence| {
+        let can_be = Edit::add_path(path, PathAccess::Write, least.root).is_some();
+        if !can_be {
+            note(&mut grants, cannot(path), std::mem::take(evidence));
+        }
+        can_be
+    });
     // What lies within another is there with it.
     let outer: BTreeSet<PathBuf> = writes.keys().cloned().collect();
     let is_within = |path: &Path| path.ancestors().skip(1).any(|above| outer.contains(above));
@@ -125,6 +132,10 @@ impl Grants {
     }
 }
 
+fn cannot(path: &Path) -> String {
+    format!("needs `{}`, which no policy can give", super::line(&path.to_string_lossy()))
+}
+
 /// The path, or the folder that everything of a pattern lies in.
 fn place(least: &Least<'_>, script: &Used, path: &str, base: Base) -> Option<PathBuf> {
     let known = match path.find('*') {
@@ -162,6 +173,11 @@ fn written(
         // A folder that must not be there before, or may be.
         Operation::FsCreate if !is_file && is_sure => folder,
         Operation::FsCreate if !is_file => at,
+        // Before it is there, a file that is named can be made, and nothing else be done to it.
+        Operation::FsChmod | Operation::FsChown | Operation::FsXattr => match at.exists() {
+            true => at,
+            false => folder,
+        },
         Operation::FsWrite | Operation::FsCreate => {
             match at.is_file() || at.extension().is_some() && folder.is_dir() {
                 true => at,
@@ -176,11 +192,11 @@ fn is_scratch(path: &Path, root: &Path) -> bool {
     SCRATCH.iter().any(|scratch| path.starts_with(scratch)) && !path.starts_with(root)
 }
 
-/// Whether no run sees it unless a policy names it.
-fn is_hidden(path: &Path, root: &Path) -> bool {
-    match path.strip_prefix(root) {
-        Ok(inside) => credentials::is_in_one(inside) && path.exists(),
-        // What no run sees and nobody has needs no entry.
-        Err(_) => !view::shows_of_system(path) && !root.starts_with(path) && path.exists(),
-    }
+/// Whether no run sees it unless a policy names it. What is not there, and can be done without, needs no entry.
+fn is_hidden(path: &Path, root: &Path, is_needed: bool) -> bool {
+    let is_one = match path.strip_prefix(root) {
+        Ok(inside) => credentials::is_in_one(inside),
+        Err(_) => !view::shows_of_system(path) && !root.starts_with(path),
+    };
+    is_one && (is_needed || path.exists())
 }
