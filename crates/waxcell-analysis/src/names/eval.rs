@@ -174,6 +174,13 @@ impl<'a> Names<'a> {
                     dict.items.iter().filter_map(|one| one.key.as_ref().map(|key| item(key, &one.value)));
                 vec![Meaning::Dict(items.collect())]
             }
+            Expr::DictComp(comp) => {
+                let own =
+                    self.own_scopes.get(&std::ptr::from_ref(expression).addr()).copied().unwrap_or(scope);
+                let over = comp.generators.iter().take(MAX_VALUES).map(|one| self.eval(&one.iter, own));
+                let source = over.into_iter().find_map(|values| self.source(&values));
+                source.map(|source| Meaning::Unknown(Some(source))).into_iter().collect()
+            }
             Expr::ListComp(comp) => self.comprehension(expression, &comp.elt, &comp.generators),
             Expr::SetComp(comp) => self.comprehension(expression, &comp.elt, &comp.generators),
             Expr::Generator(comp) => self.comprehension(expression, &comp.elt, &comp.generators),

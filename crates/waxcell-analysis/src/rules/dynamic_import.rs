@@ -23,6 +23,8 @@ pub(super) static RULE: Rule = Rule {
 };
 
 const NAMES: &[&str] = &[
+    "sys.path.insert",
+    "sys.path.append",
     "__import__",
     "importlib.import_module",
     "importlib.__import__",
@@ -86,6 +88,13 @@ fn check<'a>(used: &Used<'a>, sight: &Sight<'a, '_>) -> Option<Found> {
     // Of everything below a name, only what is called `*`: which one it is is not known.
     if used.name.starts_with("sys.modules.") && !used.name.ends_with('*') {
         return None;
+    }
+    if used.name.starts_with("sys.path.") {
+        let words = used.call().map(|call| sight.words(call, used.scope)).unwrap_or_default();
+        let is_archive =
+            |word: &String| [".zip", ".egg", ".whl", ".pyz"].iter().any(|end| word.ends_with(end));
+        let archive = words.iter().find(|word| is_archive(word))?;
+        return Some(Found::at(&used.range).message(format!("modules are imported from `{archive}`")));
     }
     let given = sight.given(used, 0, "name");
     let is_known = |value: &Meaning<'_>| match value {
