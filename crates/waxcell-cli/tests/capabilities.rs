@@ -16,7 +16,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/capabilities")
 }
 
-/// The scripts, by name; only one of them if `WAXCELL_BENIGN` names it.
+/// The scripts, by name.
 fn scripts() -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> =
         fs::read_dir(folder().join("benign")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -102,9 +102,7 @@ fn what_scripts_do_is_among_what_they_can_do() {
     assert!(modules.0 * 100 >= modules.1 * 98, "{report}");
     assert!(targets.0 * 100 >= targets.1 * 90, "{report}");
     assert!(tally.missed.len() * 100 <= all, "{report}");
-    if std::env::var_os("WAXCELL_TELL").is_some() {
-        panic!("{report}");
-    }
+    println!("{report}");
 }
 
 struct Known<'a> {
@@ -313,9 +311,7 @@ fn scripts_run_unchanged_under_the_policies_that_are_made_of_them() {
     }
     let report = format!("{same} of {}: {}", all.len(), others.join("\n"));
     assert!(same * 100 >= all.len() * 95, "{report}");
-    if std::env::var_os("WAXCELL_TELL").is_some() {
-        panic!("{report}");
-    }
+    println!("{report}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::worth::{self, DictOf, Thing, Worth};
 /// How many levels are followed.
 const DEEPEST: u8 = 40;
 /// Steps that evaluating one expression may take.
-const STEPS: usize = 4000;
+const STEPS: usize = 500;
 /// Steps that all of a script may take, beside one for every other byte of it.
 const ALL_STEPS: usize = 1 << 19;
 /// The most items of a list that are looked at.
