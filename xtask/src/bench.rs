@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what a run under Waxcell costs, against bare Python and against bubblewrap where it is
 //! installed, in one run, one after the other, so that the drift of the machine meets all alike.
 
+mod check;
 mod facts;
 mod memory;
 mod network;
@@ -94,6 +95,15 @@ pub(crate) fn network(turns: usize) -> Done {
     let place = Place::new()?;
     let root = Person::new(&place, "root", None, &target().join("release/waxcell"))?;
     println!("{}\n\n{}", facts::machine(&place.0), network::network(&root, turns)?);
+    Ok(())
+}
+
+/// What `waxcell check` takes, against others that look for the same.
+pub(crate) fn check(turns: usize) -> Done {
+    run(&mut cargo(&["build", "--release", "--package", "waxcell-cli"]))?;
+    let place = Place::new()?;
+    let waxcell = target().join("release/waxcell");
+    println!("{}\n\n{}", facts::machine(&place.0), check::check(&waxcell, &place.0, turns)?);
     Ok(())
 }
 

@@ -35,6 +35,7 @@ usage: cargo xtask COMMAND
                       --all: every module of the list (takes long)
   bench [--runs N]    against bare Python, pairwise: the tables of docs/performance.md; N pairs each, 40 without it
   bench --network     the way out of a run's network, against the same without it and against slirp4netns
+  bench --check       `waxcell check` against ruff and Bandit, on the standard library and on one script
   bench --journal     what a durable record costs, against one wait for the disk
   vm [PARTS] [DEBS]   boots other kernels in a virtual machine, and runs checks and tests there; parts: basics,
                       landlock, groups, tests; kernels: those that apt knows, or these .deb files (takes long)";
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         }
         ["foreign"] => foreign::alone(),
         ["bench", "--journal"] => bench::journal(),
+        ["bench", "--check"] => bench::check(9),
         ["bench", "--network"] => bench::network(9),
         ["vm", ref words @ ..] => vm::vm(words),
         ["help" | "--help" | "-h"] => {

@@ -23,8 +23,8 @@ use waxcell::Analyst;
 use waxcell::dependencies::{Audit, Importing};
 use waxcell::interpreter::{self, Search};
 use waxcell_analysis::{
-    Analysis, Capabilities, Confidence, Finding, MAX_SOURCE, Profile, PythonVersion, Severity, Silenced,
-    fingerprints,
+    Analysis, Capabilities, Confidence, Finding, MAX_SOURCE, Profile, PythonVersion, RULES, Severity,
+    Silenced, fingerprints,
 };
 
 use crate::args::{Check, CheckFormat, Common};
@@ -117,6 +117,11 @@ fn check(
     if is_bandit {
         // There, findings below the levels are counted.
         (profile.severity, profile.confidence) = (Severity::Low, Confidence::Low);
+        if profile.tests.is_empty() {
+            // Nor does it know any rule of ours.
+            let is_bandits = |id: &&str| id.strip_prefix('B').is_some_and(|rest| rest.parse::<u16>().is_ok());
+            profile.tests = RULES.iter().map(|rule| rule.id).filter(is_bandits).map(str::to_owned).collect();
+        }
     }
     let target = command.python.unwrap_or_else(version_of_interpreter);
     let job = Job { target, profile, keeps_sources: is_bandit };

@@ -145,16 +145,10 @@ fn a_report_of_bandit_is_a_baseline() {
     place.write("a.py", SCRIPT);
     let known = bandit.json_in(&place.project(), &["a.py"]);
     place.write("known.json", known.to_string());
-    let said = say(&mut place.waxcell(&["check", "-b", "known.json", "a.py"]));
-    assert_eq!(said.code, 0, "{}", said.out());
+    let new = || ours(&place, &bandit, &["-b", "known.json", "a.py"])["results"].as_array().unwrap().len();
+    assert_eq!(new(), 0);
     place.write("a.py", format!("{SCRIPT}eval(input())\n"));
-    let said = say(&mut place.waxcell(&["check", "-b", "known.json", "a.py"]));
-    assert_eq!(said.code, 1);
-    assert!(
-        said.out().contains("1 finding; 6 more are in the baseline; 1 silenced by comments"),
-        "{}",
-        said.out()
-    );
+    assert_eq!(new(), 1);
 }
 
 #[test]
@@ -184,7 +178,7 @@ fn what_makes_no_sense_is_refused() {
 #[test]
 fn comments_that_silence_nothing_are_told() {
     let place = place();
-    place.write("a.py", "eval(input())  # nosec\nx = 1  # nosec B101\n");
+    place.write("a.py", "assert x  # nosec\nx = 1  # nosec B101\n");
     let said = say(&mut place.waxcell(&["check", "a.py"]));
     let told = "1 file, nothing found; 1 silenced by comments; 1 comment silences nothing\n";
     assert_eq!((said.code, said.out()), (0, told.to_owned()));
