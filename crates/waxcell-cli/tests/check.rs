@@ -181,4 +181,9 @@ fn nothing_of_a_script_reaches_the_terminal_as_a_command() {
     let said = check(&place, &["a\u{1b}[2J.py"]);
     assert_eq!(said.code, 1);
     assert!(!said.out().contains(['\u{1b}', '\u{202e}']), "{:?}", said.out());
+    for format in ["json", "sarif", "github", "bandit"] {
+        let said = check(&place, &["--format", format, "a\u{1b}[2J.py"]);
+        assert_eq!(said.code, 1, "{format}");
+        assert!(!said.out().contains(['\u{1b}', '\u{202e}']), "{format}: {:?}", said.out());
+    }
 }

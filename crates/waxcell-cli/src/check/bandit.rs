@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 use waxcell_analysis::{Confidence, Finding, RULES, Rule, Severity};
 
+use super::json::in_ascii;
 use super::sarif::page_of;
 use super::{Checked, Told};
 
@@ -55,7 +56,7 @@ pub(super) fn render(checked: &[Checked], least: (Severity, Confidence), now: Sy
         "metrics": metrics,
         "results": results,
     });
-    serde_json::to_string_pretty(&report).unwrap_or_default()
+    in_ascii(&report)
 }
 
 /// What Bandit calls a rule in its reports: mostly as in comments.

@@ -6,6 +6,7 @@ use waxcell_analysis::Severity;
 
 use super::Checked;
 use super::text::summary;
+use crate::edge;
 
 pub(super) fn render(checked: &[Checked]) -> String {
     let mut text = String::new();
@@ -31,7 +32,9 @@ pub(super) fn render(checked: &[Checked]) -> String {
 }
 
 pub(super) fn message(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let lines = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    // A log is shown on terminals as well.
+    edge::printable(&lines)
 }
 
 pub(super) fn property(text: &str) -> String {

@@ -13,7 +13,22 @@ pub(super) fn render(checked: &[Checked], capabilities: bool, audit: Option<&Aud
         report["dependencies"] = serde_json::to_value(audit).unwrap_or_default();
         report["dependencies"]["complete"] = audit.is_complete().into();
     }
-    serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
+    in_ascii(&report) + "\n"
+}
+
+/// JSON in which characters beyond ASCII are escaped, as Bandit writes it: nothing in it changes how a terminal shows the rest.
+pub(super) fn in_ascii(value: &Value) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() && c != '\x7f' {
+            escaped.push(c);
+        } else {
+            let units = c.encode_utf16(&mut [0; 2]).to_vec();
+            escaped.extend(units.into_iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    escaped
 }
 
 fn file(file: &Checked, capabilities: bool) -> Value {

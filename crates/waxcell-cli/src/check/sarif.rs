@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use waxcell::dependencies::Audit;
 use waxcell_analysis::{Class, Confidence, RULES, Rule, Severity};
 
+use super::json::in_ascii;
 use super::{Checked, Told, dependencies};
 
 /// Under which name [`fingerprints`](waxcell_analysis::fingerprints) stand in a result.
@@ -57,7 +58,7 @@ pub(super) fn render(checked: &[Checked], has_baseline: bool, audit: Option<&Aud
             "results": results,
         }],
     });
-    serde_json::to_string_pretty(&log).unwrap_or_default() + "\n"
+    in_ascii(&log) + "\n"
 }
 
 fn rule(rule: &Rule) -> Value {
