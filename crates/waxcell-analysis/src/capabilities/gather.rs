@@ -13,6 +13,7 @@ use super::table;
 use super::worth::Thing;
 use super::{Certainty, Family, MOST_ENTRIES, Target};
 use crate::imports::MAX_NAME;
+use crate::names::{Names, UseKind};
 use crate::walk::{Node, Walk};
 
 /// The most uses that are noted.
@@ -26,6 +27,8 @@ pub(super) struct Gather<'a> {
     mentions: HashSet<String>,
     /// What modules that were imported are called, by their names.
     aliases: HashMap<String, Vec<&'a str>>,
+    /// Calls of which it is not known what they call.
+    unresolved: HashMap<*const ExprCall, Place>,
     /// Whether the script goes on where a function fails, as far as that is worked out.
     optional: HashMap<usize, bool>,
 }
@@ -46,10 +49,13 @@ pub(super) fn gather<'a>(body: &'a [Stmt], text: &'a str) -> (Vec<Noted>, bool) 
         noted: Vec::new(),
         mentions: HashSet::new(),
         aliases: HashMap::new(),
+        unresolved: HashMap::new(),
         optional: HashMap::new(),
     };
+    let mut names = Names::new();
     let (mut walk, mut path, mut standing) = (Walk::new(body), Vec::new(), Standing::default());
     while let Some(node) = walk.next(&mut path) {
+        names.see(&path);
         let Stand { scope, optional, .. } = standing.step(&path);
         if gather.noted.len() >= MOST {
             return (gather.noted, false);
@@ -61,6 +67,7 @@ pub(super) fn gather<'a>(body: &'a [Stmt], text: &'a str) -> (Vec<Noted>, bool) 
             _ => {}
         }
     }
+    gather.hidden(&names);
     gather.judge_modules();
     let complete = gather.evaluation.is_complete();
     (gather.noted, complete)
@@ -253,6 +260,11 @@ impl<'a> Gather<'a> {
     fn call(&mut self, call: &'a ExprCall, place: Place) {
         let called = self.evaluation.worth_in(&call.func, place.scope);
         let several = called.0.len() > 1;
+        let is_hidden =
+            |thing: &Thing<'_>| matches!(thing, Thing::Unknown | Thing::Method(..) | Thing::Text(_));
+        if called.0.iter().any(is_hidden) {
+            self.unresolved.insert(std::ptr::from_ref(call), place);
+        }
         for thing in called.0 {
             let place = Place { optional: place.optional || several, ..place };
             let (name, own) = match thing {
@@ -273,6 +285,25 @@ impl<'a> Gather<'a> {
             };
             for effect in table::effects(&name).unwrap_or_default() {
                 self.effect(effect, Some(call), own.as_deref(), place);
+            }
+        }
+    }
+
+    /// What is called behind a name that is put together, and the like: what the resolver of names knows about it.
+    fn hidden(&mut self, names: &Names<'a>) {
+        let mut found = Vec::new();
+        names.uses(&mut |used| {
+            if let UseKind::Call(call) = used.kind
+                && let Some(place) = self.unresolved.get(&std::ptr::from_ref(call))
+                && let Some(effects) = table::effects(&table::canonical(&used.name))
+            {
+                found.push((call, *place, effects));
+            }
+        });
+        let noted: HashSet<usize> = self.noted.iter().map(|noted| noted.start).collect();
+        for (call, place, effects) in found {
+            if self.noted.len() < MOST && !noted.contains(&place.range.start().to_usize()) {
+                effects.iter().for_each(|effect| self.effect(effect, Some(call), None, place));
             }
         }
     }
