@@ -449,7 +449,7 @@ pub(crate) fn policy(tight: &[(&str, &str)]) -> String {
 /// A policy with which the gate reports what it finds and refuses nothing, unless it says something about that.
 pub(crate) fn at_the_kernel(policy: &str) -> String {
     let end = if policy.is_empty() || policy.ends_with('\n') { "" } else { "\n" };
-    match policy.contains("analysis") || policy.starts_with(['{', 's']) {
+    match policy.contains("analysis") || policy.contains("security:") || policy.starts_with('{') {
         true => policy.to_owned(),
         false => format!("{policy}{end}{REPORTS}"),
     }

@@ -176,7 +176,7 @@ fn findings(asked: &Asked<'_>, mut analyse: impl FnMut(&Profile) -> Analysis) ->
     let marks = fingerprints(&script.bytes, &analysis);
     let mut all = Vec::with_capacity(marks.len());
     for (finding, fingerprint) in analysis.findings.iter().zip(marks) {
-        let level = levels::of(finding, &analysis, gate);
+        let level = levels::of(finding, gate);
         let mut judged = Judged { finding: finding.clone(), fingerprint, level, suppressed: None };
         if !finding.blocks() && finding.class != Class::Reading {
             judged.suppressed = Suppressed::by_policy(&judged, gate, inside, *today);

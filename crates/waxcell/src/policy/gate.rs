@@ -23,7 +23,7 @@ const DATABASE: &str = "analysis.vulnerabilities.database";
 pub struct Gate {
     /// What a script can do outside of the policy: [`Level::Refuse`] or [`Level::Report`].
     pub capabilities: Level,
-    /// What only attacks do, in a script that could do harm: [`Level::Refuse`] or [`Level::Report`].
+    /// What attacks do and honest programs practically never: [`Level::Refuse`] or [`Level::Report`].
     pub threats: Level,
     /// Code of unknown content that is executed: not [`Level::Ignore`].
     pub dynamic_code: Level,

@@ -432,7 +432,7 @@ pub const KEYS: &[Key] = &[
         path: "analysis.threats",
         kind: Kind::Choice(&["refuse", "report"]),
         default: "refuse",
-        summary: "What only attacks do, in a script that can do harm",
+        summary: "What attacks do and honest programs practically never",
         example: "report",
     },
     Key {

@@ -20,7 +20,7 @@ impl Explainer<'_> {
                 gate.capabilities,
                 "what the script certainly needs and the policy does not give: ",
             ),
-            ("analysis.threats", gate.threats, "what only attacks do, in a script that can do harm: "),
+            ("analysis.threats", gate.threats, "what attacks do and honest programs practically never: "),
             ("analysis.dynamic_code", gate.dynamic_code, "code that nobody can know before: "),
             ("analysis.hygiene", gate.hygiene, "all other findings: "),
         ] {
