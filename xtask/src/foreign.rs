@@ -49,7 +49,8 @@ pub(crate) fn test(waxcell: &Path, skipped: &List) -> Done {
     println!("{records} records, {} proofs: sound, says everybody", log.proofs.len());
     exports(&log, &verifiers.python)?;
     log.mutate(&verifiers)?;
-    log.prune(&verifiers)
+    log.prune(&verifiers)?;
+    crate::sarif::test(waxcell, skipped)
 }
 
 /// What is exported is read by software that others wrote, which refuses what was changed.

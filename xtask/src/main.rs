@@ -13,6 +13,7 @@ mod foreign;
 mod ledger;
 mod ordinary;
 mod packages;
+mod sarif;
 mod shell;
 mod skips;
 mod stdlib;
@@ -29,6 +30,7 @@ usage: cargo xtask COMMAND
                       user (when run as root), licences and sources of dependencies
   controls            the attack corpus without the layers that stop each case, in a test build: all have to escape
   foreign             the log of real runs, checked by the software of others: Go's x/mod, pymerkle, sigstore; its exports
+  foreign --sarif     the SARIF of `waxcell check` alone, by Microsoft's validator (which is 104 MB)
   tidy                the invariants of ARCHITECTURE.md that are checked on the source
   ledger              writes attacks/LEDGER.md from the catalogue and the cases
   stdlib [MODULES]    the standard library's own tests inside and outside: the tables of docs/compatibility.md;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
             bench::bench(runs.parse().unwrap_or(40))
         }
         ["foreign"] => foreign::alone(),
+        ["foreign", "--sarif"] => sarif::alone(),
         ["bench", "--journal"] => bench::journal(),
         ["bench", "--check"] => bench::check(9),
         ["bench", "--network"] => bench::network(9),
