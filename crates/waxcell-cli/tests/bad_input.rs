@@ -137,7 +137,7 @@ fn policy_malformed() {
         (huge.as_bytes(), "1 MiB"),
     ];
     for (text, word) in cases {
-        place.write("security_policy.yml", text);
+        std::fs::write(place.project().join("security_policy.yml"), text).unwrap();
         let said =
             Running::start(&mut place.waxcell(&["run", "script.py"])).end_within(Duration::from_secs(15));
         assert_eq!((said.code, said.out()), (126, String::new()), "{said:?}");
