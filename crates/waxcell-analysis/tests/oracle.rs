@@ -308,6 +308,7 @@ fn a_finding_is_written_as_readers_expect() {
   "findings": [
     {
       "rule": "syntax-error",
+      "class": "reading",
       "severity": "high",
       "confidence": "high",
       "message": "unexpected EOF while parsing",
@@ -317,10 +318,25 @@ fn a_finding_is_written_as_readers_expect() {
         "line": 2,
         "column": 1
       },
-      "help": "correct the script; Python 3.11 does not read it either"
+      "help": "correct the script; Python 3.11 does not read it either",
+      "about": {
+        "first_line": 0,
+        "last_line": 0,
+        "column": 0,
+        "end_column": 0
+      }
     }
   ],
-  "lines": 1
+  "lines": 1,
+  "capabilities": {
+    "entries": [],
+    "complete": false
+  },
+  "silenced": {
+    "all": 0,
+    "named": 0,
+    "unused": []
+  }
 }"#
     );
 }
