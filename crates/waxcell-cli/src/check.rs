@@ -23,8 +23,8 @@ use waxcell::Analyst;
 use waxcell::dependencies::{Audit, Importing};
 use waxcell::interpreter::{self, Search};
 use waxcell_analysis::{
-    Analysis, Capabilities, Confidence, Finding, MAX_SOURCE, Profile, PythonVersion, RULES, Severity,
-    Silenced, fingerprints,
+    Analysis, Capabilities, Class, Confidence, Finding, MAX_SOURCE, Profile, PythonVersion, RULES, Rule,
+    Severity, Silenced, fingerprints,
 };
 
 use crate::args::{Check, CheckFormat, Common};
@@ -122,6 +122,10 @@ fn check(
             let is_bandits = |id: &&str| id.strip_prefix('B').is_some_and(|rest| rest.parse::<u16>().is_ok());
             profile.tests = RULES.iter().map(|rule| rule.id).filter(is_bandits).map(str::to_owned).collect();
         }
+    }
+    if !command.class.is_empty() {
+        let is_asked = |rule: &&&Rule| command.class.iter().any(|class| Class::from(*class) == rule.class);
+        profile.tests = RULES.iter().filter(is_asked).map(|rule| rule.id.to_owned()).collect();
     }
     let target = command.python.unwrap_or_else(version_of_interpreter);
     let job = Job { target, profile, keeps_sources: is_bandit };

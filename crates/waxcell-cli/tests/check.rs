@@ -100,6 +100,14 @@ fn what_is_told_can_be_chosen() {
     assert_eq!(rules(&["--ignore-nosec"]), ["B404", "B602", "B101"]);
     assert_eq!(rules(&["--severity", "high"]), ["B602"]);
     assert_eq!(rules(&["--ignore", "B602,B607"]), ["B404"]);
+    write(&place, "own.py", "import os, sys\nassert sys.argv\nexec(sys.argv[1])\n");
+    for (classes, expected) in [("hygiene", &["B101", "B102"][..]), ("dynamic,threat", &["dynamic-code"])] {
+        let report = json_of(&place, &["--class", classes, "own.py"]);
+        let rules: Vec<_> = found(&report).into_iter().map(|(_, rule, _)| rule).collect();
+        assert_eq!(rules, expected);
+    }
+    assert_eq!(check(&place, &["--class", "threat", "own.py"]).code, 0);
+    assert_eq!(check(&place, &["--class", "threat", "--select", "B101", "own.py"]).code, 2);
     let said = check(&place, &["--select", "B999", "a.py"]);
     assert_eq!((said.code, said.err()), (2, "waxcell: error: there is no rule `B999`\n".to_owned()));
     assert_eq!(check(&place, &["--python", "2.7", "a.py"]).code, 2);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
-use waxcell_analysis::{Confidence, ParseVersionError, PythonVersion, Severity};
+use waxcell_analysis::{Class, Confidence, ParseVersionError, PythonVersion, Severity};
 
 const OF_CHECK: &str = "\
 Examples:
@@ -34,6 +34,9 @@ pub(crate) struct Check {
     /// Only these rules, as B602,B605
     #[arg(long, short = 't', visible_alias = "tests", value_name = "RULES", value_delimiter = ',')]
     pub(crate) select: Vec<String>,
+    /// Only rules of these classes; `threat,dynamic,capability` leaves out what only could be done better
+    #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', conflicts_with = "select")]
+    pub(crate) class: Vec<OfClass>,
     /// Not these rules
     #[arg(long, short = 's', visible_alias = "skip", value_name = "RULES", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
@@ -102,6 +105,26 @@ pub(crate) enum CheckFormat {
     Github,
     /// The JSON that Bandit writes
     Bandit,
+}
+
+/// Which rules are asked. Those about what cannot be read always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OfClass {
+    Hygiene,
+    Capability,
+    Threat,
+    Dynamic,
+}
+
+impl From<OfClass> for Class {
+    fn from(class: OfClass) -> Class {
+        match class {
+            OfClass::Hygiene => Class::Hygiene,
+            OfClass::Capability => Class::Capability,
+            OfClass::Threat => Class::Threat,
+            OfClass::Dynamic => Class::Dynamic,
+        }
+    }
 }
 
 /// From which level on findings are told.
