@@ -105,12 +105,16 @@ pub(crate) fn judge<'a>(
         findings.extend(judged);
         findings.sort_by_key(|judged| judged.finding.span.start);
     }
-    let needed =
-        outside::outside(&analysis.capabilities, policy, &asked.seen).into_iter().map(|outside| Needed {
-            level: if outside.certain { policy.analysis.capabilities } else { Level::Report },
-            outside,
-            suppressed: None,
-        });
+    // Of what cannot be analysed nobody knows what it needs.
+    let needed = match analysis.blocks() {
+        true => Vec::new(),
+        false => outside::outside(&analysis.capabilities, policy, &asked.seen),
+    };
+    let needed = needed.into_iter().map(|outside| Needed {
+        level: if outside.certain { policy.analysis.capabilities } else { Level::Report },
+        outside,
+        suppressed: None,
+    });
     let judgement = Judgement {
         approved: false,
         rules_sha256: hex(&rules_sha256()),

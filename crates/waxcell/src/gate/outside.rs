@@ -49,6 +49,11 @@ pub struct Seen<'a> {
 /// What a script needs beyond its policy, in the order of its lines; each place and sentence once.
 pub fn outside(capabilities: &Capabilities, policy: &Policy, seen: &Seen<'_>) -> Vec<Outside> {
     let mut found: Vec<Outside> = Vec::new();
+    if !capabilities.complete {
+        // Of thousands of real programs none is: it was made for that.
+        let what = "is too much for what it can use to be followed to its end".to_owned();
+        found.push(Outside { line: 1, column: 1, what, edits: Vec::new(), certain: true });
+    }
     for entry in &capabilities.entries {
         let Some((what, edits)) = needs(entry, capabilities, policy, seen) else { continue };
         let Some(place) = best(&entry.places) else { continue };

@@ -37,6 +37,12 @@ const DATA: &str = "filesystem: {allowed_paths: [./data], blocked_operations: [d
 const NET: &str = "network: {allowed_domains: [{name: api.example.org, ports: [443]}, '*.cdn.example.org'], allow_addresses: [10.0.0.0/24]}";
 
 #[test]
+fn what_is_not_followed_to_its_end_is_refused() {
+    let told = told(&"open(x)\n".repeat(60_000), "");
+    assert_eq!(told[0], "1 is too much for what it can use to be followed to its end []");
+}
+
+#[test]
 fn a_network_that_is_not_given() {
     check(&[
         (
