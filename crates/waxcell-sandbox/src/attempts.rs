@@ -310,6 +310,8 @@ impl Attempts {
         if wish.operation == Operation::FsRead
             && self.plain.is_none()
             && self.skeleton.is_none()
+            // What is its own, this process may open, and no other.
+            && of_the_init(&path[..length]).is_none()
             && self.is_there(tid, wish, path, length)
         {
             return Some(false);
