@@ -16,8 +16,9 @@ use waxcell_analysis::{Analysis, Profile, PythonVersion};
 
 use crate::analyst::Analyst;
 use crate::own_files;
-use crate::record::hex;
+use crate::record::{self, hex};
 use crate::script::Script;
+use crate::secrets::Secrets;
 
 /// How many scripts are remembered. Each has its place by its key, and takes it from another.
 const PLACES: u32 = 256;
@@ -92,15 +93,20 @@ impl<'a> Analyses<'a> {
         analysis
     }
 
-    /// Keeps what is new. If that cannot be, the next run analyses again.
-    pub(crate) fn keep(self) {
+    /// Keeps what is new, unless it quotes a secret: that is to stay nowhere. If it cannot be kept, the next run analyses
+    /// again.
+    pub(crate) fn keep(self, secrets: &Secrets) {
         if self.is_new {
-            let _ = self.write();
+            let _ = self.write(secrets);
         }
     }
 
-    fn write(&self) -> io::Result<()> {
-        let text = serde_json::to_vec(&self.kept)?;
+    fn write(&self, secrets: &Secrets) -> io::Result<()> {
+        let (kept, sealed) = record::seal(serde_json::to_value(&self.kept)?, secrets);
+        if !sealed.is_empty() {
+            return Ok(());
+        }
+        let text = serde_json::to_vec(&kept)?;
         let Some(folder) = self.file.parent().filter(|_| text.len() <= LONGEST) else { return Ok(()) };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let new = self.file.with_extension(format!("{}.new", std::process::id()));
@@ -131,6 +137,7 @@ mod tests {
 
     use super::Analyses;
     use crate::script::Script;
+    use crate::secrets::Secrets;
     use waxcell_analysis::{Profile, PythonVersion};
 
     const TARGET: PythonVersion = PythonVersion::NEWEST;
@@ -141,7 +148,7 @@ mod tests {
         let found = analyses.analyse(profile).findings;
         assert_eq!(found.iter().map(|finding| finding.rule).collect::<Vec<_>>(), ["B101"]);
         let asked = analyses.analyst.is_some();
-        analyses.keep();
+        analyses.keep(&Secrets::default());
         asked
     }
 
@@ -160,6 +167,15 @@ mod tests {
         assert!(asked(PythonVersion::OLDEST, &profile));
         assert!(Analyses::of(&script, TARGET, &cache, Some("another")).analyst.is_some());
         assert!(Analyses::of(&script, TARGET, &cache, None).analyst.is_some());
+
+        // What quotes a secret is not remembered.
+        let path = place.path().join("told.py");
+        fs::write(&path, "assert x\nopen('ghp_0123456789abcdefghijABCDEFGHIJ012345')\n").unwrap();
+        let script = &Script::read(&path, place.path()).unwrap();
+        let told = Profile { capabilities: true, ..Profile::default() };
+        let asked_of = |profile| is_asked(script, TARGET, &cache, profile);
+        assert!(asked_of(&told) && asked_of(&told));
+        assert!(asked_of(&profile) && !asked_of(&profile));
 
         let files = || fs::read_dir(cache.join("analyses")).unwrap().map(|entry| entry.unwrap().path());
         let spoil = |how: &dyn Fn(&std::path::Path)| {

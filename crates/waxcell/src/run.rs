@@ -201,7 +201,7 @@ fn story(
     };
     let analyse = |profile: &Profile| analyses.analyse(profile);
     let approved = judge(&asked, analyse, || approval::find(state.directory(), &script.sha256, today))?;
-    analyses.keep();
+    analyses.keep(state.secrets());
 
     let interpreter_sha256 = state
         .hash_of_binary(&interpreter.real)

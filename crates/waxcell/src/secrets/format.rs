@@ -67,6 +67,9 @@ const TOKENS: [(&str, Rest, usize); 43] = [
     ("AGE-SECRET-KEY-", Rest::Word, 20),
 ];
 
+/// Letters in a row that are no word.
+const LONGER_THAN_WORDS: usize = 16;
+
 pub(super) fn is_in(text: &str) -> bool {
     let is_told = ["PRIVATE KEY-----", "hooks.slack.com/services/T"].iter().any(|known| text.contains(known));
     is_told || has_token(text) || has_password_in_url(text)
@@ -83,11 +86,13 @@ fn has_token(text: &str) -> bool {
         })
     };
     (0..bytes.len()).filter(|at| begins(*at)).any(|at| {
-        TOKENS.iter().filter(|(head, ..)| is_at(at, head)).any(|(head, rest, least)| {
+        TOKENS.iter().filter(|(head, ..)| is_at(at, head)).any(|(head, rest_of, least)| {
             let rest: Vec<u8> =
-                bytes[at + head.len()..].iter().copied().take_while(|byte| rest.has(*byte)).collect();
-            // Words have hyphens between them as some tokens do, but no digits.
-            rest.len() >= *least && rest.iter().any(u8::is_ascii_digit)
+                bytes[at + head.len()..].iter().copied().take_while(|byte| rest_of.has(*byte)).collect();
+            // Words have hyphens between them as some tokens do, but no digits; without hyphens they are short.
+            let is_drawn = rest.iter().any(u8::is_ascii_digit)
+                || (matches!(rest_of, Rest::Word) && rest.len() >= LONGER_THAN_WORDS);
+            rest.len() >= *least && is_drawn
         })
     })
 }
@@ -128,6 +133,9 @@ mod tests {
             assert!(!is_in(head), "{head}");
         }
         assert!(is_in("akia0123456789abcdef.example.org"));
+        // Of letters alone, as one in thirty is.
+        assert!(is_in("AKIAVVMPJVBJNOOSSZAE") && is_in("/usr/share/sk_live_sxddYHUqEHKMUGspxLyHbSCM"));
+        assert!(!is_in("sk_test_configuration"));
         assert!(is_in("-----BEGIN OPENSSH PRIVATE KEY-----\nabc"));
         assert!(is_in("https://hooks.slack.com/services/T0000/B0000/xxxx"));
         assert!(is_in("cannot reach postgres://app:hunter2@db.local/x"));
