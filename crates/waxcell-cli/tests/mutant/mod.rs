@@ -101,8 +101,9 @@ impl Pristine {
 
     /// Gets the bytes of another file.
     fn exchanged(&self, path: PathBuf, chance: &mut Chance) -> (PathBuf, String) {
-        let near: Vec<_> = self.files.keys().filter(|other| other.parent() == path.parent()).collect();
-        let other = *chance.of(&near);
+        let others = || self.files.keys().filter(|other| **other != path);
+        let near: Vec<_> = others().filter(|other| other.parent() == path.parent()).collect();
+        let other = *chance.of(&if near.is_empty() { others().collect() } else { near });
         self.write(&path, &self.files[other]);
         (path, format!("replaced by `{}`", other.display()))
     }
