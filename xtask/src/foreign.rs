@@ -217,7 +217,10 @@ impl Recorded {
         let _ = fs::remove_dir_all(&folder);
         at(&folder, fs::create_dir_all(&folder))?;
         let script = folder.join("script.py");
-        at(&script, fs::write(&script, "print('hello')\ntry: open('/etc/shadow')\nexcept OSError: pass\n"))?;
+        at(
+            &script,
+            fs::write(&script, "print('hello')\ntry: open('/usr/share/x', 'w')\nexcept OSError: pass\n"),
+        )?;
         let mut log =
             Recorded { folder, waxcell: waxcell.to_owned(), key: String::new(), proofs: Vec::new() };
         for _ in 0..RUNS {
