@@ -23,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use waxcell_operations::Operation;
 
 use crate::lines::Lines;
+use crate::names::Names;
 
 /// What a script can use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,9 +254,9 @@ fn of_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Operation>, D::E
     name.map(known).transpose()
 }
 
-/// What the script with this body and text can use.
-pub(crate) fn infer(body: &[Stmt], text: &str) -> Capabilities {
-    let (noted, complete) = gather::gather(body, text);
+/// What the script with this body, text and names can use.
+pub(crate) fn infer<'a>(body: &'a [Stmt], text: &'a str, names: &Names<'a>) -> Capabilities {
+    let (noted, complete) = gather::gather(body, text, names);
     let mut lines = Lines::new(text.as_bytes());
     Capabilities::of(noted, complete, |offset| lines.position(offset))
 }

@@ -70,12 +70,9 @@ pub fn scan(file: &str, source: &[u8], target: PythonVersion, profile: &Profile)
     let scan = |text: &str| {
         let script = Script { file, text, target };
         parse::parse(text, target, |body, comments| {
-            if profile.capabilities {
-                capabilities = capabilities::infer(body, text);
-            }
-            let (problems, by_comments) = scan::scan(&script, body, comments, profile, &Nest::outermost());
-            silenced = by_comments;
-            problems
+            let scanned = scan::scan(&script, body, comments, profile, &Nest::outermost());
+            (silenced, capabilities) = (scanned.silenced, scanned.capabilities);
+            scanned.problems
         })
     };
     let found = analysis(source, problems(source, scan));

@@ -36,14 +36,7 @@ pub(crate) use sources::{is_secret, path_of};
 /// How much stack what follows expressions may take. It goes down no deeper than its own bound.
 pub(crate) const STACK: usize = 8 << 20;
 
-/// A place where a script uses something that has a dotted name.
-#[derive(Clone, Debug)]
-pub(crate) struct Use<'a> {
-    /// The whole name, wherever the script has it from: `os.system`, `socket.socket.connect`; of a builtin, `open`.
-    pub(crate) name: String,
-    pub(crate) kind: UseKind<'a>,
-}
-
+/// How a script uses something that has a dotted name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum UseKind<'a> {
     /// The module, or what of it, is imported, in whatever way.
@@ -54,33 +47,16 @@ pub(crate) enum UseKind<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Every use, in no certain order. One place may have several, where a name may mean several things.
-    pub(crate) fn uses(&self, take: &mut dyn FnMut(Use<'a>)) {
-        stacker::maybe_grow(STACK, STACK, || self.each_use(take));
-    }
-
-    fn each_use(&self, take: &mut dyn FnMut(Use<'a>)) {
-        for &(name, _, _) in self.imported() {
-            take(Use { name: name.to_owned(), kind: UseKind::Import });
-        }
-        // Children come behind their parents: from the back, what is within is known before what is around it.
-        for &(call, scope) in self.calls().iter().rev() {
-            for name in self.resolve(&call.func, scope) {
-                take(Use { name, kind: UseKind::Call(call) });
-            }
-        }
-        for &(expression, scope) in self.references() {
-            for name in self.resolve(expression, scope) {
-                take(Use { name, kind: UseKind::Reference });
-            }
-        }
-    }
-
-    fn resolve(&self, expression: &'a Expr, scope: ScopeId) -> Vec<String> {
+    /// The dotted names that an expression may mean, wherever the script has them from: `os.system`,
+    /// `socket.socket.connect`; of a builtin, `open`.
+    pub(crate) fn names_of(&self, expression: &'a Expr, scope: ScopeId) -> Vec<String> {
         let name = |value| match value {
             Meaning::Name(name, _) => Some(name.to_string()),
             _ => None,
         };
-        self.eval(expression, scope).into_iter().filter_map(name).collect()
+        stacker::maybe_grow(STACK, STACK, || self.eval(expression, scope))
+            .into_iter()
+            .filter_map(name)
+            .collect()
     }
 }

@@ -3,6 +3,7 @@
 use ruff_python_ast::Stmt;
 use ruff_text_size::{TextRange, TextSize};
 
+use crate::capabilities::{self, Capabilities};
 use crate::checks::{Checks, Report};
 use crate::context::Context;
 use crate::finding::{About, Class, Problem, Silenced};
@@ -24,14 +25,25 @@ pub(crate) struct Script<'a> {
     pub(crate) target: PythonVersion,
 }
 
-/// What the rules find in a syntax tree, and what comments silence of it.
+/// What is known of a script that can be read.
+#[derive(Default)]
+pub(crate) struct Scanned {
+    /// What the rules find.
+    pub(crate) problems: Vec<Problem>,
+    /// What comments silence of that.
+    pub(crate) silenced: Silenced,
+    /// What it can use, if the profile asks for it.
+    pub(crate) capabilities: Capabilities,
+}
+
+/// What a syntax tree says.
 pub(crate) fn scan(
     script: &Script<'_>,
     body: &[Stmt],
     comments: impl Iterator<Item = TextRange>,
     profile: &Profile,
     nest: &Nest,
-) -> (Vec<Problem>, Silenced) {
+) -> Scanned {
     let nosec =
         if profile.nosec && nest.depth == 0 { Nosec::new(script.text, comments) } else { Nosec::default() };
     let checks = Checks::new(profile);
@@ -52,6 +64,8 @@ pub(crate) fn scan(
             unpack(&payload, script, &sight, profile, &mut report);
         }
     });
+    // Behind the rules: what names mean is worked out by then, and its budget is theirs first.
+    let capabilities = profile.capabilities.then(|| capabilities::infer(body, script.text, &names));
     let silenced = report.silenced();
     let starts = if report.found.is_empty() { Vec::new() } else { nosec::starts(script.text) };
     let problems = report.found.into_iter().map(|(rule, found, about)| Problem {
@@ -67,7 +81,11 @@ pub(crate) fn scan(
     });
     let is_told =
         |problem: &Problem| problem.severity >= profile.severity && problem.confidence >= profile.confidence;
-    (problems.filter(is_told).collect(), silenced)
+    Scanned {
+        problems: problems.filter(is_told).collect(),
+        silenced,
+        capabilities: capabilities.unwrap_or_default(),
+    }
 }
 
 /// On which lines something lies; `starts` is where they begin.
@@ -126,7 +144,7 @@ fn unpack(
     // What the inner text is judged by does not depend on what is told of it.
     let everything = Profile { nosec: false, options: profile.options.clone(), ..Profile::default() };
     let problems = parse::parse(inner.text, inner.target, |body, comments| {
-        scan(&inner, body, comments, &everything, nest).0
+        scan(&inner, body, comments, &everything, nest).problems
     });
     let mut told = 0;
     for problem in problems {

@@ -13,7 +13,7 @@ use super::table;
 use super::worth::Thing;
 use super::{Certainty, Family, MOST_ENTRIES, Target};
 use crate::imports::MAX_NAME;
-use crate::names::{Names, UseKind};
+use crate::names::Names;
 use crate::walk::{Node, Walk};
 
 /// The most uses that are noted.
@@ -41,7 +41,7 @@ pub(super) struct Place {
     pub(super) optional: bool,
 }
 
-pub(super) fn gather<'a>(body: &'a [Stmt], text: &'a str) -> (Vec<Noted>, bool) {
+pub(super) fn gather<'a>(body: &'a [Stmt], text: &'a str, names: &Names<'a>) -> (Vec<Noted>, bool) {
     let evaluation = Evaluation::new(Scopes::of(body), text.len());
     let mut gather = Gather {
         evaluation,
@@ -52,10 +52,8 @@ pub(super) fn gather<'a>(body: &'a [Stmt], text: &'a str) -> (Vec<Noted>, bool) 
         unresolved: HashMap::new(),
         optional: HashMap::new(),
     };
-    let mut names = Names::new();
     let (mut walk, mut path, mut standing) = (Walk::new(body), Vec::new(), Standing::default());
     while let Some(node) = walk.next(&mut path) {
-        names.see(&path);
         let Stand { scope, optional, .. } = standing.step(&path);
         if gather.noted.len() >= MOST {
             return (gather.noted, false);
@@ -67,7 +65,7 @@ pub(super) fn gather<'a>(body: &'a [Stmt], text: &'a str) -> (Vec<Noted>, bool) 
             _ => {}
         }
     }
-    gather.hidden(&names);
+    gather.hidden(names);
     gather.judge_modules();
     let complete = gather.evaluation.is_complete();
     (gather.noted, complete)
@@ -292,14 +290,15 @@ impl<'a> Gather<'a> {
     /// What is called behind a name that is put together, and the like: what the resolver of names knows about it.
     fn hidden(&mut self, names: &Names<'a>) {
         let mut found = Vec::new();
-        names.uses(&mut |used| {
-            if let UseKind::Call(call) = used.kind
-                && let Some(place) = self.unresolved.get(&std::ptr::from_ref(call))
-                && let Some(effects) = table::effects(&table::canonical(&used.name))
-            {
-                found.push((call, *place, effects));
+        // Children come behind their parents: from the back, what is within is known before what is around it.
+        for &(call, scope) in names.calls().iter().rev() {
+            let Some(place) = self.unresolved.get(&std::ptr::from_ref(call)) else { continue };
+            for name in names.names_of(&call.func, scope) {
+                if let Some(effects) = table::effects(&table::canonical(&name)) {
+                    found.push((call, *place, effects));
+                }
             }
-        });
+        }
         let noted: HashSet<usize> = self.noted.iter().map(|noted| noted.start).collect();
         for (call, place, effects) in found {
             if self.noted.len() < MOST && !noted.contains(&place.range.start().to_usize()) {

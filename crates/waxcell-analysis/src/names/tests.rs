@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Names, UseKind};
+use super::Names;
 use crate::version::PythonVersion;
 use crate::walk::Walk;
 
@@ -13,14 +13,12 @@ fn uses(source: &str) -> BTreeSet<String> {
         while walk.next(&mut path).is_some() {
             names.see(&path);
         }
-        names.uses(&mut |one| {
-            let kind = match one.kind {
-                UseKind::Import => "import",
-                UseKind::Call(_) => "call",
-                UseKind::Reference => "read",
-            };
-            found.insert(format!("{kind} {}", one.name));
-        });
+        found.extend(names.imported().iter().map(|(name, _, _)| format!("import {name}")));
+        let calls = names.calls().iter().map(|&(call, scope)| ("call", &*call.func, scope));
+        let reads = names.references().iter().map(|&(expression, scope)| ("read", expression, scope));
+        for (kind, expression, scope) in calls.chain(reads) {
+            found.extend(names.names_of(expression, scope).iter().map(|name| format!("{kind} {name}")));
+        }
         Vec::new()
     });
     assert!(problems.is_empty(), "{source}: {problems:?}");
