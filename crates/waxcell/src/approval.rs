@@ -159,8 +159,11 @@ pub fn approve(state: &mut State, asked: &Approving<'_>, now: SystemTime) -> Res
         "outside": said.outside,
         "gate": said.judgement,
     });
-    let receipt =
-        state.record(Mark::None, SpanId::NONE, record::approval("approved", &at, caller, fields))?;
+    let receipt = state.record(
+        Mark::None,
+        SpanId::NONE,
+        record::done_by(caller, "approved", &at, SpanId::NONE, fields),
+    )?;
     let record = RecordProof::of(&receipt);
     // It is on record and does not count yet: whoever dies here approves again.
     let sha256 = hex(&script.sha256);
@@ -203,8 +206,11 @@ pub fn withdraw(
         "approval": kept.map(|(index, leaf_hash)| json!({"index": index, "leaf_hash": leaf_hash})),
         "reason": reason,
     });
-    let receipt =
-        state.record(Mark::None, SpanId::NONE, record::approval("withdrawn", &at, caller, fields))?;
+    let receipt = state.record(
+        Mark::None,
+        SpanId::NONE,
+        record::done_by(caller, "withdrawn", &at, SpanId::NONE, fields),
+    )?;
     Ok(RecordProof::of(&receipt))
 }
 

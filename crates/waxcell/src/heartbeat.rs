@@ -79,6 +79,10 @@ pub fn heartbeat(
     };
     let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     let fields = json!({"state": name, "every_us": every.map(us), "since_boot_us": us(since_boot)});
-    let receipt = state.record(Mark::None, SpanId::NONE, record::heartbeat(&at, caller, fields))?;
+    let receipt = state.record(
+        Mark::None,
+        SpanId::NONE,
+        record::done_by(caller, "heartbeat", &at, SpanId::NONE, fields),
+    )?;
     Ok(RecordProof::of(&receipt))
 }

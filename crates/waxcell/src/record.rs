@@ -272,29 +272,12 @@ pub(crate) fn operator(at: &str, run: SpanId, action: &str, caller: &Caller, mor
     with(extended(base("operator", at, run), decided), more)
 }
 
-/// `redact`: somebody decided that values are erased.
-pub(crate) fn redact(at: &str, run: SpanId, caller: &Caller, more: Value) -> Value {
-    with(extended(base("redact", at, run), json!({"actor": actor_fields(caller)})), more)
-}
-
-/// `heartbeat`: that this host was there, and what is on record before it is all there was.
-pub(crate) fn heartbeat(at: &str, caller: &Caller, more: Value) -> Value {
-    with(extended(base("heartbeat", at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
-}
-
-/// `witnesses`: others watch the log from here on.
-pub(crate) fn witnesses(at: &str, caller: &Caller, more: Value) -> Value {
-    with(extended(base("witnesses", at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
-}
-
-/// `approved` or `withdrawn`: somebody lets a script through the gate as it is, or does so no longer.
-pub(crate) fn approval(kind: &str, at: &str, caller: &Caller, more: Value) -> Value {
-    with(extended(base(kind, at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
-}
-
-/// `archive` or `prune`: somebody decided that records are packed, or taken away where they lay.
-pub(crate) fn retention(kind: &str, at: &str, caller: &Caller, more: Value) -> Value {
-    with(extended(base(kind, at, SpanId::NONE), json!({"actor": actor_fields(caller)})), more)
+/// What somebody decided or had done, of this kind: `redact` (of a run, values are erased); and of no run `heartbeat` (this host
+/// was there, and what is on record before it is all there was), `witnesses` (others watch the log from here on),
+/// `approved` or `withdrawn` (a script is let through the gate as it is, or no longer), `archive` or `prune` (records are
+/// packed, or taken away where they lay).
+pub(crate) fn done_by(caller: &Caller, kind: &str, at: &str, run: SpanId, more: Value) -> Value {
+    with(extended(base(kind, at, run), json!({"actor": actor_fields(caller)})), more)
 }
 
 /// `recovered`: an unfinished write of a process or machine that stopped was removed.

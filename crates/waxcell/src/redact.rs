@@ -108,7 +108,7 @@ pub fn redact(state: &mut State, order: &Redaction<'_>) -> Result<Erased, Redact
     let more = json!({"records": indexes, "fields": fields, "digests": digests, "reason": order.reason});
 
     // The decision comes first. A crash behind it leaves values that are erased when it is made once more.
-    let record = record::redact(&at, run, order.caller, more);
+    let record = record::done_by(order.caller, "redact", &at, run, more);
     let receipt = state.record(Mark::None, run, record)?;
     disclosures.erase(run, &digests)?;
     Ok(Erased { run: run.to_string(), fields, record: RecordProof::of(&receipt) })

@@ -97,7 +97,7 @@ fn recorded(state: &mut State, old: &Old<'_>, manifest: &Manifest) -> Result<Arc
         "bytes": bytes,
         "packed_bytes": packed_bytes,
     });
-    let record = record::retention("archive", &time(old.now), old.caller, more);
+    let record = record::done_by(old.caller, "archive", &time(old.now), SpanId::NONE, more);
     let receipt = state.record(Mark::None, SpanId::NONE, record)?;
     let record = RecordProof::of(&receipt);
     Ok(Archived { first, last, file: manifest.file(), bytes, packed_bytes, record })
@@ -120,12 +120,8 @@ pub fn prune(state: &mut State, old: &Old<'_>) -> Result<Pruned, OldError> {
         // Every byte of the archives, before the other copy goes.
         retention.check(found.before)?;
         // A crash from here on leaves a decision, which is carried out by whoever comes next.
-        let decision = record::retention(
-            "prune",
-            &time(old.now),
-            old.caller,
-            json!({"from": found.from, "before": found.before}),
-        );
+        let more = json!({"from": found.from, "before": found.before});
+        let decision = record::done_by(old.caller, "prune", &time(old.now), SpanId::NONE, more);
         record = Some(RecordProof::of(&state.record(Mark::None, SpanId::NONE, decision)?));
         state.sign_all()?;
     }

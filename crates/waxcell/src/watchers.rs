@@ -39,7 +39,7 @@ pub fn record_witnesses(
         "sha256": witnesses.map(|witnesses| hex(&Sha256::digest(&witnesses.text))),
         "require_within": witnesses.and_then(|witnesses| witnesses.within),
     });
-    let record = record::witnesses(&at, caller, fields);
+    let record = record::done_by(caller, "witnesses", &at, SpanId::NONE, fields);
     let receipt = state.record(Mark::None, SpanId::NONE, record)?;
     Ok(RecordProof::of(&receipt))
 }
