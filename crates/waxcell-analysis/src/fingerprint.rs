@@ -17,23 +17,24 @@ pub fn fingerprints(source: &[u8], analysis: &Analysis) -> Vec<String> {
     let mark = |finding: &Finding| {
         let about = about(source, finding);
         let nth = alike.entry((finding.rule, about.clone())).or_insert(0u32);
-        let mut hash = Sha256::new();
-        hash.update(finding.rule);
-        hash.update([0]);
-        hash.update(&about);
-        hash.update(nth.to_be_bytes());
+        let mark = named(finding.rule, &about, &nth.to_be_bytes());
         *nth += 1;
-        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        mark
     };
     analysis.findings.iter().map(mark).collect()
 }
 
 /// The name of a finding that is about something else than the text of its file: made of its rule and of what that is.
 pub fn fingerprint_of(rule: &str, about: &str) -> String {
+    named(rule, about.as_bytes(), &[])
+}
+
+fn named(rule: &str, about: &[u8], nth: &[u8]) -> String {
     let mut hash = Sha256::new();
     hash.update(rule);
     hash.update([0]);
     hash.update(about);
+    hash.update(nth);
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
