@@ -5,10 +5,10 @@
 //! so nothing here is signed; a file that others could have written counts for nothing.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -52,7 +52,7 @@ impl<'a> Analyses<'a> {
     pub(crate) fn of(
         script: &'a Script,
         target: PythonVersion,
-        cache: &std::path::Path,
+        cache: &Path,
         program: Option<&str>,
     ) -> Analyses<'a> {
         let name = script.given.to_string_lossy().into_owned();
@@ -107,22 +107,12 @@ impl<'a> Analyses<'a> {
             return Ok(());
         }
         let text = serde_json::to_vec(&kept)?;
-        let Some(folder) = self.file.parent().filter(|_| text.len() <= LONGEST) else { return Ok(()) };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let new = self.file.with_extension(format!("{}.new", std::process::id()));
-        // One that a process of this number has left goes; nothing is followed there.
-        let _ = fs::remove_file(&new);
-        let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        let written = open.write_all(&text).and_then(|()| fs::rename(&new, &self.file));
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
-        written
+        if text.len() > LONGEST { Ok(()) } else { own_files::replace(&self.file, &text) }
     }
 }
 
 /// What a file has, if it is ours alone and says what makes sense.
-fn read(file: &std::path::Path) -> Option<Kept> {
+fn read(file: &Path) -> Option<Kept> {
     let meta = fs::symlink_metadata(file).ok()?;
     let is_ours = meta.uid() == rustix::process::geteuid().as_raw() && meta.mode() & 0o077 == 0;
     let is_short = meta.len() <= LONGEST as u64;

@@ -5,8 +5,7 @@
 //! counts is the record, which is read back: a file that no record bears out approves nothing.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -168,7 +167,8 @@ pub fn approve(state: &mut State, asked: &Approving<'_>, now: SystemTime) -> Res
     // It is on record and does not count yet: whoever dies here approves again.
     let sha256 = hex(&script.sha256);
     let path = file_of(state.directory(), &sha256);
-    keep(&path, &record).map_err(|source| ApprovalError::Keep { path, source })?;
+    let keep = || own_files::replace_durably(&path, &serde_json::to_vec(&record)?);
+    keep().map_err(|source| ApprovalError::Keep { path: path.clone(), source })?;
     Ok(Given { sha256, in_the_way, record })
 }
 
@@ -274,16 +274,4 @@ fn file_of(directory: &Path, sha256: &str) -> PathBuf {
 fn read(path: &Path) -> Option<(u64, String)> {
     let kept: Value = serde_json::from_slice(&own_files::read(path).ok()?).ok()?;
     Some((kept["index"].as_u64()?, kept["leaf_hash"].as_str()?.to_owned()))
-}
-
-/// Durable when this returns.
-fn keep(path: &Path, record: &RecordProof) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(&serde_json::to_vec(record)?)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    fs::File::open(folder)?.sync_all()
 }

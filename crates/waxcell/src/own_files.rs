@@ -1,9 +1,9 @@
 //! Files of waxcell's own in the state directory. Whatever stands in the place of one (a FIFO, a link, a device) is
 //! neither waited for nor followed: it is an error, as if the file could not be opened.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -17,6 +17,34 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(MOST).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Puts bytes into the place of a file, whole or not at all; its folder is made if it is not there.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    put(path, bytes, false)
+}
+
+/// The same; it is durable when this returns.
+pub(crate) fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    put(path, bytes, true)
+}
+
+fn put(path: &Path, bytes: &[u8], is_durable: bool) -> io::Result<()> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    // One that a process of this number has left goes; nothing is followed there.
+    let _ = fs::remove_file(&new);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let put = file
+        .write_all(bytes)
+        .and_then(|()| if is_durable { file.sync_all() } else { Ok(()) })
+        .and_then(|()| fs::rename(&new, path));
+    if put.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    put?;
+    if is_durable { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// A file to add to, made if it is not there.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
@@ -514,8 +514,7 @@ impl State {
             meta.ctime(),
             meta.ctime_nsec()
         );
-        let cache = self.cache();
-        let file = cache.join("interpreters.json");
+        let file = self.cache().join("interpreters.json");
         let mut known: BTreeMap<String, String> = own_files::read(&file)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
@@ -524,20 +523,12 @@ impl State {
             return Ok(hash.clone());
         }
         let hash = hash_of_file(path)?;
+        if known.len() >= 64 {
+            known.clear();
+        }
+        known.insert(key, hash.clone());
         // A cache: if it cannot be kept, the next run hashes again.
-        let keep = || -> io::Result<()> {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&cache)?;
-            if known.len() >= 64 {
-                known.clear();
-            }
-            known.insert(key, hash.clone());
-            let new = cache.join(format!("interpreters.{}.new", std::process::id()));
-            let mut open =
-                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            open.write_all(&serde_json::to_vec(&known)?)?;
-            fs::rename(&new, &file)
-        };
-        let _ = { keep }();
+        let _ = serde_json::to_vec(&known).map(|text| own_files::replace(&file, &text));
         Ok(hash)
     }
 }
